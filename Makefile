@@ -1,0 +1,42 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/installed
+PIP_FLAGS := --quiet --disable-pip-version-check
+JOBS ?= 2
+
+.PHONY: demo test check format bench docs clean
+.DEFAULT_GOAL := demo
+
+demo: $(STAMP)  ## the whole story on bundled data, to demo/report.html
+	$(BIN)/ridgeline demo --out demo --overwrite
+
+test: $(STAMP)  ## every test, with coverage
+	$(BIN)/pytest -n $(JOBS) --cov --cov-report=term
+
+check: $(STAMP)  ## lint, format, types, import contracts, docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+	$(BIN)/zensical build --strict
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## ratios against the obvious loop and the existing tools, measured side by side
+	$(BIN)/python -m benchmarks.profiles
+
+docs: $(STAMP)
+	$(BIN)/zensical serve
+
+# torch first and by itself: under the constraint it is the CPU build where one is at hand.
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt torch
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv demo site .pytest_cache .ruff_cache .coverage*

@@ -1,0 +1,176 @@
+"""Every way Ridgeline refuses, in one place.
+
+A message has three parts: the rule, what was received, what to do about it. Each class
+builds its message from facts, so that a caller raises with facts and the wording lives here.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = [
+    "CheckpointError",
+    "DataError",
+    "ForwardFailed",
+    "GridError",
+    "MissingExtra",
+    "NoLayerIndex",
+    "NonFinite",
+    "NotDeterministic",
+    "NotTraceable",
+    "OutputError",
+    "RidgelineError",
+    "StateMismatch",
+    "UnknownName",
+    "UsageError",
+]
+
+
+class RidgelineError(Exception):
+    """Base of every error that Ridgeline raises on purpose."""
+
+    def __init__(self, rule: str, *, got: str = "", remedy: str = "") -> None:
+        self.rule, self.got, self.remedy = rule, got, remedy
+        parts = [rule.rstrip()]
+        if got:
+            parts.append(f"Got {got.rstrip('.')}." if "\n" not in got else f"Got:\n{got.rstrip()}")
+        if remedy:
+            parts.append(remedy.rstrip())
+        super().__init__(("\n" if "\n" in got else " ").join(parts))
+
+
+class UsageError(RidgelineError, ValueError):
+    """An argument is outside what the function is defined for."""
+
+
+class GridError(UsageError):
+    """Positions on a path are not increasing, or lie outside [0, 1] without leave."""
+
+
+class DataError(RidgelineError, ValueError):
+    """Data are missing, empty, malformed or out of range."""
+
+
+class CheckpointError(RidgelineError, ValueError):
+    """A checkpoint cannot be read, or reading it would execute code."""
+
+
+class OutputError(RidgelineError, OSError):
+    """A result cannot be written where it was asked to be."""
+
+
+class NoLayerIndex(RidgelineError, ValueError):
+    """The network has no single layer index, so biases have no homogeneous exponent."""
+
+
+class NotTraceable(RidgelineError):
+    """The network cannot be traced; callers fall back and keep the reason."""
+
+
+class StateMismatch(RidgelineError, ValueError):
+    """Two states differ in their tensors' names, shapes or kinds.
+
+    Args:
+        missing: Names only in `a`, with their shapes.
+        extra: Names only in `b`, with their shapes.
+        changed: Names in both, with what differs as ``(in_a, in_b)``.
+        a: What to call the first state.
+        b: What to call the second.
+        remedy: What to do; a default covers two checkpoints of different networks.
+    """
+
+    SHOWN = 10
+
+    def __init__(
+        self,
+        *,
+        missing: Mapping[str, object] | None = None,
+        extra: Mapping[str, object] | None = None,
+        changed: Mapping[str, tuple[object, object]] | None = None,
+        a: str = "a",
+        b: str = "b",
+        remedy: str = "",
+    ) -> None:
+        self.missing, self.extra, self.changed = missing or {}, extra or {}, changed or {}
+        lines = [f"  - {name} {tuple_of(what)}" for name, what in self.missing.items()]
+        lines += [f"  + {name} {tuple_of(what)}" for name, what in self.extra.items()]
+        lines += [
+            f"  ! {name} {tuple_of(old)} -> {tuple_of(new)}"
+            for name, (old, new) in self.changed.items()
+        ]
+        if len(lines) > self.SHOWN:
+            lines[self.SHOWN :] = [f"  ... and {len(lines) - self.SHOWN} more"]
+        super().__init__(
+            f"{a} and {b} must have the same tensors.",
+            got=f"differences (- only in {a}, + only in {b}, ! different)\n" + "\n".join(lines),
+            remedy=remedy
+            or "Check that both come from the same architecture, and that a wrapper's prefix "
+            "(module., _orig_mod., model.) was resolved by giving the model.",
+        )
+
+
+class NonFinite(RidgelineError, ValueError):
+    """A state holds NaN or infinity."""
+
+    def __init__(self, where: str, counts: Mapping[str, tuple[int, int]]) -> None:
+        self.counts = counts
+        shown = [f"{name} ({nans} NaN, {infs} infinite)" for name, (nans, infs) in counts.items()]
+        more = f" and {len(shown) - 10} more" if len(shown) > 10 else ""
+        super().__init__(
+            f"Every value of {where} must be finite.",
+            got=", ".join(shown[:10]) + more,
+            remedy="The run that made it diverged or the file is damaged: use an earlier "
+            "checkpoint, or look at it with `ridgeline inspect`.",
+        )
+
+
+class NotDeterministic(RidgelineError, ValueError):
+    """The objective gives another answer when asked again; a barrier of it has no meaning."""
+
+    def __init__(self, culprit: str, remedy: str) -> None:
+        super().__init__(
+            "An objective must give the same value each time.", got=culprit, remedy=remedy
+        )
+
+
+class ForwardFailed(RidgelineError, RuntimeError):
+    """The user's model, loss or metric raised; the original error is the cause."""
+
+    def __init__(self, what: str, where: str, error: BaseException) -> None:
+        super().__init__(
+            f"{what} raised while {where}.",
+            got=f"{type(error).__name__}: {error}",
+            remedy="The traceback above shows the line; the state and the batch are as named.",
+        )
+
+
+class UnknownName(RidgelineError, LookupError):
+    """A name is not among those known; the nearest come first."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], remedy: str = "") -> None:
+        known = list(known)
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        rest = [k for k in known if k not in near]
+        listed = ", ".join(near + rest) or "none"
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        super().__init__(
+            f"A {kind} must be one that is known.",
+            got=repr(name),
+            remedy=f"{hint}Known: {listed}.{' ' + remedy if remedy else ''}",
+        )
+
+
+class MissingExtra(RidgelineError, ImportError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package {package!r}, which is not installed.",
+            remedy=f"Install it with: python -m pip install 'ridgeline[{extra}]'",
+        )
+
+
+def tuple_of(what: object) -> str:
+    """A shape as ``(3, 4)``, anything else as itself."""
+    if isinstance(what, Sequence) and not isinstance(what, str):
+        return f"({', '.join(str(n) for n in what)}{',' if len(what) == 1 else ''})"
+    return str(what)
