@@ -6,10 +6,14 @@ another. Python's `hash` is salted per process and is never used.
 """
 
 import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import numpy as np
 import torch
 
-__all__ = ["seed_of", "stream"]
+__all__ = ["seed_of", "stream", "untouched"]
 
 
 def seed_of(seed: int, *names: object) -> int:
@@ -38,3 +42,18 @@ def stream(seed: int, *names: object, device: str | torch.device = "cpu") -> tor
         A freshly seeded generator.
     """
     return torch.Generator(device=device).manual_seed(seed_of(seed, *names))
+
+
+@contextmanager
+def untouched() -> Iterator[None]:
+    """Leave the global generators of torch, numpy and Python as they were found.
+
+    User code that runs inside (a data set's augmentation, a model's dropout) may draw from them.
+    """
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002 (saved, not drawn from)
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(legacy)  # noqa: NPY002

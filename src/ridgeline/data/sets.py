@@ -1,0 +1,138 @@
+"""What a data set is: named splits, each two arrays of the same length."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from ridgeline.errors import DataError, UnknownName
+from ridgeline.rng import stream
+
+__all__ = ["DataSet", "Split"]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Inputs and targets, sample by sample along the first axis."""
+
+    inputs: Tensor
+    targets: Tensor
+
+    def __post_init__(self) -> None:
+        if not self.inputs.ndim or not self.targets.ndim:
+            raise DataError(
+                "Inputs and targets have samples along their first axis.",
+                got=f"shapes {tuple(self.inputs.shape)} and {tuple(self.targets.shape)}",
+                remedy="Give arrays, not single numbers.",
+            )
+        if len(self.inputs) != len(self.targets):
+            raise DataError(
+                "Inputs and targets must be as many.",
+                got=f"{len(self.inputs)} inputs and {len(self.targets)} targets",
+                remedy="Check that both come from the same files.",
+            )
+        if not len(self.inputs):
+            raise DataError(
+                "A split must hold a sample.", got="none", remedy="Check how it was selected."
+            )
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def subset(self, n: int, seed: int = 0) -> "Split":
+        """`n` samples without repetition, classes balanced when targets are class numbers.
+
+        Classes differ by at most one sample, as long as each has enough. Subsets are nested: the
+        first 100 of 200 are the 100 of the same seed, in the same order.
+
+        Args:
+            n: How many.
+            seed: Of the choice.
+
+        Returns:
+            A new split with copies of the chosen samples.
+
+        Raises:
+            DataError: If there are fewer than `n`, or `n` is not positive.
+        """
+        if not 1 <= n <= len(self):
+            raise DataError(
+                f"A subset of {len(self)} samples has from 1 to {len(self)}.",
+                got=str(n),
+                remedy="Ask for fewer, or for all by leaving the size out.",
+            )
+        order = torch.randperm(len(self), generator=stream(seed, "subset"))
+        if self.targets.ndim == 1 and not self.targets.is_floating_point():
+            order = order[_turns(self.targets.cpu()[order]).argsort(stable=True)]
+        chosen = order[:n]
+        return Split(
+            self.inputs[chosen.to(self.inputs.device)],
+            self.targets[chosen.to(self.targets.device)],
+        )
+
+    def to(self, device: str | torch.device) -> "Split":
+        """The split on another device."""
+        return Split(self.inputs.to(device), self.targets.to(device))
+
+
+def _turns(labels: Tensor) -> Tensor:
+    """For each label how many equal ones came before: choosing by it deals the classes in turn."""
+    by_class = labels.argsort(stable=True)
+    _, counts = labels.unique(return_counts=True)
+    starts = (counts.cumsum(0) - counts).repeat_interleave(counts)
+    turns = torch.empty_like(by_class)
+    turns[by_class] = torch.arange(len(labels)) - starts
+    return turns
+
+
+@dataclass(frozen=True, eq=False)
+class DataSet:
+    """Named splits with what is known about them."""
+
+    name: str
+    splits: Mapping[str, Split]
+    classes: int | None = None
+    """Number of classes; None when targets are not class numbers."""
+    description: str = ""
+    source: str = ""
+    """Where the arrays came from: a file, a generator, a function."""
+
+    def __post_init__(self) -> None:
+        if not self.splits:
+            raise DataError("A data set must have a split.", got=f"none in {self.name}")
+        if self.classes is None:
+            return
+        for split, data in self.splits.items():
+            low, high = int(data.targets.min()), int(data.targets.max())
+            if low < 0 or high >= self.classes:
+                raise DataError(
+                    f"Labels of {self.classes} classes are from 0 to {self.classes - 1}.",
+                    got=f"labels from {low} to {high} in {self.name}, split {split}",
+                    remedy="Number the classes from 0 without gaps, or correct their count.",
+                )
+
+    def __getitem__(self, split: str) -> Split:
+        try:
+            return self.splits[split]
+        except KeyError:
+            raise UnknownName(f"split of {self.name}", split, self.splits) from None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """BLAKE2 of all arrays with their names, types and shapes: the same data, the same text."""
+        digest = hashlib.blake2b(digest_size=16)
+        for name in sorted(self.splits):
+            split = self.splits[name]
+            for x in (split.inputs, split.targets):
+                digest.update(f"{name} {x.dtype} {tuple(x.shape)};".encode())
+                # As bytes first: numpy has no bfloat16.
+                flat = x.detach().cpu().contiguous().flatten().view(torch.uint8)
+                digest.update(flat.numpy().data)
+        return digest.hexdigest()
+
+    def to(self, device: str | torch.device) -> "DataSet":
+        """The data set on another device."""
+        return replace(self, splits={name: s.to(device) for name, s in self.splits.items()})

@@ -1,0 +1,192 @@
+"""The engine: one objective at K states, exact, in one pass over the data.
+
+The batch is outermost: each chunk of samples is read once and evaluated at all positions, so
+that values stay paired by sample and only their moments are kept. Samples are taken in one
+fixed random order; an evaluation that is stopped early, because its answer is known or because
+the user asked, has seen a random sample of the data and says of how many.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ridgeline import rng
+from ridgeline.engine.choice import Choice, StrategyName, choose
+from ridgeline.engine.moments import Moments
+from ridgeline.engine.residents import Resident, gather_statistics
+from ridgeline.engine.strategies import Strategy
+from ridgeline.errors import ForwardFailed, RidgelineError, UsageError
+from ridgeline.objective import Objective, Samples
+from ridgeline.paths import Combination
+
+__all__ = ["Evaluation", "evaluate", "outputs_at"]
+
+MOST_STRATA = 1000
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Moments of every metric at K positions, and how they came about."""
+
+    moments: dict[str, Moments]
+    samples: int
+    """Samples in the data."""
+    seconds: float
+    choice: Choice
+    evaluations: int
+    """Samples times positions that were evaluated."""
+    stopped: str = ""
+    """Why not all samples were seen; empty if they were."""
+    statistics: dict[str, Any] = field(default_factory=dict)
+
+
+def evaluate(
+    objective: Objective,
+    combination: Combination,
+    *,
+    strategy: StrategyName = "auto",
+    joint: bool = True,
+    enough: Callable[[dict[str, Moments], int], bool] | None = None,
+    interrupted: Callable[[], bool] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    seed: int = 0,
+) -> Evaluation:
+    """Evaluate an objective at every position of a combination.
+
+    Args:
+        objective: What is measured.
+        combination: K states.
+        strategy: How; measured and chosen by default.
+        joint: Keep the covariance across positions; variances only otherwise (for surfaces).
+        enough: Asked after each chunk, with the moments so far and their n; True ends the
+            evaluation. Given this, samples are stratified by class where targets are classes.
+        interrupted: Asked after each chunk; True ends the evaluation.
+        progress: Told (samples done, samples in all).
+        seed: Names the random order of samples.
+
+    Returns:
+        The moments and the record of the work.
+
+    Raises:
+        StateMismatch: If the states are not the model's.
+        ForwardFailed: If the model or a metric raises, saying at which position and batch.
+    """
+    start = time.perf_counter()
+    for state in combination.basis:
+        objective.check(state)
+    samples, count = objective.samples, len(combination)
+    strata = _strata(samples.targets) if enough is not None else None
+    order = _order(len(samples), seed, strata)
+    classes = int(strata.max()) + 1 if strata is not None else 1
+    moments = {name: Moments(count, joint, classes) for name in objective.metrics}
+    stopped, done = "", 0
+    with objective.computing():
+        resident = Resident(objective, combination, gather_statistics(objective, combination))
+        work, choice = choose(objective, resident, strategy, len(samples))
+        for rows in _chunks(order, choice.rows, enough is not None):
+            chunk = samples[rows.to(objective.device)]
+            for name, values in _values(objective, work, chunk, count, done).items():
+                moments[name].add(values, None if strata is None else strata[rows])
+            done += len(rows)
+            if progress:
+                progress(done, len(samples))
+            if done == len(samples):
+                break
+            if enough is not None and enough(moments, done):
+                stopped = "precise enough"
+            elif interrupted is not None and interrupted():
+                stopped = "interrupted"
+            if stopped:
+                break
+    return Evaluation(
+        moments, len(samples), time.perf_counter() - start, choice, done * count, stopped
+    )
+
+
+def _values(
+    objective: Objective, work: Strategy, chunk: Samples, count: int, done: int
+) -> dict[str, Tensor]:
+    """Per-sample values of each metric on one chunk, shape (K, B)."""
+    rows: dict[str, list[Tensor]] = {name: [] for name in objective.metrics}
+    at = range(count)
+    k = -1
+    try:
+        for k, out in zip(at, work.outputs(chunk.inputs, at), strict=True):  # noqa: B007 (k is told in the error)
+            for name, values in objective.score(out, chunk.targets).items():
+                rows[name].append(values)
+    except RidgelineError:
+        raise
+    except Exception as failure:  # the user's model, loss or metric
+        raise ForwardFailed(
+            "The model, its loss or a metric",
+            f"evaluating position {k + 1} of {count} on samples {done} to {done + len(chunk)}",
+            failure,
+        ) from failure
+    return {name: torch.stack(values) for name, values in rows.items()}
+
+
+def _strata(targets: Any) -> Tensor | None:
+    """The class of each sample, if targets are classes; the order then keeps their shares."""
+    if not isinstance(targets, Tensor) or targets.ndim != 1 or targets.is_floating_point():
+        return None
+    classes = targets.unique()
+    if not 1 < len(classes) <= MOST_STRATA:
+        return None
+    return torch.searchsorted(classes, targets).cpu()
+
+
+def _order(count: int, seed: int, strata: Tensor | None) -> Tensor:
+    """A random order of samples; with strata, one whose every beginning has their shares."""
+    order = torch.randperm(count, generator=rng.stream(seed, "samples"))
+    if strata is None:
+        return order
+    of = strata[order]
+    place = torch.empty(count, dtype=torch.float64)
+    for stratum in range(int(of.max()) + 1):
+        members = (of == stratum).nonzero().flatten()
+        jitter = torch.rand(1, generator=rng.stream(seed, "strata", stratum), dtype=torch.float64)
+        place[members] = (torch.arange(len(members)) + jitter) / max(1, len(members))
+    return order[place.argsort(stable=True)]
+
+
+def _chunks(order: Tensor, rows: int, growing: bool) -> Iterator[Tensor]:
+    """Pieces of the order; small at first if the evaluation may end at any of them."""
+    start = 0
+    while start < len(order):
+        size = min(rows, max(256, start // 4)) if growing else rows
+        yield order[start : start + size]
+        start += size
+
+
+def outputs_at(objective: Objective, combination: Combination, samples: int = 256) -> Tensor:
+    """The model's outputs along a path for some samples: the curve that Gauss length is of.
+
+    Args:
+        objective: Gives model, inputs and statistics policy.
+        combination: K states.
+        samples: How many samples, in the fixed random order; fewer if there are fewer.
+
+    Returns:
+        Shape (K, B, ...), on the CPU, in float64.
+
+    Raises:
+        UsageError: If the model's output is not one tensor.
+    """
+    for state in combination.basis:
+        objective.check(state)
+    rows = _order(len(objective), 0, None)[:samples]
+    chunk = objective.samples[rows.to(objective.device)]
+    with objective.computing():
+        resident = Resident(objective, combination, gather_statistics(objective, combination))
+        work, _ = choose(objective, resident, "loop", len(chunk))
+        found = [
+            out.double().cpu() if isinstance(out, Tensor) else out
+            for out in work.outputs(chunk.inputs, range(len(combination)))
+        ]
+    if not all(isinstance(out, Tensor) for out in found):
+        raise UsageError("Outputs must be one tensor.", got=type(found[0]).__name__)
+    return torch.stack(found)

@@ -1,0 +1,93 @@
+"""The one working copy of a state, moved from position to position in place."""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from ridgeline.objective import Objective
+from ridgeline.paths import Combination
+
+__all__ = ["Resident", "gather_statistics"]
+
+Statistics = Mapping[str, Tensor]
+"""Name to recomputed statistics at all positions, shape (K, ...)."""
+
+
+class Resident:
+    """Tensors of the network at one position at a time.
+
+    Tensors that stand still are the basis' own where type and place allow. Those that move have
+    one buffer each, written by a fused lerp; nothing is allocated after construction.
+
+    Args:
+        objective: Gives names, device and dtype.
+        combination: The positions.
+        statistics: Recomputed statistics, which replace the combination's.
+    """
+
+    def __init__(
+        self, objective: Objective, combination: Combination, statistics: Statistics
+    ) -> None:
+        self.combination, self.statistics = combination, statistics
+        self.device, self.dtype = objective.device, objective.dtype
+        names = objective.network.tensors
+        self.moving = [n for n in names if n in combination.moving or n in statistics]
+        self.tensors: dict[str, Tensor] = {}
+        for name in names:
+            x = combination.tensor(name, 0)
+            dtype = self.dtype if x.is_floating_point() else x.dtype
+            if name in self.moving:
+                self.tensors[name] = torch.empty(x.shape, dtype=dtype, device=self.device)
+            else:
+                self.tensors[name] = x.to(device=self.device, dtype=dtype)
+
+    def move(self, k: int, names: Iterable[str] | None = None) -> dict[str, Tensor]:
+        """Bring tensors to position k.
+
+        Args:
+            k: Which position.
+            names: Moving tensors to bring; all by default.
+
+        Returns:
+            The working tensors, valid until the next move.
+        """
+        for name in self.moving if names is None else names:
+            self.write(name, k, self.tensors[name])
+        return self.tensors
+
+    def write(self, name: str, k: int, out: Tensor) -> None:
+        """Write one moving tensor at position k."""
+        if name in self.statistics:
+            out.copy_(self.statistics[name][k])
+        elif out.is_floating_point():
+            self.combination.write(name, k, out)
+        else:
+            out.copy_(self.combination.tensor(name, k))
+
+    def stack(self, names: Iterable[str], positions: Iterable[int]) -> dict[str, Tensor]:
+        """Moving tensors at several positions, stacked along a new first axis."""
+        at = list(positions)
+        stacked: dict[str, Tensor] = {}
+        for name in names:
+            like = self.tensors[name]
+            stacked[name] = torch.empty((len(at), *like.shape), dtype=like.dtype, device=like.device)
+            for row, k in enumerate(at):
+                self.write(name, k, stacked[name][row])
+        return stacked
+
+
+def gather_statistics(objective: Objective, combination: Combination) -> dict[str, Tensor]:
+    """Normalisation statistics at every position, as the objective's policy sets them.
+
+    Returns:
+        Name to a tensor of shape (K, ...); empty if the policy keeps the states' own.
+    """
+    if objective.calibration is None:
+        return {}
+    resident = Resident(objective, combination, {})
+    found: list[dict[str, Tensor]] = []
+    with objective.computing():
+        for k in range(len(combination)):
+            found.append(objective.recomputed(resident.move(k)))
+    return {name: torch.stack([f[name] for f in found]) for name in found[0]}

@@ -1,0 +1,189 @@
+"""Reading one checkpoint file: safetensors, or what `torch.save` writes. Never executes code."""
+
+import json
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from ridgeline.errors import CheckpointError
+from ridgeline.state import State
+
+__all__ = ["TIES", "plain_metadata", "read_safetensors", "read_torch", "sniff"]
+
+TIES = "ridgeline.ties"
+"""Metadata key of the aliases that `save` writes: a JSON object, name to the name it shares."""
+
+TORCH_SUFFIXES = (".pt", ".pth", ".ckpt", ".bin")
+KNOWN = "Known are .safetensors, .pt, .pth, .ckpt, .bin, and an *.index.json of shards."
+
+
+def sniff(path: Path) -> str:
+    """The format of a file by its name, or by its first bytes where the name says nothing.
+
+    Args:
+        path: An existing file.
+
+    Returns:
+        ``"index"``, ``"safetensors"`` or ``"torch"``.
+
+    Raises:
+        CheckpointError: If the file is empty, a stand-in for the real one, or of no known format.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError as error:
+        raise CheckpointError(
+            "A checkpoint must be readable.", got=f"'{path}' ({error.strerror})"
+        ) from error
+    if not head:
+        raise CheckpointError(
+            "A checkpoint must not be empty.",
+            got=f"'{path}' of 0 bytes",
+            remedy="Writing or copying it was interrupted: make it again.",
+        )
+    if head.startswith(b"version https://git-lfs"):
+        raise CheckpointError(
+            "A checkpoint must be the file itself.",
+            got=f"'{path}', a Git LFS pointer",
+            remedy="Fetch the file with `git lfs pull`.",
+        )
+    if path.suffix == ".json":
+        return "index"
+    if path.suffix == ".safetensors":
+        return "safetensors"
+    if path.suffix in TORCH_SUFFIXES or head[:4] == b"PK\x03\x04" or head[:1] == b"\x80":
+        return "torch"
+    if head[8:9] == b"{":
+        return "safetensors"
+    raise CheckpointError(
+        "A checkpoint must be of a known format.",
+        got=f"'{path}', starting {head[:8]}",
+        remedy=KNOWN,
+    )
+
+
+def read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
+    """All tensors of a safetensors file, aliases restored as shared tensors, and its metadata.
+
+    Args:
+        path: An existing file.
+
+    Returns:
+        The state and the header's metadata, without the aliases.
+
+    Raises:
+        CheckpointError: If the file is truncated or corrupt.
+    """
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            metadata = dict(file.metadata() or {})
+            # Cloned, because the tensors are windows into the mapped file: if it shrank later,
+            # touching them would end the process.
+            state: State = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, RuntimeError, AttributeError) as error:
+        raise CheckpointError(
+            "A safetensors file must be whole.",
+            got=f"'{path}' of {path.stat().st_size} bytes ({error})",
+            remedy="It is truncated or corrupt: copy or download it again.",
+        ) from error
+    return _restore_ties(state, metadata.pop(TIES, None), path), metadata
+
+
+def _restore_ties(state: State, text: str | None, path: Path) -> State:
+    if text is None:
+        return state
+    try:
+        aliases = json.loads(text)
+        if not isinstance(aliases, dict):
+            raise TypeError("not an object")
+        for alias, name in aliases.items():
+            if alias in state:
+                raise KeyError(f"{alias} is stored as well")
+            state[alias] = state[name]
+    except (ValueError, TypeError, KeyError) as error:
+        raise CheckpointError(
+            "The aliases in a checkpoint's metadata must name its tensors.",
+            got=f"'{path}', {TIES} = {text[:200]} ({error})",
+            remedy="The file was changed after it was written: make it again.",
+        ) from error
+    return state
+
+
+def read_torch(path: Path) -> object:
+    """What `torch.save` wrote, read with an unpickler that builds tensors and plain containers.
+
+    Args:
+        path: An existing file.
+
+    Returns:
+        A state, or a nested mapping with one inside, or anything else that was saved.
+
+    Raises:
+        CheckpointError: If the file is truncated or corrupt, or reading it would execute code.
+    """
+    _check_zip(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickle protocols: nothing a reader can act on
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # the unpickler lets KeyError, UnicodeError and others through
+        text = str(error)
+        if "Weights only load failed" in text:
+            raise _refused(path, text) from None  # torch's text advises to turn the guard off
+        reason = (text.splitlines() or [""])[0] or type(error).__name__
+        raise _torn(path, reason) from error
+
+
+def _check_zip(path: Path) -> None:
+    """Check every record's checksum, which `torch.load` does not."""
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as file:
+            if file.read(4) == b"PK\x03\x04":
+                raise _torn(path, "the zip archive has no end")
+        return  # the older format of torch.save, before 1.6
+    try:
+        with zipfile.ZipFile(path) as archive:
+            records = archive.infolist()
+            if any(record.filename.endswith("/constants.pkl") for record in records):
+                raise _refused(path, "GLOBAL TorchScript")
+            for record in records:
+                if record.CRC == 0:  # torch can be told to leave checksums out
+                    continue
+                with archive.open(record) as stream:
+                    while stream.read(1 << 22):
+                        pass
+    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError) as error:
+        raise _torn(path, str(error) or "it ends too early") from error
+
+
+def _torn(path: Path, reason: str) -> CheckpointError:
+    return CheckpointError(
+        "A torch checkpoint must be whole.",
+        got=f"'{path}' of {path.stat().st_size} bytes ({reason})",
+        remedy="It is truncated, corrupt or not written by torch.save: copy or make it again.",
+    )
+
+
+def _refused(path: Path, text: str) -> CheckpointError:
+    found = re.search(r"GLOBAL ([\w.]+)", text)
+    what = f"needs {found[1]}" if found else "holds a pickle that is not plain tensors"
+    return CheckpointError(
+        "Reading a checkpoint must not execute code.",
+        got=f"'{path}', which {what}; nothing was run",
+        remedy="If you trust it, load it where it was made with torch.load(..., "
+        "weights_only=False) and save the weights alone: torch.save(model.state_dict(), ...) "
+        "or ridgeline.save(model.state_dict(), 'name.safetensors').",
+    )
+
+
+def plain_metadata(tree: object) -> dict[str, str]:
+    """The numbers and strings that a nested checkpoint keeps beside its state (epoch, seed)."""
+    if not isinstance(tree, Mapping):
+        return {}
+    return {str(k): str(v) for k, v in tree.items() if isinstance(v, (bool, int, float, str))}

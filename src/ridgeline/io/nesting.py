@@ -1,0 +1,179 @@
+"""Finding the state inside what was saved: trainers wrap it, each in its own way.
+
+The rule: a mapping of names to tensors is a state. Otherwise the places of `KEYS` are looked
+into, in that order and inside each other; if there are none, every entry of the outermost
+mapping that is itself a state counts. What is found under several places must be the same, or
+fit the given model in one place only, or be chosen with ``key=``: trained weights and their
+moving average are different points, and neither is meant more than the other.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ridgeline.errors import CheckpointError, UnknownName
+from ridgeline.state import State, ties
+
+__all__ = ["KEYS", "ambiguous", "find", "same_state", "same_tensor"]
+
+KEYS = (
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "module",
+    "net",
+    "network",
+    "params",
+    "weights",
+    "state",
+    "generator",
+    "ema",
+    "model_ema",
+    "ema_state_dict",
+    "state_dict_ema",
+    "params_ema",
+    "teacher",
+    "student",
+)
+"""Where trainers put a state, most usual first; averages come last."""
+
+
+def find(tree: object, *, key: str | None = None, where: str) -> dict[str, State]:
+    """All states in a checkpoint, by the place where they lie.
+
+    Args:
+        tree: What the file held.
+        key: A place, dots between the levels (``"ema.shadow"``); only that one is taken.
+        where: The file, for messages.
+
+    Returns:
+        Place to state, at least one, in the order in which they are to be preferred. A state
+        that is not nested lies at ``""``. Names that share memory share one tensor object.
+
+    Raises:
+        UnknownName: If there is nothing at `key`; what there is comes with it.
+        CheckpointError: If there is no state.
+    """
+    if key is not None:
+        tree = _descend(tree, key, where)
+        if not _is_state(tree):
+            raise _nothing(tree, f"{key!r} in {where}")
+        return {key: _clean(tree, where)}
+    if _is_state(tree):
+        return {"": _clean(tree, where)}
+    found = dict(_walk(tree))
+    if not found and isinstance(tree, Mapping):
+        found = {str(k): value for k, value in tree.items() if _is_state(value)}
+    if not found:
+        raise _nothing(tree, where)
+    return {place: _clean(value, where) for place, value in found.items()}
+
+
+def ambiguous(found: Mapping[str, State], where: str, reason: str) -> CheckpointError:
+    """The error for a checkpoint that holds several different states.
+
+    Args:
+        found: Place to state.
+        where: The file.
+        reason: Why they could not be told apart.
+
+    Returns:
+        The error, to be raised.
+    """
+    shown = ", ".join(f"{place} ({len(state)} tensors)" for place, state in found.items())
+    return CheckpointError(
+        "A checkpoint that holds several states must be told which one is meant.",
+        got=f"{where} with {shown}, {reason}",
+        remedy=f"Choose one, as in key={next(iter(found))!r}.",
+    )
+
+
+def same_state(a: State, b: State) -> bool:
+    """Whether two states have the same names and the same bytes."""
+    return a.keys() == b.keys() and all(same_tensor(x, b[name]) for name, x in a.items())
+
+
+def same_tensor(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors have the same type, shape and bytes; NaN equals itself."""
+    if a is b:
+        return True
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    # Compared as bytes, which every type supports, 8-bit floats included.
+    flat = [x.contiguous().flatten().view(torch.uint8) for x in (a, b)]
+    return torch.equal(*flat)
+
+
+def _is_state(tree: object) -> bool:
+    """A mapping of strings to tensors, beside which modules may keep `_extra_state` of any kind."""
+    if not isinstance(tree, Mapping):
+        return False
+    tensors = [isinstance(value, Tensor) or _is_extra(name) for name, value in tree.items()]
+    return (
+        all(tensors)
+        and any(isinstance(value, Tensor) for value in tree.values())
+        and all(isinstance(name, str) for name in tree)
+    )
+
+
+def _is_extra(name: object) -> bool:
+    # What `get_extra_state` gives: not a tensor of the network, so no part of a state.
+    return isinstance(name, str) and name.rpartition(".")[2] == "_extra_state"
+
+
+def _walk(tree: object, place: str = "") -> list[tuple[str, object]]:
+    if not isinstance(tree, Mapping):
+        return []
+    found: list[tuple[str, object]] = []
+    for key in KEYS:
+        if key in tree:
+            here = f"{place}.{key}" if place else key
+            inner = tree[key]
+            found += [(here, inner)] if _is_state(inner) else _walk(inner, here)
+    return found
+
+
+def _descend(tree: object, key: str, where: str) -> object:
+    """Follow a dotted key; a level's own name may hold dots."""
+    if not isinstance(tree, Mapping) or _is_state(tree):
+        raise UnknownName(
+            f"place in {where}", key, [], "The checkpoint is not nested: leave key out."
+        )
+    if key in tree:
+        return tree[key]
+    head, dot, rest = key.partition(".")
+    if dot and isinstance(tree.get(head), Mapping):
+        return _descend(tree[head], rest, where)
+    nested = [str(k) for k, value in tree.items() if isinstance(value, Mapping)]
+    raise UnknownName(f"place in {where}", key, nested)
+
+
+def _clean(tree: object, where: str) -> State:
+    """Plain dense tensors, without gradients; names that share memory share one object."""
+    assert isinstance(tree, Mapping)
+    state: State = {k: v.detach() for k, v in tree.items() if isinstance(v, Tensor)}
+    for name, x in state.items():
+        if x.layout != torch.strided or x.is_quantized:
+            raise CheckpointError(
+                "The tensors of a state must be dense.",
+                got=f"{name} in {where}, {x.layout}, {x.dtype}",
+                remedy="Convert it with to_dense() or dequantize() and save it again.",
+            )
+    for names in ties(state):
+        state |= dict.fromkeys(names, state[names[0]])
+    return state
+
+
+def _nothing(tree: object, where: str) -> CheckpointError:
+    if isinstance(tree, Mapping):
+        shown = [f"{k} ({type(v).__name__})" for k, v in list(tree.items())[:10]]
+        what = f"a {type(tree).__name__} with {', '.join(shown) or 'nothing'}"
+    else:
+        what = f"{type(tree).__name__}"
+    return CheckpointError(
+        "A checkpoint must hold a state: names to tensors, and nothing else beside them.",
+        got=f"{what} in {where}",
+        remedy="Save model.state_dict(), alone or under one of "
+        f"{', '.join(KEYS[:4])}; or name its place with key=.",
+    )

@@ -1,0 +1,186 @@
+"""Losses and metrics, one number per sample.
+
+A loss or metric is any callable ``(outputs, targets) -> (N,)``. A loss of `torch.nn` is taken
+too: it is asked for its unreduced values. `higher_is_better` on a metric tells the measures
+which way is up; lower is better where nothing is said.
+"""
+
+import copy
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ridgeline.errors import UnknownName, UsageError
+
+__all__ = [
+    "METRICS",
+    "Metric",
+    "accuracy",
+    "binary_cross_entropy",
+    "cross_entropy",
+    "error",
+    "higher_is_better",
+    "metric",
+    "per_sample",
+    "squared_error",
+    "top_k",
+]
+
+Metric = Callable[[Any, Any], Tensor]
+"""``(outputs, targets) -> (N,)``."""
+
+
+def _over_samples(values: Tensor) -> Tensor:
+    """Mean over all axes but the first."""
+    return values.flatten(1).mean(1) if values.ndim > 1 else values
+
+
+def _classes_last(outputs: Tensor, targets: Tensor) -> None:
+    if outputs.ndim < 2 or outputs.shape[:-1] != targets.shape:
+        raise UsageError(
+            "Classification takes outputs (N, ..., C) and integer targets (N, ...).",
+            got=f"outputs {tuple(outputs.shape)}, targets {tuple(targets.shape)}",
+            remedy="Move the class axis last, or pass your own loss(outputs, targets) -> (N,).",
+        )
+
+
+def cross_entropy(
+    outputs: Tensor, targets: Tensor, *, label_smoothing: float = 0.0, ignore_index: int = -100
+) -> Tensor:
+    """Softmax cross entropy in nats: ``-log softmax(outputs)[target]``.
+
+    Args:
+        outputs: Logits, shape (N, ..., C).
+        targets: Class indices, shape (N, ...).
+        label_smoothing: Share of the target's weight spread over all classes.
+        ignore_index: Positions with this target do not count.
+
+    Returns:
+        Shape (N,); with further axes (positions of a sequence) their mean over those that count.
+    """
+    _classes_last(outputs, targets)
+    classes = outputs.shape[-1]
+    values = F.cross_entropy(
+        outputs.reshape(-1, classes),
+        targets.reshape(-1),
+        reduction="none",
+        label_smoothing=label_smoothing,
+        ignore_index=ignore_index,
+    ).reshape(targets.shape)
+    if values.ndim == 1:
+        return values
+    counted = (targets != ignore_index).flatten(1).sum(1)
+    return values.flatten(1).sum(1) / counted
+
+
+def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Mean over a sample's outputs of the squared difference, shape (N,)."""
+    if outputs.ndim == targets.ndim + 1 and outputs.shape[-1] == 1:
+        outputs = outputs.squeeze(-1)
+    if outputs.shape != targets.shape:
+        raise UsageError(
+            "Squared error takes outputs and targets of one shape.",
+            got=f"{tuple(outputs.shape)} and {tuple(targets.shape)}",
+            remedy="Broadcasting would compare every sample with every other.",
+        )
+    return _over_samples((outputs - targets.to(outputs.dtype)).square())
+
+
+def binary_cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Logistic cross entropy in nats of logits against targets in [0, 1], shape (N,)."""
+    if outputs.ndim == targets.ndim + 1 and outputs.shape[-1] == 1:
+        outputs = outputs.squeeze(-1)
+    return _over_samples(
+        F.binary_cross_entropy_with_logits(outputs, targets.to(outputs.dtype), reduction="none")
+    )
+
+
+def error(outputs: Tensor, targets: Tensor) -> Tensor:
+    """1 where the largest logit is not the target's, else 0; the mean is the error rate."""
+    _classes_last(outputs, targets)
+    return _over_samples((outputs.argmax(-1) != targets).to(outputs.dtype))
+
+
+def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """1 where the largest logit is the target's, else 0; the mean is the accuracy."""
+    return 1 - error(outputs, targets)
+
+
+accuracy.higher_is_better = True  # type: ignore[attr-defined]  # read by `higher_is_better`
+
+
+def _top_k_error(outputs: Tensor, targets: Tensor, k: int) -> Tensor:
+    _classes_last(outputs, targets)
+    hit = (outputs.topk(k, dim=-1).indices == targets[..., None]).any(-1)
+    return _over_samples((~hit).to(outputs.dtype))
+
+
+def top_k(k: int) -> Metric:
+    """The error that forgives a target among the k largest logits.
+
+    Args:
+        k: At least 1.
+
+    Returns:
+        A metric; the mean of its values is the top-k error.
+    """
+    if k < 1:
+        raise UsageError("k is at least 1.", got=f"{k}")
+    return partial(_top_k_error, k=k)
+
+
+METRICS: dict[str, Metric] = {
+    "error": error,
+    "accuracy": accuracy,
+    "top5_error": top_k(5),
+    "cross_entropy": cross_entropy,
+    "squared_error": squared_error,
+    "binary_cross_entropy": binary_cross_entropy,
+}
+"""What the command line knows by name."""
+
+
+def metric(name: str) -> Metric:
+    """A metric by its name.
+
+    Raises:
+        UnknownName: With the names that are known, the nearest first.
+    """
+    if name not in METRICS:
+        raise UnknownName("metric", name, METRICS)
+    return METRICS[name]
+
+
+def higher_is_better(function: Metric) -> bool:
+    """Whether a metric is one of which more is wanted."""
+    return bool(getattr(function, "higher_is_better", False))
+
+
+def per_sample(function: Metric) -> Metric:
+    """A loss as a function that gives one number per sample.
+
+    A module such as ``nn.CrossEntropyLoss()`` is copied with ``reduction="none"`` and averaged
+    over all axes but the first; any other callable is taken at its word.
+    """
+    if isinstance(function, nn.Module) and hasattr(function, "reduction"):
+        unreduced = copy.deepcopy(function)
+        unreduced.reduction = "none"
+        return lambda outputs, targets: _over_samples(unreduced(outputs, targets))
+    return function
+
+
+def checked(name: str, values: Any, count: int) -> Tensor:
+    """What a loss or metric returned, or a refusal if it is not one number per sample."""
+    if not isinstance(values, Tensor) or values.shape != (count,):
+        shape = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+        raise UsageError(
+            f"The metric {name!r} must return one number per sample, shape (N,).",
+            got=f"{shape} for {count} samples",
+            remedy="Use reduction='none' and average over all axes but the first; a mean over "
+            "the batch hides what the standard error is computed from.",
+        )
+    return values if values.is_floating_point() else values.to(torch.get_default_dtype())

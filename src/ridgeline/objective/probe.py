@@ -1,0 +1,154 @@
+"""Asking an objective twice, and naming what made it answer differently."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ridgeline.errors import DataError, NotDeterministic
+from ridgeline.objective.samples import Samples
+from ridgeline.rng import untouched
+from ridgeline.tracing import Network
+
+__all__ = ["activation_bytes", "check_labels", "probe"]
+
+
+def probe(network: Network, tensors: Mapping[str, Tensor], samples: Samples) -> Any:
+    """Outputs for a few samples, after checking that they are a function of each sample alone.
+
+    Args:
+        network: In evaluation mode.
+        tensors: A state.
+        samples: A few.
+
+    Returns:
+        The model's outputs.
+
+    Raises:
+        NotDeterministic: Naming the layer that stays in training mode, gives other outputs for
+            equal inputs, or looks at other samples of its batch.
+    """
+    for name, module in network.module.named_modules():
+        if module.training:
+            raise NotDeterministic(
+                f"{type(module).__name__} at {name!r}, which stays in training mode after eval()",
+                "Let its train() method obey, or take the layer out.",
+            )
+    with untouched():
+        outputs = network(tensors, samples.inputs)
+        again = network(tensors, samples.inputs)
+        if not _close(outputs, again, 1e-5):
+            raise NotDeterministic(
+                _first_difference(network, tensors, samples),
+                "Turn dropout off in evaluation mode (F.dropout takes training=self.training) "
+                "and draw no random numbers in forward.",
+            )
+        if len(samples) > 1:
+            alone = network(tensors, samples[:1].inputs)
+            among = pytree.tree_map_only(Tensor, lambda x: x[:1], outputs)
+            if not _close(alone, among, 1e-2):
+                raise NotDeterministic(
+                    _batch_culprit(network.module),
+                    "A sample's loss must not depend on its batch. Give BatchNorm running "
+                    "statistics (track_running_stats=True), or put it in evaluation mode.",
+                )
+    return outputs
+
+
+def _close(x: Any, y: Any, tolerance: float) -> bool:
+    """Whether two outputs agree to a share of their largest value; NaN equals NaN."""
+    for p, q in zip(pytree.tree_leaves(x), pytree.tree_leaves(y), strict=True):
+        if not isinstance(p, Tensor):
+            continue
+        if p.shape != q.shape:
+            return False
+        p, q = p.double(), q.double()
+        finite = p[p.isfinite()]
+        size = float(finite.abs().max()) if finite.numel() else 1.0
+        if not torch.allclose(p, q, rtol=tolerance, atol=tolerance * size, equal_nan=True):
+            return False
+    return True
+
+
+def _first_difference(network: Network, tensors: Mapping[str, Tensor], samples: Samples) -> str:
+    """The first layer, in order of execution, whose output changes from one call to the next."""
+    calls: list[tuple[str, nn.Module, Any]] = []
+    leaves = [(n, m) for n, m in network.module.named_modules() if not list(m.children())]
+    hooks = [
+        m.register_forward_hook(lambda m, _, out, n=n: calls.append((n, m, out))) for n, m in leaves
+    ]
+    try:
+        network(tensors, samples.inputs)
+        once = list(calls)
+        calls.clear()
+        network(tensors, samples.inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for (name, module, x), (_, _, y) in zip(once, calls, strict=False):
+        if not _close(x, y, 1e-5):
+            return f"{type(module).__name__} at {name!r}, which gives another output each time"
+    return f"{type(network.module).__name__}.forward, which gives another output each time"
+
+
+def _batch_culprit(module: nn.Module) -> str:
+    for name, layer in module.named_modules():
+        if isinstance(layer, _NormBase) and layer.running_mean is None:
+            kind = type(layer).__name__
+            return f"{kind} at {name!r}, which normalises by its batch: it keeps no statistics"
+    return f"{type(module).__name__}.forward, in which a sample's output depends on its batch"
+
+
+def check_labels(outputs: Any, targets: Any) -> None:
+    """Refuse class labels outside the model's classes, where outputs are logits.
+
+    Raises:
+        DataError: Naming the first sample at fault.
+    """
+    if not isinstance(outputs, Tensor) or not isinstance(targets, Tensor) or outputs.ndim < 2:
+        return
+    if targets.is_floating_point() or targets.ndim != outputs.ndim - 1:
+        return
+    classes = outputs.shape[-1]
+    wrong = ((targets < 0) & (targets != -100)) | (targets >= classes)
+    if bool(wrong.any()):
+        at = int(wrong.flatten(1).any(1).nonzero()[0] if wrong.ndim > 1 else wrong.nonzero()[0])
+        bad = targets[at][wrong[at]].flatten()[0] if wrong.ndim > 1 else targets[at]
+        raise DataError(
+            f"Labels of a model with {classes} outputs are 0 to {classes - 1}.",
+            got=f"label {int(bad)} at sample {at} ({int(wrong.sum())} in all)",
+            remedy="Labels count from 0; check that model and data have the same classes.",
+        )
+
+
+class _Largest(TorchDispatchMode):
+    """Notes the largest tensor that any operation gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nbytes = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        for x in pytree.tree_leaves(out):
+            if isinstance(x, Tensor):
+                self.nbytes = max(self.nbytes, x.nbytes)
+        return out
+
+
+def activation_bytes(network: Network, tensors: Mapping[str, Tensor], samples: Samples) -> int:
+    """Bytes of the largest activation, for one sample."""
+    own = max((x.nbytes for x in tensors.values()), default=0)
+    with untouched(), _Largest() as mode:
+        network(tensors, samples.inputs)
+    # A large value that is no activation (a transposed weight) does not grow with samples.
+    once = mode.nbytes
+    if once <= own and len(samples) > 1:
+        with untouched(), _Largest() as mode:
+            network(tensors, samples[:1].inputs)
+        return max(1, once - mode.nbytes) if mode.nbytes < once else max(1, samples.nbytes // 2)
+    return max(1, once // len(samples))

@@ -1,0 +1,82 @@
+"""What a path is: t -> state, with exact ends and a combination for the engine."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ridgeline import state as states
+from ridgeline.errors import UsageError
+from ridgeline.paths.combination import Combination
+from ridgeline.paths.grid import Grid, grid
+from ridgeline.state import State
+
+__all__ = ["Path", "check_points"]
+
+
+class Path(ABC):
+    """A curve in the space of states; ``path(0)`` and ``path(1)`` are its ends, bit for bit."""
+
+    @abstractmethod
+    def combination(self, t: Sequence[float] | NDArray[np.floating]) -> Combination:
+        """The path at K positions, as coefficients of its basis states.
+
+        Args:
+            t: Positions; outside [0, 1] the path is extrapolated.
+
+        Returns:
+            K states that are formed only when asked for.
+        """
+
+    @abstractmethod
+    def tangent(self, t: float) -> State:
+        """The derivative of the path by t at one position; zero for labels' names left out."""
+
+    def __call__(self, t: float) -> State:
+        """The state at position t; at the ends, the given tensors themselves."""
+        return self.combination([t]).state(0)
+
+    def length(self, points: Grid = 51) -> float:
+        """The length of the chain through equally spaced positions, over coordinates.
+
+        Exact for a straight line at uniform rate; from below, and converging, for a curve.
+
+        Args:
+            points: Number of positions, or the positions.
+
+        Returns:
+            A Euclidean length in weight space.
+        """
+        across = self.combination(grid(points))
+        chain = [across.state(k) for k in range(len(across))]
+        return sum(states.distance(p, q) for p, q in zip(chain[:-1], chain[1:], strict=True))
+
+
+def check_points(points: Sequence[State], names: Sequence[str]) -> tuple[State, ...]:
+    """Refuse points that do not belong on one path.
+
+    Args:
+        points: States.
+        names: What to call them in messages.
+
+    Returns:
+        The states as plain dicts.
+
+    Raises:
+        UsageError: If one of them is no state.
+        StateMismatch: If their tensors differ.
+        NonFinite: If one holds NaN or infinity.
+    """
+    for point, name in zip(points, names, strict=True):
+        if not isinstance(point, dict) or not point:
+            raise UsageError(
+                "A point is a state: a dict from names to tensors, and not empty.",
+                got=f"{name} of type {type(point).__name__}",
+                remedy="Use model.state_dict(), state.capture(model) or load(path).",
+            )
+    for point, name in zip(points[1:], names[1:], strict=True):
+        states.check_same(points[0], point, names=(names[0], name))
+    for point, name in zip(points, names, strict=True):
+        states.check_finite(point, name)
+    return tuple(dict(point) for point in points)

@@ -1,0 +1,190 @@
+"""Planes of states: through three, or along two random directions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ridgeline import rng
+from ridgeline import state as states
+from ridgeline.errors import UsageError
+from ridgeline.paths.base import check_points
+from ridgeline.paths.combination import Combination
+from ridgeline.state import State
+
+__all__ = ["Plane", "random_direction"]
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """The plane through three states, with coordinates in units of distance.
+
+    `a` is the origin, the x axis points to `b`, and `c` lies at positive y, as in Garipov
+    et al. (2018). Distances between projections of states are distances in weight space.
+
+    Args:
+        a: Origin.
+        b: On the positive x axis.
+        c: Above it.
+
+    Raises:
+        StateMismatch: If the tensors differ.
+        NonFinite: If a state holds NaN or infinity.
+        UsageError: If the three lie on one line.
+    """
+
+    a: State
+    b: State
+    c: State
+
+    def __post_init__(self) -> None:
+        for name, point in zip("abc", check_points((self.a, self.b, self.c), "abc"), strict=True):
+            object.__setattr__(self, name, point)
+        along = states.distance(self.a, self.b)
+        across = states.distance(self.a, self.c)
+        cosine = states.cosine(self.b, self.c, origin=self.a)
+        height = across * max(0.0, 1 - cosine**2) ** 0.5 if along and across else 0.0
+        if height <= 1e-6 * max(along, across, 1e-300):
+            raise UsageError(
+                "Three states span a plane only if they do not lie on one line.",
+                got=f"|b-a|={along:.3g}, |c-a|={across:.3g}, height of c over ab {height:.3g}",
+            )
+        object.__setattr__(self, "corners", np.array([[0, 0], [along, 0], [across * cosine, height]]))
+
+    corners: NDArray[np.float64] = None  # type: ignore[assignment]  # set in __post_init__
+
+    @classmethod
+    def random(
+        cls,
+        centre: State,
+        *,
+        seed: int = 0,
+        normalise: Literal["filter", "layer", "none"] = "filter",
+        ignore: Literal["vectors", "nothing"] = "vectors",
+    ) -> "Plane":
+        """A plane through `centre` along two random directions (Li et al. 2018).
+
+        Args:
+            centre: State at (0, 0).
+            seed: Names the two directions.
+            normalise: What has the norm of the corresponding part of the centre: each filter
+                (slice of the first axis), each tensor, or nothing.
+            ignore: Whether tensors with fewer than two axes (biases, norms' gains) stay, which
+                is Li et al.'s choice, or move too.
+
+        Returns:
+            A plane; a coordinate counts lengths in weight space, as everywhere.
+        """
+        ends = [
+            states.add(
+                centre,
+                random_direction(centre, seed=seed, index=i, normalise=normalise, ignore=ignore),
+            )
+            for i in range(2)
+        ]
+        return cls(centre, *ends)
+
+    def combination(self, points: Sequence[Sequence[float]] | NDArray[np.floating]) -> Combination:
+        """The plane at K positions.
+
+        Args:
+            points: Coordinates, shape (K, 2).
+
+        Returns:
+            K states over the basis (a, b, c), with barycentric coefficients.
+        """
+        xy = np.asarray(points, dtype=np.float64)
+        if xy.ndim != 2 or xy.shape[1] != 2:
+            raise UsageError("Points of a plane are pairs (x, y).", got=f"shape {xy.shape}")
+        (along, _), (shift, height) = self.corners[1], self.corners[2]
+        on_c = xy[:, 1] / height
+        on_b = (xy[:, 0] - on_c * shift) / along
+        return Combination((self.a, self.b, self.c), (np.stack([1 - on_b - on_c, on_b, on_c], 1),), {})
+
+    def __call__(self, x: float, y: float) -> State:
+        """The state at (x, y)."""
+        return self.combination([[x, y]]).state(0)
+
+    def project(self, state: State) -> tuple[float, float, float]:
+        """The nearest point of the plane to a state, and how far off the plane it lies.
+
+        Args:
+            state: With the plane's tensors.
+
+        Returns:
+            x, y and the distance to the plane, all in units of weight space.
+        """
+        along, height = self.corners[1, 0], self.corners[2, 1]
+        step = states.subtract(state, self.a)
+        to_b = states.dot(step, states.subtract(self.b, self.a)) / along
+        to_c = states.dot(step, states.subtract(self.c, self.a))
+        y = (to_c - to_b * self.corners[2, 0]) / height
+        off = max(0.0, states.dot(step, step) - to_b**2 - y**2) ** 0.5
+        return float(to_b), float(y), float(off)
+
+    def axes(self, points: int = 25, margin: float = 0.2) -> tuple[NDArray, NDArray]:
+        """Equally spaced coordinates that frame the three states.
+
+        Args:
+            points: Number of points along each axis.
+            margin: Room beyond the states on each side, as a share of the larger extent.
+
+        Returns:
+            x and y, each of shape (points,).
+        """
+        low, high = self.corners.min(0), self.corners.max(0)
+        room = margin * (high - low).max()
+        x, y = (np.linspace(low[i] - room, high[i] + room, points) for i in range(2))
+        return x, y
+
+
+def random_direction(
+    state: Mapping[str, Tensor],
+    *,
+    seed: int,
+    index: int = 0,
+    normalise: Literal["filter", "layer", "none"] = "filter",
+    ignore: Literal["vectors", "nothing"] = "vectors",
+) -> State:
+    """A Gaussian direction, normalised against a state (Li et al. 2018, section 4).
+
+    Args:
+        state: What the direction starts from; left as it is.
+        seed: Names the direction, together with `index`.
+        index: Which of several directions of one seed.
+        normalise: See `Plane.random`.
+        ignore: See `Plane.random`.
+
+    Returns:
+        A state of displacements; zero for statistics, labels and ignored tensors.
+
+    Raises:
+        UsageError: If `normalise` or `ignore` is unknown.
+    """
+    if normalise not in ("filter", "layer", "none") or ignore not in ("vectors", "nothing"):
+        raise UsageError(
+            "normalise is 'filter', 'layer' or 'none'; ignore is 'vectors' or 'nothing'.",
+            got=f"normalise={normalise!r}, ignore={ignore!r}",
+        )
+    direction: State = {}
+    moved = set(states.coordinates(state))
+    for name, x in state.items():
+        if name not in moved or (ignore == "vectors" and x.ndim < 2):
+            direction[name] = torch.zeros_like(x)
+            continue
+        draw = torch.randn(x.shape, generator=rng.stream(seed, "direction", index, name))
+        d = draw.to(device=x.device, dtype=torch.promote_types(x.dtype, torch.float32))
+        if normalise == "filter" and x.ndim > 1:
+            axes = tuple(range(1, x.ndim))
+            length = torch.linalg.vector_norm(d, dim=axes, keepdim=True)
+            d = d * (torch.linalg.vector_norm(x.to(d.dtype), dim=axes, keepdim=True) / length)
+        elif normalise != "none":
+            d = d * (torch.linalg.vector_norm(x.to(d.dtype)) / torch.linalg.vector_norm(d))
+        direction[name] = d.to(x.dtype)
+    for first, *rest in states.ties(state):
+        direction.update({name: direction[first] for name in rest})
+    return direction
