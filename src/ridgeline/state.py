@@ -77,10 +77,11 @@ def cast(
     device: str | torch.device | None = None,
 ) -> State:
     """The state with floating tensors in `dtype`, all on `device`; labels keep their type."""
-    return {
-        name: x.to(device=device, dtype=dtype if x.is_floating_point() else None)
-        for name, x in state.items()
-    }
+    made: dict[int, Tensor] = {}  # names that share a tensor share its conversion
+    for x in state.values():
+        if id(x) not in made:
+            made[id(x)] = x.to(device=device, dtype=dtype if x.is_floating_point() else None)
+    return {name: made[id(x)] for name, x in state.items()}
 
 
 def coordinates(state: Mapping[str, Tensor], *, statistics: bool = False) -> Iterator[str]:

@@ -58,11 +58,11 @@ def call(module: nn.Module, inputs: Any) -> Any:
         outputs = module(inputs)
     if isinstance(outputs, Tensor):
         return outputs
-    if isinstance(outputs, Mapping) and "logits" in outputs:
-        return outputs["logits"]
-    if hasattr(outputs, "logits"):
-        return outputs.logits
-    return outputs[0] if isinstance(outputs, tuple) else outputs
+    if isinstance(outputs, Mapping):
+        return outputs["logits"] if "logits" in outputs else outputs
+    if isinstance(outputs, tuple) and not hasattr(outputs, "logits"):
+        return outputs[0]
+    return getattr(outputs, "logits", outputs)
 
 
 def private_copy(model: nn.Module) -> nn.Module:
@@ -242,9 +242,7 @@ _KEEPS_INDEX = {
 }
 
 
-def layer_index(
-    model: nn.Module, example: Any, forward: Forward | None = None
-) -> dict[str, int]:
+def layer_index(model: nn.Module, example: Any, forward: Forward | None = None) -> dict[str, int]:
     """The layer, counted from 1 at the input, that each bias belongs to.
 
     A value's index is the number of weight layers between it and the input. It exists when

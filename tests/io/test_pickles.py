@@ -221,6 +221,16 @@ def test_a_compiled_part_and_a_part_called_model_keep_their_places(tmp_path):
         assert all(torch.equal(loaded[k], values[k]) for k in values)
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_two_names_never_become_one(tmp_path, wrapped):
+    model = nn.Linear(2, 2, bias=False)
+    values = {"weight": torch.zeros(2, 2), "model.weight": torch.ones(2, 2)}
+    torch.save(values, tmp_path / "a.pt")
+    with pytest.raises(StateMismatch) as caught:
+        io.load(tmp_path / "a.pt", model=nn.ModuleDict({"model": model}) if wrapped else model)
+    assert list(caught.value.extra) == ["weight" if wrapped else "model.weight"]
+
+
 def test_only_the_real_difference_is_shown(tmp_path):
     values = {f"model.{k}": v for k, v in block().state_dict().items()}
     torch.save({"state_dict": values | {"criterion.scale": torch.ones(1)}}, tmp_path / "a.pt")

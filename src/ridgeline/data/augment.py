@@ -6,7 +6,7 @@ Shapes: N images, C channels, H rows, W columns.
 from typing import Literal
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (torch's own name for it)
+import torch.nn.functional as F
 from torch import Tensor
 
 from ridgeline.errors import UsageError
@@ -58,9 +58,7 @@ def random_crop(
     return cut_NHWC.permute(0, 3, 1, 2).contiguous()
 
 
-def random_flip(
-    images: Tensor, *, generator: torch.Generator, probability: float = 0.5
-) -> Tensor:
+def random_flip(images: Tensor, *, generator: torch.Generator, probability: float = 0.5) -> Tensor:
     """Mirror each image left to right with the given probability.
 
     Args:

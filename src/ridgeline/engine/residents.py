@@ -71,7 +71,7 @@ class Resident:
         stacked: dict[str, Tensor] = {}
         for name in names:
             like = self.tensors[name]
-            stacked[name] = torch.empty((len(at), *like.shape), dtype=like.dtype, device=like.device)
+            stacked[name] = like.new_empty((len(at), *like.shape))
             for row, k in enumerate(at):
                 self.write(name, k, stacked[name][row])
         return stacked

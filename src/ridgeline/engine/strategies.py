@@ -127,9 +127,7 @@ class Shared:
     def _once(self, inputs: Any) -> tuple[dict[fx.Node, Any], list[dict[fx.Node, Any]]]:
         """Constant values, and affine values at each basis state."""
         programs, names, resident = self.programs, self.programs.names, self.resident
-        values: dict[fx.Node, Any] = dict(
-            zip(programs.trace.data, flatten(inputs), strict=True)
-        )
+        values: dict[fx.Node, Any] = dict(zip(programs.trace.data, flatten(inputs), strict=True))
         for node, name in names.items():
             if name not in resident.moving:
                 values[node] = resident.tensors[name]
@@ -168,8 +166,8 @@ class Shared:
         moving = self.resident.stack(self.moved.values(), at)
         values |= {node: moving[name] for node, name in self.moved.items()}
         if self.programs.output in general.gives:
-            run = torch.vmap(general.run, in_dims=tuple(0 if n in stacked else None for n in general.takes))
-            (out,) = run(*[values[n] for n in general.takes])
+            axes = tuple(0 if n in stacked else None for n in general.takes)
+            (out,) = torch.vmap(general.run, in_dims=axes)(*[values[n] for n in general.takes])
         else:
             out = values[self.programs.output]
             if self.programs.degrees[self.programs.output] == CONSTANT:

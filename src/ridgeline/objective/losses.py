@@ -168,7 +168,7 @@ def per_sample(function: Metric) -> Metric:
     """
     if isinstance(function, nn.Module) and hasattr(function, "reduction"):
         unreduced = copy.deepcopy(function)
-        unreduced.reduction = "none"
+        vars(unreduced)["reduction"] = "none"
         return lambda outputs, targets: _over_samples(unreduced(outputs, targets))
     return function
 

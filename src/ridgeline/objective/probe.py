@@ -61,12 +61,12 @@ def probe(network: Network, tensors: Mapping[str, Tensor], samples: Samples) -> 
 
 def _close(x: Any, y: Any, tolerance: float) -> bool:
     """Whether two outputs agree to a share of their largest value; NaN equals NaN."""
-    for p, q in zip(pytree.tree_leaves(x), pytree.tree_leaves(y), strict=True):
-        if not isinstance(p, Tensor):
+    for once, again in zip(pytree.tree_leaves(x), pytree.tree_leaves(y), strict=True):
+        if not isinstance(once, Tensor):
             continue
-        if p.shape != q.shape:
+        if once.shape != again.shape:
             return False
-        p, q = p.double(), q.double()
+        p, q = once.double(), again.double()
         finite = p[p.isfinite()]
         size = float(finite.abs().max()) if finite.numel() else 1.0
         if not torch.allclose(p, q, rtol=tolerance, atol=tolerance * size, equal_nan=True):

@@ -77,7 +77,8 @@ class Samples:
         for x in pytree.tree_leaves((self.inputs, self.targets)):
             if isinstance(x, Tensor):
                 digest.update(f"{tuple(x.shape)}{x.dtype}".encode())
-                digest.update(memoryview(x.detach().cpu().contiguous().view(torch.uint8).numpy()))
+                flat = x.detach().cpu().contiguous().flatten()
+                digest.update(flat.view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()
 
 
@@ -171,7 +172,7 @@ def _batch(batch: Any, labelled: bool) -> Samples:
         inputs = {k: _tensors(x) for k, x in batch.items() if k != key}
         return Samples(inputs, _tensors(batch[key]) if key is not None else None)
     if isinstance(batch, tuple | list) and len(batch) >= 2:
-        *inputs, targets = batch
+        inputs, targets = list(batch[:-1]), batch[-1]
         held = inputs[0] if len(inputs) == 1 else tuple(inputs)
         return Samples(_tensors(held), _tensors(targets))
     if not labelled:
@@ -249,7 +250,7 @@ def _tensors_or_raw(item: Any) -> Any:
 def _as_set(samples: Samples) -> int:
     """A checksum that does not depend on the order of samples."""
     total = 0
-    leaves = [x for x in pytree.tree_leaves((samples.inputs, samples.targets))]
+    leaves = pytree.tree_leaves((samples.inputs, samples.targets))
     rows = [x.detach().cpu().reshape(len(x), -1).contiguous().numpy() for x in leaves]
     for i in range(len(samples)):
         digest = hashlib.blake2b(b"".join(r[i].tobytes() for r in rows), digest_size=8).digest()

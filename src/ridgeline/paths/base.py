@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,8 +50,8 @@ class Path(ABC):
             A Euclidean length in weight space.
         """
         across = self.combination(grid(points))
-        chain = [across.state(k) for k in range(len(across))]
-        return sum(states.distance(p, q) for p, q in zip(chain[:-1], chain[1:], strict=True))
+        chain = (across.state(k) for k in range(len(across)))
+        return sum(states.distance(p, q) for p, q in pairwise(chain))
 
 
 def check_points(points: Sequence[State], names: Sequence[str]) -> tuple[State, ...]:

@@ -1,5 +1,6 @@
 """Bent paths: the polygonal chain and the Bezier curve (Garipov et al. 2018)."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,11 +31,13 @@ class _Curve(Path):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.points)} points)"
 
+    @abstractmethod
     def _coefficients(self, t: NDArray[np.float64]) -> Table:
-        raise AssertionError
+        """Weight of each point at each position, shape (K, points)."""
 
+    @abstractmethod
     def _slopes(self, t: float) -> NDArray[np.float64]:
-        raise AssertionError
+        """Derivative by t of each point's weight, shape (points,)."""
 
     def combination(self, t: Sequence[float] | NDArray[np.floating]) -> Combination:
         """The curve at K positions; the basis is its points."""

@@ -1,7 +1,7 @@
 """Planes of states: through three, or along two random directions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -40,6 +40,8 @@ class Plane:
     a: State
     b: State
     c: State
+    corners: NDArray[np.float64] = field(init=False, repr=False)
+    """Coordinates of a, b and c, shape (3, 2)."""
 
     def __post_init__(self) -> None:
         for name, point in zip("abc", check_points((self.a, self.b, self.c), "abc"), strict=True):
@@ -53,9 +55,8 @@ class Plane:
                 "Three states span a plane only if they do not lie on one line.",
                 got=f"|b-a|={along:.3g}, |c-a|={across:.3g}, height of c over ab {height:.3g}",
             )
-        object.__setattr__(self, "corners", np.array([[0, 0], [along, 0], [across * cosine, height]]))
-
-    corners: NDArray[np.float64] = None  # type: ignore[assignment]  # set in __post_init__
+        corners = np.array([[0, 0], [along, 0], [across * cosine, height]])
+        object.__setattr__(self, "corners", corners)
 
     @classmethod
     def random(
@@ -103,7 +104,8 @@ class Plane:
         (along, _), (shift, height) = self.corners[1], self.corners[2]
         on_c = xy[:, 1] / height
         on_b = (xy[:, 0] - on_c * shift) / along
-        return Combination((self.a, self.b, self.c), (np.stack([1 - on_b - on_c, on_b, on_c], 1),), {})
+        table = np.stack([1 - on_b - on_c, on_b, on_c], axis=1)
+        return Combination((self.a, self.b, self.c), (table,), {})
 
     def __call__(self, x: float, y: float) -> State:
         """The state at (x, y)."""
@@ -186,5 +188,5 @@ def random_direction(
             d = d * (torch.linalg.vector_norm(x.to(d.dtype)) / torch.linalg.vector_norm(d))
         direction[name] = d.to(x.dtype)
     for first, *rest in states.ties(state):
-        direction.update({name: direction[first] for name in rest})
+        direction.update(dict.fromkeys(rest, direction[first]))
     return direction

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ridgeline.errors import DataError, ForwardFailed, UnknownName, UsageError
-from ridgeline.rng import seed_of, stream
-from ridgeline.state import State, capture, non_finite
+from ridgeline.rng import seed_of, stream, untouched
+from ridgeline.state import State, capture
 from ridgeline.train.optimisers import OPTIMISERS, SCHEDULES
 
 __all__ = ["Run", "train"]
@@ -107,52 +107,55 @@ def train(
     update = OPTIMISERS[optimizer](parameters, momentum, weight_decay)
     device = parameters[0].device
     inputs, targets = inputs.to(device), targets.to(device)
-    # Outputs (N, ..., classes) and targets (N, ...) of whole numbers: an error can be counted.
-    classes = not targets.is_floating_point()
 
     states = {0: capture(net)}
     log: dict[str, list[float]] = {"epoch": [], "loss": [], "error": []}
     step, diverged = 0, False
-    with torch.enable_grad(), _own_generators(device, seed):
-        for epoch in range(1, epochs + 1):
-            order = torch.randperm(len(inputs), generator=stream(seed, "order", epoch - 1))
-            losses, wrong = 0.0, torch.zeros((), device=device, dtype=torch.float64)
-            seen = 0
+    with torch.enable_grad(), untouched():
+        torch.manual_seed(seed_of(seed, "model"))
+        for epoch in range(epochs):
+            order = torch.randperm(len(inputs), generator=stream(seed, "order", epoch))
+            seen, total, wrong = 0, 0.0, torch.zeros((), device=device)
             for indices in order.to(device).split(batch_size):
                 target = targets[indices]
                 outputs, value = _forward(net, inputs[indices], target, loss, step)
                 number = float(value.detach())
                 seen += len(indices)
-                losses += number * len(indices)
+                total += number * len(indices)
                 if not math.isfinite(number):
                     diverged = True
                     break
+                wrong += _misses(outputs.detach(), target)
                 gradients = torch.autograd.grad(value, parameters, allow_unused=True)
                 update(gradients, learning_rate * SCHEDULES[schedule](step / planned))
                 step += 1
-                if classes and outputs.shape[:-1] == target.shape:
-                    missed = outputs.detach().argmax(-1) != target
-                    wrong += missed.double().mean() * len(indices)
-                else:
-                    wrong += math.nan
                 if step in kept:
                     states[step] = capture(net)
                 if progress is not None:
                     progress(step, planned, number)
-            log["epoch"].append(float(epoch))
-            log["loss"].append(losses / seen)
-            log["error"].append(math.nan if diverged else float(wrong) / seen)
+            log["epoch"].append(float(epoch + 1))
+            log["loss"].append(total / seen)
+            log["error"].append(float(wrong) / seen if not diverged else math.nan)
             if diverged:
                 break
     final = states.setdefault(step, capture(net))
-    # A finite loss may still have had an infinite gradient, and nobody asked after the last step.
-    diverged = diverged or bool(non_finite(final))
+    # A finite loss may have had an infinite gradient, and no loss was asked after the last step.
+    # Parameters only: a buffer may hold infinities by design, as masks do.
+    diverged = diverged or not all(bool(torch.isfinite(p).all()) for p in parameters)
     return Run(states[0], final, states, step, log, diverged)
 
 
-def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     """Mean cross entropy, the class axis last in `outputs`."""
     return functional.cross_entropy(outputs.flatten(0, -2), targets.flatten())
+
+
+def _misses(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Samples misclassified, a sequence counting by its share; NaN if targets are not classes."""
+    whole = not targets.is_floating_point()
+    if whole and outputs.shape[:-1] == targets.shape and outputs.shape[-1] > 1:
+        return (outputs.argmax(-1) != targets).float().mean() * len(targets)
+    return torch.full((), math.nan, device=outputs.device)
 
 
 def _forward(
@@ -166,11 +169,33 @@ def _forward(
     try:
         outputs = net(batch)
         what = "The loss"
-        value = (loss or cross_entropy)(outputs, target).mean()
+        value = (loss or _cross_entropy)(outputs, target).mean()
     except Exception as error:
         raise ForwardFailed(what, f"training, after {step} steps", error) from error
     return outputs, value
 
 
-class _own_generators:  # noqa: N801 (used as a function would be)
-    pass
+def _check(
+    inputs: Tensor,
+    targets: Tensor,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    momentum: float,
+    weight_decay: float,
+) -> None:
+    if not len(inputs):
+        raise DataError("Training needs at least one sample.", got=f"{tuple(inputs.shape)}")
+    if len(inputs) != len(targets):
+        raise DataError(
+            "There must be one target for each input.",
+            got=f"{len(inputs)} inputs and {len(targets)} targets",
+        )
+    for name, count in {"epochs": epochs, "batch_size": batch_size}.items():
+        if count < 1:
+            raise UsageError(f"`{name}` must be at least 1.", got=f"{count}")
+    for name, number in {"learning_rate": learning_rate, "weight_decay": weight_decay}.items():
+        if not 0 <= number < math.inf:
+            raise UsageError(f"`{name}` must be finite and not negative.", got=f"{number}")
+    if not 0 <= momentum < 1:
+        raise UsageError("`momentum` must be at least 0 and below 1.", got=f"{momentum}")

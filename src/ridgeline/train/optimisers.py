@@ -69,9 +69,9 @@ def adam(parameters: Sequence[Tensor], momentum: float, decay: float) -> Update:
             if g is None:
                 continue
             counts[i] += 1
-            g = g.add(p, alpha=decay) if decay else g
-            firsts[i].lerp_(g, 1 - beta)
-            seconds[i].mul_(gamma).addcmul_(g, g, value=1 - gamma)
+            slope = g.add(p, alpha=decay) if decay else g
+            firsts[i].lerp_(slope, 1 - beta)
+            seconds[i].mul_(gamma).addcmul_(slope, slope, value=1 - gamma)
             root = seconds[i].sqrt().div_(math.sqrt(1 - gamma ** counts[i])).add_(epsilon)
             p.addcdiv_(firsts[i], root, value=-rate / (1 - beta ** counts[i]))
 

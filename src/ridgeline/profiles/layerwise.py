@@ -1,0 +1,62 @@
+"""One profile per layer: the line on which only that layer moves."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from ridgeline.engine import StrategyName
+from ridgeline.paths import Grid, Line
+from ridgeline.profiles.profile import Objectives, Profile, Progress, profile
+from ridgeline.state import State, layers
+
+__all__ = ["layerwise"]
+
+
+def layerwise(
+    a: State,
+    b: State,
+    objective: Objectives,
+    *,
+    only: Sequence[str] | None = None,
+    hold: Literal["a", "b"] = "a",
+    points: Grid = 51,
+    strategy: StrategyName = "auto",
+    progress: Callable[[str], Progress] | None = None,
+    interrupted: Callable[[], bool] | None = None,
+) -> dict[str, Profile]:
+    """Profiles of the layers of two networks (Adilova et al. 2023; Vlaar & Frankle 2021).
+
+    For each layer, the line from `a` to `b` on which that layer moves and all others stay at
+    `hold`. What lies before the moving layer is the same at every position, and the engine
+    computes it once.
+
+    A barrier of kind chord is measured against the ends of that line, not against the two whole
+    networks; Adilova et al.'s layer barrier is ``profile.curve().mean`` at 1/2 less the mean of
+    the whole networks' losses.
+
+    Args:
+        a: A state.
+        b: Another.
+        objective: What is measured.
+        only: Layers to measure; all with a floating tensor by default.
+        hold: Which state the other layers are of.
+        points: As in `profile`.
+        strategy: As in `profile`.
+        progress: Given a layer's name, a callback for its profile.
+        interrupted: As in `profile`; finished layers are returned.
+
+    Returns:
+        Layer name to its profile, in the order of the state.
+    """
+    found: dict[str, Profile] = {}
+    for layer in only if only is not None else layers(a):
+        if interrupted is not None and interrupted():
+            break
+        found[layer] = profile(
+            Line(a, b, layers=[layer], hold=hold),
+            objective,
+            points=points,
+            strategy=strategy,
+            progress=progress(layer) if progress else None,
+            interrupted=interrupted,
+        )
+    return found

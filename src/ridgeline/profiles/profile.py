@@ -1,0 +1,249 @@
+"""Profiles: an objective along a path."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from ridgeline import measures
+from ridgeline import state as states
+from ridgeline.engine import Evaluation, Moments, StrategyName, evaluate
+from ridgeline.errors import UnknownName, UsageError
+from ridgeline.measures import Array, Barrier, BarrierKind, Curve, Length, Monotonicity, Plateau
+from ridgeline.objective import Objective, error
+from ridgeline.paths import Grid, Path, grid
+
+__all__ = ["Objectives", "Precision", "Profile", "Progress", "as_splits", "profile"]
+
+Objectives = Objective | Mapping[str, Objective]
+"""One objective, or several by the name of their split."""
+Progress = Callable[[str, int, int], None]
+"""Told (split, samples done, samples in all)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Precision:
+    """How well a barrier must be known before no more samples are drawn.
+
+    Args:
+        half_width: Of the barrier's interval, in the metric's units.
+        relative: Take `half_width` as a share of the barrier's height instead.
+        confidence: Of the interval.
+        metric: Which metric's barrier.
+        kind: Which kind of barrier.
+        at_least: Samples below which the interval is not trusted.
+
+    Raises:
+        UsageError: If the half-width is not positive.
+    """
+
+    half_width: float
+    relative: bool = False
+    confidence: float = 0.95
+    metric: str = "loss"
+    kind: BarrierKind = "chord"
+    at_least: int = 500
+
+    def __post_init__(self) -> None:
+        if not self.half_width > 0:
+            raise UsageError("A half-width is positive.", got=f"{self.half_width}")
+
+    def met(self, curve: Curve) -> bool:
+        """Whether a curve's barrier is known this well."""
+        if curve.n < self.at_least:
+            return False
+        found = measures.barrier(curve, self.kind)
+        low, high = found.interval(self.confidence)
+        wanted = self.half_width * (abs(found.height) if self.relative else 1)
+        return (high - low) / 2 <= wanted
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """Loss and metrics along a path, for one or more splits of the data.
+
+    The methods are the measures of `ridgeline.measures`, on the loss of the first split unless
+    another is named.
+    """
+
+    t: Array
+    """Positions, shape (K,)."""
+    curves: dict[str, dict[str, Curve]]
+    """Split, then metric, to its curve."""
+    provenance: dict[str, Any] = field(default_factory=dict)
+    """Where the numbers come from: path, data, policy, engine, versions; plain values."""
+
+    @property
+    def splits(self) -> list[str]:
+        """Names of the splits."""
+        return list(self.curves)
+
+    def curve(self, metric: str = "loss", split: str | None = None) -> Curve:
+        """One metric of one split.
+
+        Raises:
+            UnknownName: If there is no such split or metric.
+        """
+        split = split or self.splits[0]
+        if split not in self.curves:
+            raise UnknownName("split", split, self.curves)
+        if metric not in self.curves[split]:
+            raise UnknownName("metric", metric, self.curves[split])
+        return self.curves[split][metric]
+
+    def barrier(
+        self, kind: BarrierKind = "chord", *, metric: str = "loss", split: str | None = None
+    ) -> Barrier:
+        """The barrier; see `measures.barrier`."""
+        return measures.barrier(self.curve(metric, split), kind)
+
+    def instability(self, *, metric: str = "error", split: str | None = None) -> Barrier:
+        """The linear interpolation instability; see `measures.instability`."""
+        return measures.instability(self.curve(metric, split))
+
+    def monotonicity(
+        self, tolerance: float = 1e-3, *, metric: str = "loss", split: str | None = None
+    ) -> Monotonicity:
+        """Monotone or not; see `measures.monotonicity`."""
+        return measures.monotonicity(self.curve(metric, split), tolerance)
+
+    def plateau(
+        self, *, metric: str = "loss", split: str | None = None, threshold: float | None = None
+    ) -> Plateau:
+        """The plateau at the start; see `measures.plateau`."""
+        return measures.plateau(self.curve(metric, split), threshold=threshold)
+
+    def length(self, *, metric: str = "loss", split: str | None = None) -> Length:
+        """Arc and Gauss length of the graph; see `measures.length`."""
+        return measures.length(self.curve(metric, split))
+
+    def __str__(self) -> str:
+        lines = [f"Profile of {len(self.t)} points, t from {self.t[0]:g} to {self.t[-1]:g}"]
+        for split, metrics in self.curves.items():
+            for name, curve in metrics.items():
+                low, high = np.min(curve.mean), np.max(curve.mean)
+                lines.append(f"  {split} {name}: {low:.4g} to {high:.4g} over {curve.n} samples")
+        return "\n".join(lines)
+
+
+def profile(
+    path: Path,
+    objective: Objectives,
+    *,
+    points: Grid = 51,
+    extrapolate: bool = False,
+    strategy: StrategyName = "auto",
+    precision: Precision | float | None = None,
+    progress: Progress | None = None,
+    interrupted: Callable[[], bool] | None = None,
+    seed: int = 0,
+) -> Profile:
+    """Measure an objective along a path.
+
+    Args:
+        path: From a position to a state.
+        objective: What is measured; several by split name are measured one after another.
+        points: Number of equally spaced positions, or the positions.
+        extrapolate: Allow positions outside [0, 1].
+        strategy: How the engine evaluates; measured and chosen by default.
+        precision: Draw samples in random order only until the barrier's 95 % half-width is
+            below this (a number, in the loss' units), instead of using all. Applies to each split.
+        progress: Told how far the work is.
+        interrupted: Asked between chunks; True ends the work, keeping what is done: samples come
+            in random order, so what was seen is a fair sample, and its n is in the result.
+        seed: Names the random order of samples.
+
+    Returns:
+        Curves with their joint covariance, and their provenance.
+
+    Raises:
+        GridError: If the positions do not increase or leave [0, 1] without leave.
+        StateMismatch: If the path's states are not the model's.
+        UnknownName: If the strategy, or the precision's metric, is unknown.
+    """
+    t = grid(points, extrapolate=extrapolate)
+    combination = path.combination(t)
+    wanted = Precision(half_width=precision) if isinstance(precision, int | float) else precision
+    curves: dict[str, dict[str, Curve]] = {}
+    engine: dict[str, Any] = {}
+    for split, goal in as_splits(objective).items():
+        if wanted and wanted.metric not in goal.metrics:
+            raise UnknownName("metric for the precision", wanted.metric, goal.metrics)
+
+        def enough(moments: dict[str, Moments], _: int, goal: Objective = goal) -> bool:
+            assert wanted is not None
+            return wanted.met(_curve(t, wanted.metric, moments[wanted.metric], goal))
+
+        found = evaluate(
+            goal,
+            combination,
+            strategy=strategy,
+            enough=enough if wanted else None,
+            interrupted=interrupted,
+            progress=(lambda done, of, s=split: progress(s, done, of)) if progress else None,
+            seed=seed,
+        )
+        curves[split] = {n: _curve(t, n, m, goal) for n, m in found.moments.items()}
+        engine[split] = _about(found) | {"objective": goal.provenance()}
+        if found.stopped == "interrupted":
+            break
+    ends = combination.state(0), combination.state(len(combination) - 1)
+    about = {
+        "path": {"kind": type(path).__name__, "points": len(t), **_geometry(*ends)},
+        "seed": seed,
+        "splits": engine,
+    }
+    return Profile(t, curves, about)
+
+
+def as_splits(objective: Objectives) -> Mapping[str, Objective]:
+    """Objectives by split; a single one is the split ``data``."""
+    if isinstance(objective, Objective):
+        return {"data": objective}
+    if not objective:
+        raise UsageError("There must be an objective for one split at least.", got="none")
+    return objective
+
+
+def _curve(t: Array, name: str, moments: Moments, objective: Objective) -> Curve:
+    function = objective.metrics[name]
+    return Curve(
+        t=t,
+        mean=moments.mean,
+        covariance=moments.covariance,
+        n=moments.n,
+        population=len(objective),
+        nonfinite=moments.nonfinite,
+        higher_is_better=objective.higher_is_better[name],
+        chance=1 - 1 / objective.classes if function is error and objective.classes else None,
+    )
+
+
+def _about(found: Evaluation) -> dict[str, Any]:
+    """An evaluation's record in plain values."""
+    choice = found.choice
+    return {
+        "strategy": choice.strategy,
+        "rows": choice.rows,
+        "group": choice.group,
+        "estimated_seconds": {name: round(s, 4) for name, s in choice.seconds.items()},
+        "declined": choice.declined,
+        "seconds": round(found.seconds, 4),
+        "samples_evaluated": next(iter(found.moments.values())).n,
+        "samples": found.samples,
+        "evaluations": found.evaluations,
+        "stopped": found.stopped or "all samples were used",
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _geometry(a: states.State, b: states.State) -> dict[str, float]:
+    """Distance between the ends and their norms."""
+    return {
+        "distance": states.distance(a, b),
+        "norm_a": states.norm(a),
+        "norm_b": states.norm(b),
+        "cosine": states.cosine(a, b),
+    }

@@ -1,0 +1,157 @@
+import sys
+
+import pytest
+import torch
+
+from ridgeline import data
+from ridgeline.errors import DataError, UnknownName, UsageError
+
+SOURCE = """
+import numpy as np
+import torch
+from ridgeline.data import DataSet, Split
+
+def pair(n=6):
+    return np.arange(2.0 * n).reshape(n, 2), np.arange(n, dtype=np.int32) % 3
+
+def splits():
+    return {"train": pair(), "valid": Split(torch.ones(3, 2, dtype=torch.float64), torch.ones(3))}
+
+def whole():
+    return DataSet("theirs", {"only": Split(torch.ones(2, 1), torch.ones(2))})
+
+def regression():
+    return torch.ones(4, 1), torch.randn(4, 2)
+
+def echo(text):
+    return torch.ones(len(text)), torch.zeros(len(text), dtype=torch.int64)
+
+def wrong(kind):
+    return {"three": (1, 2, 3), "number": 3, "text": (["a"], ["b"]), "none": {},
+            "ragged": ([[1, 2], [3]], [1, 2]), "empty": (np.ones((0, 2)), np.ones(0)),
+            "negative": (np.ones((2, 1)), np.array([-1, 0]))}[kind]
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    (tmp_path / "own_data.py").write_text(SOURCE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    yield
+    sys.modules.pop("own_data", None)
+
+
+def test_every_known_set_has_a_line_about_it():
+    assert list(data.known()) == [
+        "digits", "mnist1d", "mnist", "fashion-mnist", "cifar10", "cifar100",
+    ]  # fmt: skip
+    assert all("classes" in line or "points" in line for line in data.known().values())
+
+
+def test_an_unknown_set_lists_the_nearest_first():
+    with pytest.raises(
+        UnknownName,
+        match=r"data set must be one that is known\. Got 'fashon-mnist'\. "
+        r"Did you mean 'fashion-mnist'\? Known: fashion-mnist, .*my_project\.data:build",
+    ):
+        data.load("fashon-mnist")
+
+
+def test_sizes_select_balanced_subsets():
+    read = data.load("digits?train=100&test=20&seed=4")
+    assert read.name == "digits?train=100&test=20&seed=4"
+    assert read["train"].targets.bincount().tolist() == [10] * 10
+    assert read["test"].targets.bincount().tolist() == [2] * 10
+    assert data.load("digits?train=100&test=20").fingerprint != read.fingerprint
+    assert len(data.load("digits?test=20")["train"]) == 1437
+    assert data.load(" digits?seed=3 ").name == "digits"
+
+
+@pytest.mark.parametrize("text", ["train=many", "train=-1", "train", "=3", "", "train=1&train=2"])
+def test_malformed_options_are_refused(text):
+    with pytest.raises(UsageError, match=r"whole numbers, each given once.*digits\?train=5000"):
+        data.load(f"digits?{text}")
+
+
+def test_unknown_options_and_impossible_sizes_are_refused():
+    with pytest.raises(UnknownName, match=r"option of digits.*'trian'.*Did you mean 'train'"):
+        data.load("digits?trian=100")
+    with pytest.raises(DataError, match="from 1 to 360"):
+        data.load("digits?test=361")
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("mnist", r"Provide them with `--download`"),
+        ("fashion-mnist", r"`apt-get install dataset-fashion-mnist`, or `--download`"),
+        ("cifar10", r"\(download=True in Python\), or say where they are with `--data-root`"),
+    ],
+)
+def test_missing_files_list_the_places_and_the_command(tmp_path, monkeypatch, name, remedy):
+    from dataclasses import replace
+
+    from ridgeline.data import catalogue
+
+    monkeypatch.setenv("RIDGELINE_DATA", str(tmp_path / "env"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    entry = replace(catalogue.ON_DISK[name], installed=tmp_path / "usr")
+    monkeypatch.setitem(catalogue.ON_DISK, name, entry)
+    with pytest.raises(DataError, match=remedy) as caught:
+        data.load(name, root=tmp_path / "root")
+    for place in ("root", f"root/{name}", f"env/{name}", f"cache/ridgeline/{name}", "usr"):
+        assert f"'{tmp_path / place}'" in str(caught.value)
+
+
+# --- the user's own ----------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("project")
+def test_a_pair_becomes_a_data_set():
+    read = data.load("own_data:pair(n=9)")
+    assert list(read.splits) == ["all"]
+    assert read["all"].inputs.dtype == torch.float32
+    assert read["all"].targets.dtype == torch.int64
+    assert read.classes == 3
+    assert data.load("own_data:pair(n=9)?all=3")["all"].targets.sort().values.tolist() == [0, 1, 2]
+
+
+@pytest.mark.usefixtures("project")
+def test_splits_and_data_sets_are_taken_as_they_are():
+    read = data.load("own_data:splits")
+    assert list(read.splits) == ["train", "valid"]
+    assert read["valid"].inputs.dtype == torch.float64
+    assert read.classes is None
+    assert data.load("own_data:whole").name == "theirs"
+    assert data.load("own_data:regression").classes is None
+
+
+@pytest.mark.usefixtures("project")
+def test_a_question_mark_in_an_argument_is_no_option():
+    assert len(data.load("own_data:echo('a?b=(c')")["all"]) == 6
+    assert len(data.load("own_data:echo('a?b')?all=2")["all"]) == 2
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("three", r"returns a DataSet, a pair .* Got tuple from own_data:wrong\('three'\)"),
+        ("number", "Got int from"),
+        ("text", "arrays or tensors of numbers. Got list"),
+        ("ragged", "arrays or tensors of numbers"),
+        ("none", "must have a split"),
+        ("empty", "must hold a sample"),
+        ("negative", "labels from -1 to 0"),
+    ],
+)
+def test_other_results_are_refused(kind, message):
+    with pytest.raises(DataError, match=message):
+        data.load(f"own_data:wrong('{kind}')")
+
+
+@pytest.mark.usefixtures("project")
+def test_a_missing_function_of_mine_is_named():
+    with pytest.raises(UnknownName, match=r"\(for the data set\).*Did you mean 'pair'"):
+        data.load("own_data:pairs")
