@@ -59,7 +59,7 @@ def call(module: nn.Module, inputs: Any) -> Any:
     if isinstance(outputs, Tensor):
         return outputs
     if isinstance(outputs, Mapping):
-        return outputs["logits"] if "logits" in outputs else outputs
+        return outputs.get("logits", outputs)
     if isinstance(outputs, tuple) and not hasattr(outputs, "logits"):
         return outputs[0]
     return getattr(outputs, "logits", outputs)

@@ -332,3 +332,11 @@ def test_data_that_do_not_fit_are_refused():
         train(fcn(6, 3), inputs, targets[:-1], epochs=1)
     with pytest.raises(DataError, match="at least one sample"):
         train(fcn(6, 3), inputs[:0], targets[:0], epochs=1)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_parameter_that_the_loss_does_not_reach_stays(optimizer):
+    net = fcn(6, 3)
+    net.register_parameter("spare", torch.nn.Parameter(torch.ones(2)))
+    run = train(net, *problem(), epochs=1, optimizer=optimizer, weight_decay=0.1)
+    assert torch.equal(run.final["spare"], torch.ones(2))

@@ -1,4 +1,4 @@
-"""A small causal transformer.
+"""Causal transformers.
 
 Reference: Radford et al. (2019), "Language Models are Unsupervised Multitask Learners" (GPT-2):
 normalisation before each branch, learned positions, first weights normal with deviation 0.02.

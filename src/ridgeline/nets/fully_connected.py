@@ -9,7 +9,7 @@ from typing import Literal
 from torch import nn
 
 from ridgeline.errors import UnknownName, UsageError
-from ridgeline.nets.initialise import INITS, blank, check_positive, fill
+from ridgeline.nets.initialise import blank, check_positive, fill
 
 __all__ = ["fcn"]
 
@@ -58,8 +58,6 @@ def fcn(
         raise UnknownName("kind of activation", activation, ACTIVATIONS)
     if norm is not None and norm not in NORMS:
         raise UnknownName("norm", norm, NORMS, "Or None.")
-    if init not in INITS:
-        raise UnknownName("way to initialise", init, INITS)
     if len(widths) < 2:
         raise UsageError(
             "A network needs at least a number of inputs and a number of outputs.",
