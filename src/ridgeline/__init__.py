@@ -1,0 +1,43 @@
+"""Ridgeline traces, measures, explains and removes the loss barriers between neural networks.
+
+Names are imported when they are first used, so that ``ridgeline --help`` does not load torch.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "ridgeline.io": ("load", "save", "inspect"),
+    "ridgeline.objective": (
+        *("Objective", "cross_entropy", "squared_error", "binary_cross_entropy"),
+        *("error", "accuracy", "top_k"),
+    ),
+    "ridgeline.paths": (
+        *("Bezier", "Line", "Path", "Plane", "Polygon", "Power", "homogeneous_biases"),
+        "random_direction",
+    ),
+    "ridgeline.profiles": (
+        *("Precision", "Profile", "Surface", "gauss_length", "layerwise", "profile", "surface"),
+    ),
+}
+_MODULES = ("data", "engine", "errors", "measures", "nets", "rng", "state", "testing", "train")
+_WHERE = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = ["__version__", *sorted(_WHERE), *_MODULES]  # noqa: PLE0604 (all are strings)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        value = getattr(importlib.import_module(_WHERE[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"ridgeline.{name}")
+    else:
+        raise AttributeError(f"module 'ridgeline' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

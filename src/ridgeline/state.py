@@ -35,9 +35,11 @@ __all__ = [
     "lerp",
     "non_finite",
     "norm",
+    "place",
     "scale",
     "subtract",
     "ties",
+    "wide",
 ]
 
 State = dict[str, Tensor]
@@ -62,12 +64,12 @@ def capture(model: torch.nn.Module) -> State:
         Every parameter and persistent buffer under each of its names; names that share
         a tensor in the module share one in the copy.
     """
-    copies: dict[int, Tensor] = {}
+    copies: dict[object, Tensor] = {}
     state: State = {}
-    for name, tensor in model.state_dict(keep_vars=True).items():
-        if id(tensor) not in copies:
-            copies[id(tensor)] = tensor.detach().clone()
-        state[name] = copies[id(tensor)]
+    for name, tensor in model.state_dict().items():
+        if place(tensor) not in copies:
+            copies[place(tensor)] = tensor.clone()
+        state[name] = copies[place(tensor)]
     return state
 
 
@@ -77,22 +79,23 @@ def cast(
     device: str | torch.device | None = None,
 ) -> State:
     """The state with floating tensors in `dtype`, all on `device`; labels keep their type."""
-    made: dict[int, Tensor] = {}  # names that share a tensor share its conversion
+    made: dict[object, Tensor] = {}  # names that share a tensor share its conversion
     for x in state.values():
-        if id(x) not in made:
-            made[id(x)] = x.to(device=device, dtype=dtype if x.is_floating_point() else None)
-    return {name: made[id(x)] for name, x in state.items()}
+        if place(x) not in made:
+            made[place(x)] = x.to(device=device, dtype=dtype if x.is_floating_point() else None)
+    return {name: made[place(x)] for name, x in state.items()}
 
 
 def coordinates(state: Mapping[str, Tensor], *, statistics: bool = False) -> Iterator[str]:
     """Names of the tensors that place a state: floating, and no statistics unless asked.
 
-    Of names that share one tensor object only the first is given: a tied weight is one coordinate.
+    Of names that share one tensor only the first is given: a tied weight is one coordinate.
     """
-    seen: set[int] = set()
+    seen: set[object] = set()
     for name, x in state.items():
-        if x.is_floating_point() and (statistics or not is_statistic(name)) and id(x) not in seen:
-            seen.add(id(x))
+        counts = x.is_floating_point() and (statistics or not is_statistic(name))
+        if counts and place(x) not in seen:
+            seen.add(place(x))
             yield name
 
 
@@ -183,13 +186,23 @@ def check_finite(state: Mapping[str, Tensor], where: str = "a state") -> None:
         raise NonFinite(where, found)
 
 
+def place(x: Tensor) -> object:
+    """Where a tensor's values lie: equal for two tensors that are one in memory.
+
+    `state_dict()` gives a tied weight as two objects on one storage, so that their identity
+    does not tell.
+    """
+    memory = x.untyped_storage().data_ptr() if x.layout == torch.strided else 0
+    if not memory:  # nothing is held: an empty, a sparse or a fake tensor
+        return id(x)
+    return x.device, memory, x.storage_offset(), x.shape, x.stride(), x.dtype
+
+
 def ties(state: Mapping[str, Tensor]) -> list[tuple[str, ...]]:
     """Groups of names that share one tensor: same storage, place, shape and strides."""
-    groups: dict[tuple[object, ...], list[str]] = {}
+    groups: dict[object, list[str]] = {}
     for name, x in state.items():
-        if x.numel():
-            where = (x.device, x.untyped_storage().data_ptr(), x.storage_offset())
-            groups.setdefault((*where, x.shape, x.stride(), x.dtype), []).append(name)
+        groups.setdefault(place(x), []).append(name)
     return [tuple(names) for names in groups.values() if len(names) > 1]
 
 
@@ -200,13 +213,18 @@ def _combine(
     a: Mapping[str, Tensor], b: Mapping[str, Tensor], function: Callable[[Tensor, Tensor], Tensor]
 ) -> State:
     check_same(a, b)
+    made: dict[object, Tensor] = {}  # names that are tied in both stay tied
+    for name, x in a.items():
+        key = place(x), place(b[name])
+        if x.is_floating_point() and key not in made:
+            made[key] = function(wide(x), wide(b[name])).to(x.dtype)
     return {
-        name: function(_wide(x), _wide(b[name])).to(x.dtype) if x.is_floating_point() else x
+        name: made[place(x), place(b[name])] if x.is_floating_point() else x
         for name, x in a.items()
     }
 
 
-def _wide(x: Tensor) -> Tensor:
+def wide(x: Tensor) -> Tensor:
     """At least float32: half precision loses a third of its digits in one subtraction."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
@@ -232,9 +250,7 @@ def subtract(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> State:
 
 def scale(a: Mapping[str, Tensor], factor: float) -> State:
     """The state with every floating tensor multiplied by `factor`."""
-    return {
-        k: (_wide(x) * factor).to(x.dtype) if x.is_floating_point() else x for k, x in a.items()
-    }
+    return _combine(a, a, lambda x, _: x * factor)
 
 
 def dot(

@@ -99,10 +99,11 @@ class Network:
             self._caller, {f"inner.{name}": x for name, x in tensors.items()}, (inputs,)
         )
 
-    def trace(self, inputs: Any) -> "Trace":
+    def trace(self, inputs: Any, tensors: Mapping[str, Tensor] | None = None) -> "Trace":
         """Trace the network at the shapes of one batch.
 
         Args:
+            tensors: Of the device and types to trace with; the model's own by default.
             inputs: One batch. Its shapes, the number of samples among them, are those of the graph.
 
         Returns:
@@ -112,7 +113,8 @@ class Network:
             NotTraceable: If the module branches on values, mutates what cannot be followed,
                 or uses something that the tracer does not know. The reason is in the message.
         """
-        names = list(self.tensors)
+        tensors = self.tensors if tensors is None else tensors
+        names = list(tensors)
 
         def run(held: list[Tensor], data: Any) -> Any:
             return self(dict(zip(names, held, strict=True)), data)
@@ -121,7 +123,7 @@ class Network:
             with untouched(), torch.no_grad():
                 traced = make_fx(
                     run, tracing_mode="fake", pre_dispatch=True, _allow_non_fake_inputs=True
-                )(list(self.tensors.values()), inputs)
+                )(list(tensors.values()), inputs)
         except Exception as error:  # whatever a user's forward or the tracer may raise
             reason = str(error).strip().splitlines() or [""]
             raise NotTraceable(

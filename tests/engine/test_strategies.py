@@ -12,6 +12,7 @@ from ridgeline.engine import evaluate
 from ridgeline.errors import ForwardFailed, NotTraceable, StateMismatch, UnknownName
 from ridgeline.objective import Objective
 from ridgeline.paths import Bezier, Line, Plane, Polygon, Power
+from ridgeline.state import layers
 
 NAMES = list(zoo.ZOO)
 FAST = ("loop", "batched", "shared", "shared+batched", "auto")
@@ -74,8 +75,8 @@ def slow(model, combination, data, *, recompute):
 
 def paths(a, b, draw):
     c = {k: x + 0.3 if x.is_floating_point() else x for k, x in a.items()}
-    bias = next((n for n in a if n.endswith("bias")), None)
-    layer = next(iter(a)).rpartition(".")[0]
+    bias = next((n for n in reversed(a) if n.endswith("bias")), None)
+    layer = next(iter(layers(a)))
     grid = np.linspace(0, 1, 6)
     yield "line", Line(a, b).combination(grid)
     yield "layer", Line(a, b, layers=[layer]).combination(grid)
@@ -244,18 +245,19 @@ def test_recomputing_differs_from_keeping_and_repeats_exactly():
 
 
 def test_nan_at_one_position_stays_there_and_is_counted():
-    model, data, a, b = zoo.build("mlp")
+    """One weight, outputs t and 2 t: the loss of the second sample is made NaN past t = 0.8."""
+    model = torch.nn.Linear(1, 1, bias=False)
+    a, b = {"weight": torch.zeros(1, 1)}, {"weight": torch.ones(1, 1)}
+    data = torch.tensor([[1.0], [2.0], [1.0]]), torch.zeros(3)
 
     def loss(outputs, targets):
-        values = torch.nn.functional.cross_entropy(outputs, targets, reduction="none")
-        return torch.where(outputs[:, 0] > 1e3, torch.nan, values)
+        return torch.where(outputs[:, 0] > 1.6, torch.nan, outputs[:, 0])
 
-    far = {k: x * (1e4 if k == "4.weight" else 1) for k, x in b.items()}
-    line = Line(a, far).combination([0, 0.5, 1])
-    moments = evaluate(Objective(model, data, loss=loss, metrics={}), line).moments["loss"]
-    assert np.isfinite(moments.mean[0]) and np.isnan(moments.mean[1:]).all()
-    assert moments.nonfinite[0] == 0 and 0 < moments.nonfinite[1] < len(data[1])
-    assert np.isfinite(moments.covariance[0, 0]) and np.isnan(moments.covariance[1, 1])
+    line = Line(a, b).combination([0, 0.5, 1])
+    moments = evaluate(Objective(model, data, loss=loss), line).moments["loss"]
+    np.testing.assert_allclose(moments.mean, [0, 2 / 3, np.nan], rtol=1e-6)
+    assert list(moments.nonfinite) == [0, 0, 1]
+    assert np.isfinite(moments.covariance[:2, :2]).all() and np.isnan(moments.covariance[2]).all()
 
 
 def test_a_forward_that_raises_is_told_with_position_and_samples():
@@ -269,7 +271,7 @@ def test_a_forward_that_raises_is_told_with_position_and_samples():
     a = {"weight": torch.zeros(2, 3), "bias": torch.zeros(2)}
     b = {"weight": torch.full((2, 3), 100.0), "bias": torch.zeros(2)}
     objective = Objective(model, (torch.randn(10, 3), torch.zeros(10, dtype=torch.long)))
-    with pytest.raises(ForwardFailed, match=r"position 4 of 5 on samples 0 to 10.*too large"):
+    with pytest.raises(ForwardFailed, match=r"position 3 of 5 on samples 0 to 10.*too large"):
         evaluate(objective, Line(a, b).combination(np.linspace(0, 1, 5)), strategy="loop")
 
 

@@ -7,7 +7,7 @@ the user asked, has seen a random sample of the data and says of how many.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from ridgeline.engine.strategies import Strategy
 from ridgeline.errors import ForwardFailed, RidgelineError, UsageError
 from ridgeline.objective import Objective, Samples
 from ridgeline.paths import Combination
+from ridgeline.state import ties
 
 __all__ = ["Evaluation", "evaluate", "outputs_at"]
 
@@ -54,6 +55,7 @@ def evaluate(
     interrupted: Callable[[], bool] | None = None,
     progress: Callable[[int, int], None] | None = None,
     seed: int = 0,
+    places: Sequence[str] | None = None,
 ) -> Evaluation:
     """Evaluate an objective at every position of a combination.
 
@@ -67,6 +69,7 @@ def evaluate(
         interrupted: Asked after each chunk; True ends the evaluation.
         progress: Told (samples done, samples in all).
         seed: Names the random order of samples.
+        places: What to call each position in an error, such as ``t = 0.5``.
 
     Returns:
         The moments and the record of the work.
@@ -76,20 +79,20 @@ def evaluate(
         ForwardFailed: If the model or a metric raises, saying at which position and batch.
     """
     start = time.perf_counter()
-    for state in combination.basis:
-        objective.check(state)
+    _check(objective, combination)
     samples, count = objective.samples, len(combination)
     strata = _strata(samples.targets) if enough is not None else None
     order = _order(len(samples), seed, strata)
     classes = int(strata.max()) + 1 if strata is not None else 1
     moments = {name: Moments(count, joint, classes) for name in objective.metrics}
+    told = places or [f"position {k} of {count}" for k in range(count)]
     stopped, done = "", 0
     with objective.computing():
         resident = Resident(objective, combination, gather_statistics(objective, combination))
         work, choice = choose(objective, resident, strategy, len(samples))
         for rows in _chunks(order, choice.rows, enough is not None):
             chunk = samples[rows.to(objective.device)]
-            for name, values in _values(objective, work, chunk, count, done).items():
+            for name, values in _values(objective, work, chunk, told, done).items():
                 moments[name].add(values, None if strata is None else strata[rows])
             done += len(rows)
             if progress:
@@ -107,26 +110,49 @@ def evaluate(
     )
 
 
+def _check(objective: Objective, combination: Combination) -> None:
+    """Refuse states that are not the model's, and names of one tensor that move apart."""
+    for state in combination.basis:
+        objective.check(state)
+    for first, *others in ties(objective.network.module.state_dict(keep_vars=True)):
+        for other in others:
+            both = first in combination.basis[0] and other in combination.basis[0]
+            if both and (combination.table(first) != combination.table(other)).any():
+                raise UsageError(
+                    "Names of one tensor of the model must move together.",
+                    got=f"{first!r} and {other!r} at different rates",
+                    remedy="Name both, or neither, in `layers` and `rates`.",
+                )
+
+
 def _values(
-    objective: Objective, work: Strategy, chunk: Samples, count: int, done: int
+    objective: Objective,
+    work: Strategy,
+    chunk: Samples,
+    places: Sequence[str],
+    done: int,
 ) -> dict[str, Tensor]:
     """Per-sample values of each metric on one chunk, shape (K, B)."""
-    rows: dict[str, list[Tensor]] = {name: [] for name in objective.metrics}
-    at = range(count)
-    k = -1
+    shape = (len(places), len(chunk))
+    table = {
+        name: torch.empty(shape, dtype=torch.float64, device=objective.device)
+        for name in objective.metrics
+    }
+    k = 0
     try:
-        for k, out in zip(at, work.outputs(chunk.inputs, at), strict=True):  # noqa: B007 (k is told in the error)
+        for out in work.outputs(chunk.inputs, range(len(places))):
             for name, values in objective.score(out, chunk.targets).items():
-                rows[name].append(values)
+                table[name][k] = values  # copied at once: it may be a view of the working state
+            k += 1
     except RidgelineError:
         raise
     except Exception as failure:  # the user's model, loss or metric
         raise ForwardFailed(
             "The model, its loss or a metric",
-            f"evaluating position {k + 1} of {count} on samples {done} to {done + len(chunk)}",
+            f"evaluating {places[k]} on samples {done} to {done + len(chunk)}",
             failure,
         ) from failure
-    return {name: torch.stack(values) for name, values in rows.items()}
+    return table
 
 
 def _strata(targets: Any) -> Tensor | None:
@@ -176,15 +202,14 @@ def outputs_at(objective: Objective, combination: Combination, samples: int = 25
     Raises:
         UsageError: If the model's output is not one tensor.
     """
-    for state in combination.basis:
-        objective.check(state)
+    _check(objective, combination)
     rows = _order(len(objective), 0, None)[:samples]
     chunk = objective.samples[rows.to(objective.device)]
     with objective.computing():
         resident = Resident(objective, combination, gather_statistics(objective, combination))
         work, _ = choose(objective, resident, "loop", len(chunk))
         found = [
-            out.double().cpu() if isinstance(out, Tensor) else out
+            out.double().cpu().clone() if isinstance(out, Tensor) else out
             for out in work.outputs(chunk.inputs, range(len(combination)))
         ]
     if not all(isinstance(out, Tensor) for out in found):

@@ -7,7 +7,9 @@ network's constant and affine parts once and J times, and only the rest at every
 by one or stacked.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import torch
@@ -19,6 +21,7 @@ from ridgeline.engine.programs import Programs, cut
 from ridgeline.engine.residents import Resident
 from ridgeline.errors import NotTraceable
 from ridgeline.objective import Objective
+from ridgeline.state import cast
 from ridgeline.tracing import Trace, flatten
 
 __all__ = ["Batched", "Loop", "Shared", "Strategy", "trace_for"]
@@ -68,7 +71,9 @@ class Batched:
 
         for at in _groups(positions, self.group):
             stacked = self.resident.stack(self.resident.moving, at)
-            yield from _unstack(torch.vmap(run)(stacked), len(at))
+            with _vmap_quietly():
+                out = torch.vmap(run)(stacked)
+            yield from _unstack(out, len(at))
 
 
 class Shared:
@@ -167,7 +172,8 @@ class Shared:
         values |= {node: moving[name] for node, name in self.moved.items()}
         if self.programs.output in general.gives:
             axes = tuple(0 if n in stacked else None for n in general.takes)
-            (out,) = torch.vmap(general.run, in_dims=axes)(*[values[n] for n in general.takes])
+            with _vmap_quietly():
+                (out,) = torch.vmap(general.run, in_dims=axes)(*[values[n] for n in general.takes])
         else:
             out = values[self.programs.output]
             if self.programs.degrees[self.programs.output] == CONSTANT:
@@ -185,7 +191,8 @@ def trace_for(objective: Objective, rows: int) -> Trace:
     if rows not in kept:
         try:
             example = _padded(objective.samples[: min(rows, len(objective))].inputs, rows)
-            kept[rows] = objective.network.trace(example)
+            tensors = cast(objective.network.tensors, objective.dtype, objective.device)
+            kept[rows] = objective.network.trace(example, tensors)
         except NotTraceable as reason:
             kept[rows] = reason
     if isinstance(found := kept[rows], NotTraceable):
@@ -214,6 +221,14 @@ def _mix(values: Sequence[Tensor], coefficients: Sequence[float]) -> Tensor:
     for value, coefficient in terms[1:]:
         total.add_(value, alpha=coefficient)
     return total
+
+
+@contextmanager
+def _vmap_quietly() -> Iterator[None]:
+    """Without the warning that an operation is looped over: whether that pays is measured."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)
+        yield
 
 
 def _groups(positions: Sequence[int], size: int) -> Iterator[Sequence[int]]:

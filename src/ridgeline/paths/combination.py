@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ridgeline.errors import UsageError
-from ridgeline.state import State
+from ridgeline.state import State, place
 
 __all__ = ["Combination", "Table"]
 
@@ -121,8 +121,15 @@ class Combination:
         return out
 
     def state(self, k: int, *, dtype: torch.dtype | None = None) -> State:
-        """The whole state at one position."""
-        return {name: self.tensor(name, k, dtype=dtype) for name in self.basis[0]}
+        """The whole state at one position; names that are tied in every basis state stay tied."""
+        made: dict[object, Tensor] = {}
+        state: State = {}
+        for name in self.basis[0]:
+            key = (self.table_of.get(name, 0), *(place(point[name]) for point in self.basis))
+            if key not in made:
+                made[key] = self.tensor(name, k, dtype=dtype)
+            state[name] = made[key]
+        return state
 
     def take(self, positions: Sequence[int]) -> "Combination":
         """The same combination at some of its positions only."""

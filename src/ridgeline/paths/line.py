@@ -11,7 +11,7 @@ from ridgeline.errors import UnknownName, UsageError
 from ridgeline.paths.base import Path, check_points
 from ridgeline.paths.combination import Combination
 from ridgeline.paths.rates import Power, Rate
-from ridgeline.state import State, layers
+from ridgeline.state import State, layers, ties
 
 __all__ = ["Line"]
 
@@ -25,6 +25,8 @@ class Line(Path):
     those layers move and the others stay at one end (Adilova et al. 2023; Vlaar & Frankle
     2021); ``line(0)`` and ``line(1)`` are then the held state with those layers from `a`
     and from `b`.
+
+    Names that share one tensor in `a` (a tied embedding and head) move together.
 
     Labels (integer and boolean tensors) take the value of the nearer end, `b`'s from r = 0.5.
 
@@ -57,6 +59,11 @@ class Line(Path):
         if self.hold not in ("a", "b"):
             raise UsageError("`hold` is 'a' or 'b'.", got=repr(self.hold))
         object.__setattr__(self, "_moving", _select(a, self.layers))
+        rates = dict(self.rates)
+        for tied in ties(a):  # one tensor under several names moves as one
+            for name in set(tied) & set(self.rates):
+                rates.update(dict.fromkeys(tied, self.rates[name]))
+        object.__setattr__(self, "rates", rates)
 
     def _schedule(self) -> tuple[list[Rate | None], dict[str, int]]:
         """Distinct rates (None stands still) and which of them each tensor follows."""
@@ -102,4 +109,7 @@ def _select(state: State, chosen: Sequence[str] | None) -> frozenset[str]:
         if not inside:
             raise UnknownName("layer", layer, layers(state))
         picked |= inside
+    for tied in ties(state):
+        if picked & set(tied):
+            picked |= set(tied)
     return frozenset(picked)

@@ -184,6 +184,7 @@ def profile(
             interrupted=interrupted,
             progress=(lambda done, of, s=split: progress(s, done, of)) if progress else None,
             seed=seed,
+            places=[f"t = {s:g}" for s in t],
         )
         curves[split] = {n: _curve(t, n, m, goal) for n, m in found.moments.items()}
         engine[split] = _about(found) | {"objective": goal.provenance()}

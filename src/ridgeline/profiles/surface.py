@@ -89,6 +89,7 @@ def surface(
             combination,
             strategy=strategy,
             joint=False,
+            places=[f"x = {p[0]:.4g}, y = {p[1]:.4g}" for p in at],
             interrupted=interrupted,
             progress=(lambda done, of, s=split: progress(s, done, of)) if progress else None,
         )

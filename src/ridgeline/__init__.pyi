@@ -1,0 +1,36 @@
+from ridgeline import data as data
+from ridgeline import engine as engine
+from ridgeline import errors as errors
+from ridgeline import measures as measures
+from ridgeline import nets as nets
+from ridgeline import rng as rng
+from ridgeline import state as state
+from ridgeline import testing as testing
+from ridgeline import train as train
+from ridgeline.io import inspect as inspect
+from ridgeline.io import load as load
+from ridgeline.io import save as save
+from ridgeline.objective import Objective as Objective
+from ridgeline.objective import accuracy as accuracy
+from ridgeline.objective import binary_cross_entropy as binary_cross_entropy
+from ridgeline.objective import cross_entropy as cross_entropy
+from ridgeline.objective import error as error
+from ridgeline.objective import squared_error as squared_error
+from ridgeline.objective import top_k as top_k
+from ridgeline.paths import Bezier as Bezier
+from ridgeline.paths import Line as Line
+from ridgeline.paths import Path as Path
+from ridgeline.paths import Plane as Plane
+from ridgeline.paths import Polygon as Polygon
+from ridgeline.paths import Power as Power
+from ridgeline.paths import homogeneous_biases as homogeneous_biases
+from ridgeline.paths import random_direction as random_direction
+from ridgeline.profiles import Precision as Precision
+from ridgeline.profiles import Profile as Profile
+from ridgeline.profiles import Surface as Surface
+from ridgeline.profiles import gauss_length as gauss_length
+from ridgeline.profiles import layerwise as layerwise
+from ridgeline.profiles import profile as profile
+from ridgeline.profiles import surface as surface
+
+__version__: str
