@@ -42,6 +42,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    def __iter__(self) -> Iterator[Tensor]:
+        """Inputs, then targets: ``inputs, targets = split``."""
+        return iter((self.inputs, self.targets))
+
     def subset(self, n: int, seed: int = 0) -> "Split":
         """`n` samples without repetition, classes balanced when targets are class numbers.
 

@@ -3,5 +3,16 @@
 from ridgeline.io.checkpoints import load, save
 from ridgeline.io.entry import resolve
 from ridgeline.io.inspection import Inspection, TensorInfo, inspect
+from ridgeline.io.writing import atomic_path, fresh_directory, version
 
-__all__ = ["Inspection", "TensorInfo", "inspect", "load", "resolve", "save"]
+__all__ = [
+    "Inspection",
+    "TensorInfo",
+    "atomic_path",
+    "fresh_directory",
+    "inspect",
+    "load",
+    "resolve",
+    "save",
+    "version",
+]

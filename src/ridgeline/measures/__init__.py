@@ -8,6 +8,7 @@ from ridgeline.measures.barrier import (
     barrier,
     connectivity,
     instability,
+    layer_barrier,
 )
 from ridgeline.measures.curve import Array, Curve, Interval, interval
 from ridgeline.measures.length import Length, arc_length, length, turning
@@ -32,6 +33,7 @@ __all__ = [
     "connectivity",
     "instability",
     "interval",
+    "layer_barrier",
     "length",
     "monotonicity",
     "plateau",

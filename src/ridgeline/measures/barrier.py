@@ -31,6 +31,7 @@ __all__ = [
     "barrier",
     "connectivity",
     "instability",
+    "layer_barrier",
 ]
 
 BarrierKind = Literal["chord", "mean", "half", "max", "abs", "convexity_gap"]
@@ -132,6 +133,33 @@ def _convexity_gap(curve: Curve) -> Barrier:
     weights[first + m] = weights.get(first + m, 0.0) + 1.0
     ends = (float(t[s]), float(t[u]))
     return Barrier(best, curve.stderr_of(weights), float(t[m]), "convexity_gap", ends)
+
+
+def layer_barrier(layer: Curve, whole: Curve) -> Barrier:
+    """The layer-wise barrier of Adilova et al. (2023): what averaging one layer alone costs.
+
+    ``L(theta_a with layer l of (a + b) / 2) - (L_a + L_b) / 2``: against the two whole networks,
+    not against the ends of the layer's own line, of which the far one is a network of parts.
+
+    Args:
+        layer: The line on which only that layer moves, the others held.
+        whole: The line between the whole networks, over the same samples.
+
+    Returns:
+        Its height. The standard error is an upper bound: the sum of those of its two paired
+        parts, the rise along the layer's line and half the difference of the ends.
+
+    Raises:
+        UsageError: If the layer's grid lacks 0, 1 or 1/2, or the whole's an end.
+    """
+    alone = barrier(layer, "half")
+    start, _ = layer.ends()
+    (middle,) = np.flatnonzero(layer.t == alone.at)
+    first, last = whole.ends()
+    height = layer.cost[middle] - (whole.cost[first] + whole.cost[last]) / 2
+    spread = layer.stderr_of({int(middle): 1.0, start: -1.0})
+    spread += whole.stderr_of({first: 0.5, last: -0.5})
+    return Barrier(float(height), spread, alone.at, "half")
 
 
 def instability(curve: Curve) -> Barrier:

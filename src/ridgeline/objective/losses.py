@@ -24,6 +24,7 @@ __all__ = [
     "cross_entropy",
     "error",
     "higher_is_better",
+    "ignored_label",
     "metric",
     "per_sample",
     "squared_error",
@@ -37,6 +38,13 @@ Metric = Callable[[Any, Any], Tensor]
 def _over_samples(values: Tensor) -> Tensor:
     """Mean over all axes but the first."""
     return values.flatten(1).mean(1) if values.ndim > 1 else values
+
+
+def _over_counted(values: Tensor, targets: Tensor, ignored: int = -100) -> Tensor:
+    """Mean over all axes but the first, of the positions whose target is not the ignored one."""
+    counted = targets != ignored
+    values = values * counted
+    return values if values.ndim == 1 else values.flatten(1).sum(1) / counted.flatten(1).sum(1)
 
 
 def _classes_last(outputs: Tensor, targets: Tensor) -> None:
@@ -71,10 +79,7 @@ def cross_entropy(
         label_smoothing=label_smoothing,
         ignore_index=ignore_index,
     ).reshape(targets.shape)
-    if values.ndim == 1:
-        return values
-    counted = (targets != ignore_index).flatten(1).sum(1)
-    return values.flatten(1).sum(1) / counted
+    return _over_counted(values, targets, ignore_index)
 
 
 def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -100,9 +105,13 @@ def binary_cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def error(outputs: Tensor, targets: Tensor) -> Tensor:
-    """1 where the largest logit is not the target's, else 0; the mean is the error rate."""
+    """1 where the largest logit is not the target's, else 0; the mean is the error rate.
+
+    With further axes (positions of a sequence) the share of positions; targets of -100 do not
+    count, as in the cross entropy.
+    """
     _classes_last(outputs, targets)
-    return _over_samples((outputs.argmax(-1) != targets).to(outputs.dtype))
+    return _over_counted((outputs.argmax(-1) != targets).to(outputs.dtype), targets)
 
 
 def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -116,7 +125,7 @@ accuracy.higher_is_better = True  # type: ignore[attr-defined]  # read by `highe
 def _top_k_error(outputs: Tensor, targets: Tensor, k: int) -> Tensor:
     _classes_last(outputs, targets)
     hit = (outputs.topk(k, dim=-1).indices == targets[..., None]).any(-1)
-    return _over_samples((~hit).to(outputs.dtype))
+    return _over_counted((~hit).to(outputs.dtype), targets)
 
 
 def top_k(k: int) -> Metric:
@@ -158,6 +167,16 @@ def metric(name: str) -> Metric:
 def higher_is_better(function: Metric) -> bool:
     """Whether a metric is one of which more is wanted."""
     return bool(getattr(function, "higher_is_better", False))
+
+
+def ignored_label(function: Metric) -> int | None:
+    """The label that a loss or metric of classes leaves out; None if it is not one of classes."""
+    if isinstance(function, nn.CrossEntropyLoss | nn.NLLLoss):
+        return function.ignore_index
+    bound = function.keywords if isinstance(function, partial) else {}
+    plain = function.func if isinstance(function, partial) else function
+    known = plain in (cross_entropy, error, accuracy, _top_k_error)
+    return int(bound.get("ignore_index", -100)) if known else None
 
 
 def per_sample(function: Metric) -> Metric:

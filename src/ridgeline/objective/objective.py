@@ -23,6 +23,7 @@ from ridgeline.objective.losses import (
     cross_entropy,
     error,
     higher_is_better,
+    ignored_label,
     per_sample,
 )
 from ridgeline.objective.probe import activation_bytes, check_labels, probe
@@ -117,6 +118,7 @@ class Objective:
             **{name: per_sample(function) for name, function in metrics.items()},
         }
         self.higher_is_better = {n: higher_is_better(f) for n, f in self.metrics.items()}
+        self._functions = [loss, *metrics.values()]
         self.classes: int | None = None
         self.traces: dict[int, Trace | NotTraceable] = {}
         """What the engine knows of the network's graph, by the number of samples."""
@@ -146,12 +148,20 @@ class Objective:
             ForwardFailed: If the model or a metric raises.
         """
         tensors = self.tensors(state)
-        with self.computing():
-            tensors |= self.recomputed(tensors)
-            parts = [
-                self.score(self.network(tensors, chunk.inputs), chunk.targets)
-                for chunk in self.samples.chunks(self.rows)
-            ]
+        parts: list[dict[str, Tensor]] = []
+        try:
+            with self.computing():
+                tensors |= self.recomputed(tensors)
+                for chunk in self.samples.chunks(self.rows):
+                    outputs = self.network(tensors, chunk.inputs)
+                    parts.append(self.score(outputs, chunk.targets))
+        except RidgelineError:
+            raise
+        except Exception as failure:  # the user's model, loss or metric
+            start = len(parts) * self.rows
+            stop = min(start + self.rows, len(self))
+            where = f"evaluating one state on samples {start} to {stop}"
+            raise ForwardFailed("The model, its loss or a metric", where, failure) from failure
         return {name: torch.cat([part[name] for part in parts]) for name in self.metrics}
 
     def tensors(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -231,13 +241,13 @@ class Objective:
         return about
 
     def _settle_other_buffers(self) -> None:
-        """Bring buffers that no state holds (they are not persistent) to device and dtype."""
+        """Copy buffers that no state holds (they are not persistent) to device and dtype."""
         for module in self.network.module.modules():
             for name in module._non_persistent_buffers_set:
                 x = module._buffers.get(name)
                 if x is not None:
                     dtype = self.dtype if x.is_floating_point() else None
-                    module._buffers[name] = x.to(device=self.device, dtype=dtype)
+                    module._buffers[name] = x.to(device=self.device, dtype=dtype, copy=True)
 
     def _probe(self, chosen: int | None) -> None:
         """Ask twice, look at labels and shapes, and choose the size of chunks."""
@@ -248,8 +258,9 @@ class Objective:
                 outputs = probe(self.network, tensors, first)
                 if isinstance(outputs, Tensor) and outputs.ndim > 1:
                     self.classes = outputs.shape[-1]
-                if isinstance(self.metrics["loss"], partial) or "error" in self.metrics:
-                    check_labels(outputs, self.samples.targets)
+                for function in self._functions:
+                    if (ignored := ignored_label(function)) is not None:
+                        check_labels(outputs, self.samples.targets, ignored)
                 self.score(outputs, first.targets)
             except RidgelineError:
                 raise

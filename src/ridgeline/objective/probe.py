@@ -10,7 +10,7 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ridgeline.errors import DataError, NotDeterministic
-from ridgeline.objective.samples import Samples
+from ridgeline.objective.samples import Samples, equal
 from ridgeline.rng import untouched
 from ridgeline.tracing import Network
 
@@ -30,7 +30,7 @@ def probe(network: Network, tensors: Mapping[str, Tensor], samples: Samples) -> 
 
     Raises:
         NotDeterministic: Naming the layer that stays in training mode, gives other outputs for
-            equal inputs, or looks at other samples of its batch.
+            equal inputs, writes to its buffers, or looks at other samples of its batch.
     """
     for name, module in network.module.named_modules():
         if module.training:
@@ -38,9 +38,18 @@ def probe(network: Network, tensors: Mapping[str, Tensor], samples: Samples) -> 
                 f"{type(module).__name__} at {name!r}, which stays in training mode after eval()",
                 "Let its train() method obey, or take the layer out.",
             )
+    buffers = dict(network.module.named_buffers())
+    tensors = {n: x.clone() if n in buffers else x for n, x in tensors.items()}
+    before = {n: tensors.get(n, x).clone() for n, x in buffers.items()}
     with untouched():
         outputs = network(tensors, samples.inputs)
         again = network(tensors, samples.inputs)
+        for name, x in before.items():
+            if not equal(x, tensors.get(name, buffers[name])):
+                raise NotDeterministic(
+                    f"{type(network.module).__name__}.forward, which writes to its buffer {name!r}",
+                    "In evaluation mode a model must leave its state as it is.",
+                )
         if not _close(outputs, again, 1e-5):
             raise NotDeterministic(
                 _first_difference(network, tensors, samples),
@@ -75,11 +84,14 @@ def _close(x: Any, y: Any, tolerance: float) -> bool:
 
 
 def _first_difference(network: Network, tensors: Mapping[str, Tensor], samples: Samples) -> str:
-    """The first layer, in order of execution, whose output changes from one call to the next."""
-    calls: list[tuple[str, nn.Module, Any]] = []
-    leaves = [(n, m) for n, m in network.module.named_modules() if not list(m.children())]
+    """The innermost module that gives other outputs to equal inputs from one call to the next."""
+    calls: list[tuple[str, nn.Module, Any, Any]] = []
     hooks = [
-        m.register_forward_hook(lambda m, _, out, n=n: calls.append((n, m, out))) for n, m in leaves
+        m.register_forward_hook(
+            lambda m, args, kwargs, out, n=n: calls.append((n, m, (args, kwargs), out)),
+            with_kwargs=True,
+        )
+        for n, m in network.module.named_modules()
     ]
     try:
         network(tensors, samples.inputs)
@@ -89,8 +101,8 @@ def _first_difference(network: Network, tensors: Mapping[str, Tensor], samples: 
     finally:
         for hook in hooks:
             hook.remove()
-    for (name, module, x), (_, _, y) in zip(once, calls, strict=False):
-        if not _close(x, y, 1e-5):
+    for (name, module, given, x), (_, _, given_again, y) in zip(once, calls, strict=False):
+        if name and _close(given, given_again, 1e-5) and not _close(x, y, 1e-5):
             return f"{type(module).__name__} at {name!r}, which gives another output each time"
     return f"{type(network.module).__name__}.forward, which gives another output each time"
 
@@ -103,18 +115,23 @@ def _batch_culprit(module: nn.Module) -> str:
     return f"{type(module).__name__}.forward, in which a sample's output depends on its batch"
 
 
-def check_labels(outputs: Any, targets: Any) -> None:
+def check_labels(outputs: Any, targets: Any, ignored: int = -100) -> None:
     """Refuse class labels outside the model's classes, where outputs are logits.
+
+    Args:
+        outputs: Of a few samples.
+        targets: Of all samples.
+        ignored: A label that does not count.
 
     Raises:
         DataError: Naming the first sample at fault.
     """
     if not isinstance(outputs, Tensor) or not isinstance(targets, Tensor) or outputs.ndim < 2:
         return
-    if targets.is_floating_point() or targets.ndim != outputs.ndim - 1:
-        return
+    if targets.is_floating_point() or targets.shape[1:] != outputs.shape[1:-1]:
+        return  # other losses than of classes, or classes that are not the last axis
     classes = outputs.shape[-1]
-    wrong = ((targets < 0) & (targets != -100)) | (targets >= classes)
+    wrong = ((targets < 0) | (targets >= classes)) & (targets != ignored)
     if bool(wrong.any()):
         at = int(wrong.flatten(1).any(1).nonzero()[0] if wrong.ndim > 1 else wrong.nonzero()[0])
         bad = targets[at][wrong[at]].flatten()[0] if wrong.ndim > 1 else targets[at]

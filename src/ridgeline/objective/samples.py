@@ -6,7 +6,7 @@ refused: the mean over a set that changes is no objective.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 from torch.utils.data import (
+    BatchSampler,
     DataLoader,
     Dataset,
     IterableDataset,
@@ -26,7 +27,7 @@ from torch.utils.data import (
 from ridgeline.errors import DataError, NotDeterministic, UsageError
 from ridgeline.rng import untouched
 
-__all__ = ["Samples", "collect"]
+__all__ = ["Samples", "collect", "equal"]
 
 LABELS = ("labels", "label", "targets", "target", "y")
 """Keys of a dict batch that hold the targets, in this order."""
@@ -131,7 +132,8 @@ def _read(data: Any, labelled: bool) -> Samples:
     if _is_arrays(data):
         return _batch(data, labelled)
     if isinstance(data, Iterable) and not isinstance(data, str | bytes | Mapping | Tensor):
-        return _stack(data, labelled)
+        again = not isinstance(data, Iterator | Sequence)
+        return _twice(data, labelled, data) if again else _stack(data, labelled)
     raise UsageError(
         "Data are arrays (inputs, targets), a Dataset, a DataLoader or an iterable of batches.",
         got=type(data).__name__,
@@ -187,7 +189,8 @@ def _stack(batches: Iterable[Any], labelled: bool) -> Samples:
     parts = [_batch(batch, labelled) for batch in batches]
     if not parts:
         raise DataError("There must be at least one sample.", got="an iterable without batches")
-    flat = [pytree.tree_flatten((p.inputs, p.targets)) for p in parts]
+    held = [(p.inputs,) if p.targets is None else (p.inputs, p.targets) for p in parts]
+    flat = [pytree.tree_flatten(part) for part in held]
     try:
         joined = [torch.cat(column) for column in zip(*(leaves for leaves, _ in flat), strict=True)]
     except (RuntimeError, TypeError, ValueError) as cause:
@@ -196,62 +199,82 @@ def _stack(batches: Iterable[Any], labelled: bool) -> Samples:
             got=str(cause).splitlines()[0],
             remedy="Pad sequences to one length (and mask them, e.g. targets of -100).",
         ) from cause
-    inputs, targets = pytree.tree_unflatten(joined, flat[0][1])
-    return Samples(inputs, targets)
+    whole: Any = pytree.tree_unflatten(joined, flat[0][1])
+    return Samples(whole[0], whole[1] if len(whole) > 1 else None)
 
 
 # --- what would change from one reading to the next ------------------------------------------
 
 
+FREEZE = "Pass `list(loader)` to freeze one reading, or make the data set deterministic."
+PROBED = 16
+"""Items that are fetched twice: a flip with probability 1/2 escapes them once in 65536 times."""
+
+
 def _from_loader(loader: DataLoader, labelled: bool) -> Samples:
-    freeze = "Pass `list(loader)` to freeze one reading, or make the data set deterministic."
-    sampler = loader.sampler
-    if isinstance(sampler, RandomSampler):
-        if sampler.replacement or sampler.num_samples < len(loader.dataset):  # type: ignore[arg-type]  # a RandomSampler needs a sized data set
-            raise NotDeterministic("a sampler that draws other samples each time", freeze)
-        if loader.drop_last and len(sampler) % (loader.batch_size or 1):
+    batches = loader.batch_sampler  # the user's own, or one made around the sampler
+    plain = batches if isinstance(batches, BatchSampler) and type(batches) is BatchSampler else None
+    sampler = loader.sampler if plain is None else plain.sampler
+    custom = batches is not None and plain is None
+    if isinstance(sampler, RandomSampler) and not custom:
+        if sampler.replacement or sampler.num_samples % len(sampler.data_source):
+            raise NotDeterministic("a sampler that draws other samples each time", FREEZE)
+        if plain is not None and plain.drop_last and len(sampler) % plain.batch_size:
             raise NotDeterministic(
                 "a shuffling DataLoader with drop_last=True, which drops other samples each time",
-                "Use drop_last=False. " + freeze,
+                "Use drop_last=False. " + FREEZE,
             )
     with untouched():
-        known = isinstance(sampler, RandomSampler | SequentialSampler)
+        known = isinstance(sampler, RandomSampler | SequentialSampler) and not custom
         if known and not isinstance(loader.dataset, IterableDataset):
-            _probe_items(loader.dataset, freeze)
+            _probe_items(loader.dataset)
             return _stack(loader, labelled)
-        first, second = _stack(loader, labelled), _stack(loader, labelled)
-        if _as_set(first) != _as_set(second):
+        return _twice(loader, labelled, loader.dataset)
+
+
+def _twice(batches: Iterable[Any], labelled: bool, source: Any) -> Samples:
+    """One reading of what can be read again, if the other gives the same samples in any order."""
+    with untouched():
+        first, second = _stack(batches, labelled), list(batches)
+        if not second or _as_set(first) != _as_set(_stack(second, labelled)):
             raise NotDeterministic(
-                f"{type(loader.dataset).__name__}, whose second reading gave other samples", freeze
+                f"{type(source).__name__}, whose second reading gave other samples", FREEZE
             )
         return first
 
 
-def _probe_items(dataset: Any, freeze: str) -> None:
+def _probe_items(dataset: Any) -> None:
     """Fetch a few items twice: augmentation shows itself there."""
     count = len(dataset)
-    for i in sorted({0, count // 3, count // 2, count - 1} & set(range(count))):
+    for i in np.unique(np.linspace(0, count - 1, min(count, PROBED)).astype(int)).tolist():
         once, again = (pytree.tree_leaves(_tensors_or_raw(dataset[i])) for _ in range(2))
         for x, y in zip(once, again, strict=True):
-            if isinstance(x, Tensor) and not torch.equal(x, y):
+            if isinstance(x, Tensor) and not equal(x, y):
                 transform = getattr(dataset, "transform", None)
                 by = f" (its transform: {transform!r})" if transform is not None else ""
                 raise NotDeterministic(
                     f"sample {i} of {type(dataset).__name__}, which is another at each "
                     f"reading: augmentation{by}",
-                    "Remove random augmentation from the evaluation data. " + freeze,
+                    "Remove random augmentation from the evaluation data. " + FREEZE,
                 )
 
 
+def equal(x: Tensor, y: Tensor) -> bool:
+    """Whether two readings of a tensor agree; a missing value (NaN) equals itself."""
+    return x.shape == y.shape and bool(((x == y) | ((x != x) & (y != y))).all())
+
+
 def _tensors_or_raw(item: Any) -> Any:
-    return pytree.tree_map(lambda x: torch.from_numpy(x) if isinstance(x, np.ndarray) else x, item)
+    array = np.ndarray | np.number | int | float
+    return pytree.tree_map(lambda x: torch.as_tensor(x) if isinstance(x, array) else x, item)
 
 
 def _as_set(samples: Samples) -> int:
     """A checksum that does not depend on the order of samples."""
     total = 0
-    leaves = pytree.tree_leaves((samples.inputs, samples.targets))
-    rows = [x.detach().cpu().reshape(len(x), -1).contiguous().numpy() for x in leaves]
+    leaves = [x for x in pytree.tree_leaves((samples.inputs, samples.targets)) if x is not None]
+    flat = [x.detach().cpu().reshape(len(x), -1).contiguous() for x in leaves]
+    rows = [x.view(torch.uint8).numpy() for x in flat]
     for i in range(len(samples)):
         digest = hashlib.blake2b(b"".join(r[i].tobytes() for r in rows), digest_size=8).digest()
         total = (total + int.from_bytes(digest)) % 2**64

@@ -10,7 +10,7 @@ from scipy.special import comb
 from ridgeline.errors import GridError, UsageError
 from ridgeline.paths.base import Path, check_points
 from ridgeline.paths.combination import Combination, Table
-from ridgeline.state import State
+from ridgeline.state import State, wide
 
 __all__ = ["Bezier", "Polygon"]
 
@@ -49,9 +49,9 @@ class _Curve(Path):
         slopes = self._slopes(float(t))
         return {
             name: sum(
-                (float(c) * p[name] for c, p in zip(slopes, self.points, strict=True) if c),
-                start=0 * x,
-            )
+                (float(c) * wide(p[name]) for c, p in zip(slopes, self.points, strict=True) if c),
+                start=0 * wide(x),
+            ).to(x.dtype)
             for name, x in self.points[0].items()
             if x.is_floating_point()
         }
@@ -79,7 +79,7 @@ class Polygon(_Curve):
             len(self.knots) != len(points)
             or self.knots[0] != 0
             or self.knots[-1] != 1
-            or (np.diff(self.knots) <= 0).any()
+            or not (np.diff(self.knots) > 0).all()
         ):
             raise GridError(
                 "Knots increase from 0 to 1, one for each point.",

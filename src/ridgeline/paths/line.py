@@ -11,7 +11,7 @@ from ridgeline.errors import UnknownName, UsageError
 from ridgeline.paths.base import Path, check_points
 from ridgeline.paths.combination import Combination
 from ridgeline.paths.rates import Power, Rate
-from ridgeline.state import State, layers, ties
+from ridgeline.state import State, layers, ties, wide
 
 __all__ = ["Line"]
 
@@ -93,7 +93,7 @@ class Line(Path):
         rates, follows = self._schedule()
         slopes = [rate.slope(t) if rate else 0.0 for rate in rates]
         return {
-            name: (self.b[name] - x) * slopes[follows[name]]
+            name: ((wide(self.b[name]) - wide(x)) * slopes[follows[name]]).to(x.dtype)
             for name, x in self.a.items()
             if x.is_floating_point()
         }

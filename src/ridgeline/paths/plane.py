@@ -119,13 +119,23 @@ class Plane:
 
         Returns:
             x, y and the distance to the plane, all in units of weight space.
+
+        Raises:
+            StateMismatch: If the state's tensors are not the plane's.
         """
+        states.check_same(self.a, state, names=("the plane", "the state"))
         along, height = self.corners[1, 0], self.corners[2, 1]
-        step = states.subtract(state, self.a)
-        to_b = states.dot(step, states.subtract(self.b, self.a)) / along
-        to_c = states.dot(step, states.subtract(self.c, self.a))
+        names = list(states.coordinates(self.a))
+        # In float64: what is left over after projection is a small difference of large squares.
+        a, b, c, p = (
+            states.cast({n: point[n] for n in names}, torch.float64)
+            for point in (self.a, self.b, self.c, state)
+        )
+        step = states.subtract(p, a)
+        to_b = states.dot(step, states.subtract(b, a), names=names) / along
+        to_c = states.dot(step, states.subtract(c, a), names=names)
         y = (to_c - to_b * self.corners[2, 0]) / height
-        off = max(0.0, states.dot(step, step) - to_b**2 - y**2) ** 0.5
+        off = max(0.0, states.dot(step, step, names=names) - to_b**2 - y**2) ** 0.5
         return float(to_b), float(y), float(off)
 
     def axes(self, points: int = 25, margin: float = 0.2) -> tuple[NDArray, NDArray]:

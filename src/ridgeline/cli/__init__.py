@@ -1,0 +1,1 @@
+"""The command line: verbs, nothing else. Importing it does not load torch."""

@@ -1,0 +1,5 @@
+import sys
+
+from ridgeline.cli.main import main
+
+sys.exit(main())

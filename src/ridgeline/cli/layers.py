@@ -1,0 +1,65 @@
+"""``ridgeline layers``: the line between two checkpoints, one layer at a time."""
+
+import argparse
+import json
+
+from ridgeline.cli.profile import grid_of
+from ridgeline.cli.setting import (
+    Setting,
+    check_out,
+    interruptible,
+    load_points,
+    progress_bar,
+    stderr_console,
+    stdout_console,
+    words,
+)
+from ridgeline.cli.writing import write_layers
+from ridgeline.errors import UsageError
+from ridgeline.paths import Line
+from ridgeline.profiles import layerwise, profile
+from ridgeline.report import render_layers, summarise
+
+__all__ = ["run"]
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """See the options."""
+    stderr_console()
+    points = grid_of(chosen)
+    if chosen.extrapolate:
+        raise UsageError("Layers are measured from a to b.", got="--extrapolate")
+    check_out(chosen)
+    setting = Setting(chosen)
+    a, b = load_points(setting, [chosen.a, chosen.b], chosen.key)
+    with interruptible() as came, progress_bar() as tell:
+        whole = profile(
+            Line(a, b),
+            setting.objectives,
+            points=points,
+            strategy=chosen.strategy,
+            progress=lambda split, done, of: tell(f"all layers ({split})", done, of),
+            interrupted=came,
+            seed=chosen.seed,
+        )
+        found = layerwise(
+            a,
+            b,
+            setting.objectives,
+            only=words(chosen.layers),
+            hold=chosen.hold,
+            points=points,
+            strategy=chosen.strategy,
+            progress=lambda layer: lambda split, done, of: tell(f"{layer} ({split})", done, of),
+            interrupted=came,
+        )
+    about = setting.about(chosen)
+    if chosen.out:
+        write_layers(found, whole, about, chosen)
+    if chosen.json:
+        layers = {name: summarise(one) for name, one in found.items()}
+        told = {"format": "ridgeline-layers", "version": 1, "whole": summarise(whole)}
+        print(json.dumps({**told, "layers": layers, "provenance": about}, allow_nan=False))
+    else:
+        render_layers(found, whole, stdout_console())
+    return came.code

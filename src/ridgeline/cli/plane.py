@@ -1,0 +1,70 @@
+"""``ridgeline plane``: the plane through three checkpoints, or around one."""
+
+import argparse
+import json
+from dataclasses import replace
+
+from ridgeline import io
+from ridgeline.cli.setting import (
+    Setting,
+    check_out,
+    interruptible,
+    load_points,
+    progress_bar,
+    stderr_console,
+    stdout_console,
+    words,
+)
+from ridgeline.cli.writing import write_surface
+from ridgeline.errors import UsageError
+from ridgeline.paths import Plane
+from ridgeline.profiles import surface
+from ridgeline.report import render_surface, summarise_surface
+
+__all__ = ["run"]
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """See the options."""
+    stderr_console()
+    if len(chosen.states) not in (1, 3):
+        raise UsageError(
+            "A plane goes through three checkpoints, or through one along two random directions.",
+            got=f"{len(chosen.states)} checkpoints",
+        )
+    lines = dict(_trajectory(text) for text in chosen.trajectory)
+    check_out(chosen)
+    setting = Setting(chosen)
+    states = load_points(setting, chosen.states, chosen.key)
+    plane = Plane(*states) if len(states) == 3 else Plane.random(states[0], seed=chosen.seed)
+    drawn = {
+        name: [plane.project(io.load(p, model=setting.model, dtype=setting.dtype)) for p in paths]
+        for name, paths in lines.items()
+    }
+    with interruptible() as came, progress_bar() as tell:
+        found = surface(
+            plane,
+            setting.objectives,
+            points=chosen.points,
+            margin=chosen.margin,
+            strategy=chosen.strategy,
+            progress=lambda split, done, of: tell(f"samples of {split}", done, of),
+            interrupted=came,
+        )
+    found = replace(found, provenance=setting.about(chosen) | found.provenance)
+    if chosen.out:
+        write_surface(found, drawn, chosen)
+    if chosen.json:
+        told = summarise_surface(found) | {"trajectories": drawn}
+        print(json.dumps(told, allow_nan=False))
+    else:
+        render_surface(found, stdout_console())
+    return came.code
+
+
+def _trajectory(text: str) -> tuple[str, list[str]]:
+    name, sign, paths = text.partition("=")
+    found = words(paths)
+    if not sign or not name or not found:
+        raise UsageError("--trajectory is NAME=CKPT,CKPT,...", got=repr(text))
+    return name, found

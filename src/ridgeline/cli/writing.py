@@ -1,0 +1,117 @@
+"""What ``--out`` holds: tables, figures, JSON and one page, all or nothing."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ridgeline import io, report
+from ridgeline.profiles import Profile, Surface
+
+__all__ = ["write_layers", "write_profile", "write_surface"]
+
+
+def write_profile(found: Profile, chosen: argparse.Namespace) -> None:
+    """Write a profile's tables, figures and page."""
+    summary = report.summarise(found)
+    section = report.Section(
+        "Along the line",
+        text=report.sentences(found),
+        figures=[report.profile_figure({"": found}, metrics=_metrics(found))],
+    )
+    page = report.Page(
+        title=f"{Path(chosen.a).name} to {Path(chosen.b).name}",
+        lead=report.headline(found),
+        sections=[section],
+        provenance=found.provenance,
+    )
+    with io.fresh_directory(chosen.out, overwrite=chosen.overwrite) as folder:
+        report.write_json(summary, folder / "profile.json")
+        report.write_table(report.rows(found), folder / "profile.parquet")
+        report.write_page(page, folder)
+    _told(chosen.out)
+
+
+def write_layers(
+    found: Mapping[str, Profile],
+    whole: Profile,
+    about: Mapping[str, Any],
+    chosen: argparse.Namespace,
+) -> None:
+    """Write the tables, figures and page of all layers."""
+    rows = [{"layer": n, **row} for n, one in found.items() for row in report.rows(one)]
+    section = report.Section(
+        "One layer at a time",
+        text=[
+            "Each curve moves one layer from a to b and holds all others. Bars are the layer-wise "
+            "barrier of Adilova et al. (2023): what averaging that layer alone costs, against the "
+            "mean of the two whole networks.",
+        ],
+        figures=[
+            report.layers_figure(found, whole),
+            report.profile_figure({"all layers": whole}, metrics=_metrics(whole)),
+        ],
+    )
+    page = report.Page(
+        title=f"{Path(chosen.a).name} to {Path(chosen.b).name}, layer by layer",
+        lead=report.headline(whole),
+        sections=[section],
+        provenance=dict(about),
+    )
+    summary = {
+        "format": "ridgeline-layers",
+        "version": 1,
+        "whole": report.summarise(whole),
+        "layers": {name: report.summarise(one) for name, one in found.items()},
+        "provenance": dict(about),
+    }
+    with io.fresh_directory(chosen.out, overwrite=chosen.overwrite) as folder:
+        report.write_json(summary, folder / "layers.json")
+        report.write_table(rows, folder / "layers.parquet")
+        report.write_page(page, folder)
+    _told(chosen.out)
+
+
+def write_surface(
+    found: Surface,
+    drawn: Mapping[str, Sequence[tuple[float, float, float]]],
+    chosen: argparse.Namespace,
+) -> None:
+    """Write a surface's tables, figures and page."""
+    names = [Path(state).stem for state in chosen.states]
+    points = {
+        name: (float(x), float(y)) for name, (x, y) in zip(names, found.corners, strict=False)
+    }
+    lines = {name: [(x, y) for x, y, _ in line] for name, line in drawn.items()}
+    figures = [
+        report.surface_figure(found, metric=metric, trajectories=lines, points=points)
+        for metric in next(iter(found.values.values()))
+    ]
+    text = ["Distances on the plane are distances in weight space."]
+    if drawn:
+        off = [f"up to {max(o for *_, o in line):.3g} ({name})" for name, line in drawn.items()]
+        text.append(
+            "A trajectory is drawn at the nearest points of the plane; its states lie off it by "
+            + "; ".join(off)
+            + "."
+        )
+    page = report.Page(
+        title="The plane of " + ", ".join(names),
+        lead=f"Loss over {found.x.size} by {found.y.size} states.",
+        sections=[report.Section("Over the plane", text=text, figures=figures)],
+        provenance=found.provenance,
+    )
+    with io.fresh_directory(chosen.out, overwrite=chosen.overwrite) as folder:
+        report.write_json(report.summarise_surface(found), folder / "surface.json")
+        report.write_table(report.surface_rows(found), folder / "surface.parquet")
+        report.write_page(page, folder)
+    _told(chosen.out)
+
+
+def _metrics(found: Profile) -> tuple[str, ...]:
+    return tuple(next(iter(found.curves.values())))
+
+
+def _told(out: str) -> None:
+    print(f"written: {Path(out) / 'report.html'}", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""Studies: questions asked of trained networks, as compositions of the library's verbs."""
