@@ -1,7 +1,7 @@
 """What a data set is: named splits, each two arrays of the same length."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 

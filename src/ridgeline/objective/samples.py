@@ -178,7 +178,8 @@ def _batch(batch: Any, labelled: bool) -> Samples:
         held = inputs[0] if len(inputs) == 1 else tuple(inputs)
         return Samples(_tensors(held), _tensors(targets))
     if not labelled:
-        return Samples(_tensors(batch[0] if isinstance(batch, tuple | list) else batch), None)
+        alone = list(batch) if isinstance(batch, tuple | list) else [batch]
+        return Samples(_tensors(alone[0]), None)
     raise DataError(
         "A batch is (inputs, targets), a longer tuple that ends in targets, or a dict.",
         got=type(batch).__name__,

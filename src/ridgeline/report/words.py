@@ -1,0 +1,236 @@
+"""What a profile says, in plain sentences with numbers and intervals."""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ridgeline.measures import interval
+from ridgeline.report.summary import summarise
+from ridgeline.report.tables import Table
+
+if TYPE_CHECKING:
+    from ridgeline.profiles import Profile
+
+__all__ = ["headline", "measures_table", "number", "plus_minus", "position", "sentences"]
+
+Z = interval(0.0, 1.0)[1]
+"""Half the width of a 95 % interval in standard errors."""
+SMALL, LARGE = 1e-3, 1e6
+"""Outside of these a number is written with an exponent."""
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number without an interval, to some significant digits."""
+    if value is None or math.isnan(value):
+        return "not finite"
+    if math.isinf(value):
+        return "infinite" if value > 0 else "minus infinite"
+    text = f"{value:.{digits}g}"
+    if "e" not in text:
+        return text
+    return f"{value:.0f}" if digits <= math.log10(abs(value)) < 6 else text
+
+
+def plus_minus(value: float | None, stderr: float | None) -> str:
+    """A number with the half-width of its 95 % interval, both to the digits that are known.
+
+    The half-width has one significant digit, two if the first is a 1.
+
+    Args:
+        value: An estimate.
+        stderr: Its standard error; without one (zero, NaN, None) the number stands alone.
+
+    Returns:
+        As ``2.31 ± 0.08``.
+    """
+    if value is None or not math.isfinite(value) or not stderr or not math.isfinite(stderr):
+        return number(value)
+    half = Z * stderr
+    size = max(abs(value), half)
+    if not SMALL <= size < LARGE:
+        power = math.floor(math.log10(size))
+        scale = 10.0**power
+        return f"({_both(value / scale, half / scale)})e{power:+03d}"
+    return _both(value, half)
+
+
+def _both(value: float, half: float) -> str:
+    power = math.floor(math.log10(half))
+    # 5 decimals at most: an interval as narrow as rounding is not worth a line of digits.
+    decimals = min((1 if half / 10**power < 1.95 else 0) - power, 5)
+    if decimals == 5 and half < 0.5e-5:
+        return f"{value:.5g} ± {half:.1g}"
+    shown = max(decimals, 0)
+    return f"{_rounded(value, decimals):.{shown}f} ± {_rounded(half, decimals):.{shown}f}"
+
+
+def _rounded(value: float, decimals: int) -> float:
+    return round(value, decimals) + 0.0  # no minus zero
+
+
+def position(t: float | None) -> str:
+    """A position on the path."""
+    return "?" if t is None else f"{t:.3g}"
+
+
+def sentences(
+    profile: "Profile | Mapping[str, Any]", *, metric: str | None = None, split: str | None = None
+) -> list[str]:
+    """What a profile says: barrier, monotonicity and plateau of each metric of each split.
+
+    Args:
+        profile: A profile or its summary.
+        metric: Only this one.
+        split: Only this one.
+
+    Returns:
+        Plain sentences; intervals are of 95 %.
+    """
+    summary = _summary(profile)
+    found: list[str] = []
+    for s, metrics in summary["measures"].items():
+        for m, said in metrics.items():
+            if metric in (None, m) and split in (None, s):
+                found += _about(summary, s, m, said)
+    return found
+
+
+def headline(
+    profile: "Profile | Mapping[str, Any]", *, metric: str = "loss", split: str | None = None
+) -> str:
+    """The main sentence: the barrier, or what stands in its way.
+
+    Args:
+        profile: A profile or its summary.
+        metric: Of which metric.
+        split: Of which split; the first by default.
+
+    Returns:
+        One sentence.
+    """
+    summary = _summary(profile)
+    split = split or next(iter(summary["measures"]))
+    return _about(summary, split, metric, summary["measures"][split][metric])[0]
+
+
+def measures_table(profiles: "Mapping[str, Profile | Mapping[str, Any]]") -> Table:
+    """The numbers of one or more profiles, one line for each metric of each split.
+
+    Args:
+        profiles: Profiles or their summaries, by the name of their path.
+
+    Returns:
+        Columns path, split, metric, at a, at b, barrier (chord, with the half-width of its 95 %
+        interval), at t, monotone and plateau until.
+    """
+    lines = [
+        [name, split, metric, *_line(summary, split, metric, said)]
+        for name, profile in profiles.items()
+        for summary in [_summary(profile)]
+        for split, metrics in summary["measures"].items()
+        for metric, said in metrics.items()
+    ]
+    return Table(
+        "Measures",
+        ["path", "split", "metric", "at a", "at b", "barrier", "at t", "monotone", "plateau until"],
+        lines,
+        note="Barriers are against the chord between the ends, ± half of a 95 % interval.",
+    )
+
+
+def _line(summary: Mapping[str, Any], split: str, metric: str, said: Mapping[str, Any]) -> list:
+    t, means = summary["t"], summary["splits"][split][metric]
+    errors = summary["stderr"][split][metric]
+    ends = [
+        plus_minus(means[t.index(end)], errors[t.index(end)]) if end in t else "–"
+        for end in (0.0, 1.0)
+    ]
+    top = said["barrier"]
+    barrier = plus_minus(top["height"], top["stderr"]) if top else "–"
+    rise = said["monotonicity"]
+    level = said["plateau"]
+    flat = position(level["end"]) if level and level["length"] > 0 else "–"
+    if rise["holds"]:
+        monotone = "yes"
+    else:
+        monotone = f"no, rises {plus_minus(rise['largest_rise'], rise['stderr'])}"
+    there = position(top["at"]) if top and top["height"] != 0 else "–"
+    return [*ends, barrier, there, monotone, flat]
+
+
+def _summary(profile: "Profile | Mapping[str, Any]") -> Mapping[str, Any]:
+    return profile if isinstance(profile, Mapping) else summarise(profile)
+
+
+def _about(
+    summary: Mapping[str, Any], split: str, metric: str, said: Mapping[str, Any]
+) -> list[str]:
+    what = f"The {metric} on {split}"
+    broken = summary["nonfinite"][split][metric]
+    means = summary["splits"][split][metric]
+    found = [_barrier(what, said)]
+    holes = [spot for spot, mean in zip(summary["t"], means, strict=True) if mean is None]
+    if holes:
+        found.insert(
+            0,
+            f"{what} is not finite at {len(holes)} of {len(means)} positions, "
+            f"first at t = {position(holes[0])}.",
+        )
+    elif broken:
+        found.append(
+            f"{what} has samples that are not finite at {len(broken)} of {len(means)} positions."
+        )
+    if not holes:
+        found.append(_monotonicity(what, said))
+        found += _plateau(what, said)
+    return found
+
+
+def _barrier(what: str, said: Mapping[str, Any]) -> str:
+    barrier = said["barrier"]
+    if barrier is None:
+        return f"{what} has no barrier to speak of: the positions lack an end of the path."
+    height, at = barrier["height"], position(barrier["at"])
+    if height is None:
+        return f"{what} has a barrier without bound: it is not finite at t = {at}."
+    side = "below" if said["higher_is_better"] else "above"
+    if height <= 0:
+        return f"{what} has no barrier: it never lies {side} the chord between the ends."
+    stderr = barrier["stderr"]
+    shown = plus_minus(height, stderr)
+    if not stderr:
+        return f"{what} has a barrier of {shown} (chord) at t = {at}."
+    if barrier["interval"][0] <= 0:
+        return (
+            f"{what} has no clear barrier: {shown} (95 %, chord) at t = {at}, "
+            "which includes zero."
+        )
+    return f"{what} has a barrier of {shown} (95 %, chord) at t = {at}."
+
+
+def _monotonicity(what: str, said: Mapping[str, Any]) -> str:
+    rise = said["monotonicity"]
+    verb = "falls" if said["higher_is_better"] else "rises"
+    if rise["strict"]:
+        return f"{what} is monotone: it never {verb}."
+    tolerance = number(rise["tolerance"])
+    if rise["holds"]:
+        return f"{what} is monotone: it never {verb} by more than {tolerance}."
+    low, high = (position(t) for t in rise["between"])
+    by = plus_minus(rise["largest_rise"], rise["stderr"])
+    return f"{what} is not monotone: it {verb} by {by} between t = {low} and t = {high}."
+
+
+def _plateau(what: str, said: Mapping[str, Any]) -> list[str]:
+    level = said["plateau"]
+    if not level or level["length"] <= 0:
+        return []
+    chance = said["chance"]
+    if chance is not None and level["reference"] == chance:
+        where = f"at chance ({number(chance)})"
+    else:
+        where = f"within {number(100 * level['threshold'])} % of where it starts"
+    if level["end"] >= 1:
+        return [f"{what} stays {where} on the whole path."]
+    half = f", and first is half of that at t = {position(level['half'])}" if level["half"] else ""
+    return [f"{what} stays {where} until t = {position(level['end'])}{half}."]
