@@ -79,11 +79,15 @@ def test_untouched_restores_all_three_generators():
 
 
 def test_untouched_restores_them_after_an_exception_too():
-    before = states()
-    with pytest.raises(KeyError, match="on purpose"), rng.untouched():
+    @rng.untouched()
+    def work():
         draw()
         torch.manual_seed(5)
         raise KeyError("on purpose")
+
+    before = states()
+    with pytest.raises(KeyError, match="on purpose"):
+        work()
     assert states() == before
 
 

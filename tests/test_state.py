@@ -190,8 +190,8 @@ def test_a_tied_weight_is_one_coordinate(take):
     "work",
     [
         lambda a, b: state.lerp(a, b, 0.3),
-        lambda a, b: state.add(a, b),
-        lambda a, b: state.subtract(a, b),
+        state.add,
+        state.subtract,
         lambda a, b: state.scale(a, 2),
         lambda a, b: state.cast(a, torch.float16),
     ],

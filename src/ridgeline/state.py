@@ -193,7 +193,7 @@ def place(x: Tensor) -> object:
     does not tell.
     """
     memory = x.untyped_storage().data_ptr() if x.layout == torch.strided else 0
-    if not memory:  # nothing is held: an empty, a sparse or a fake tensor
+    if not memory or not x.numel():  # nothing is held: an empty, a sparse or a fake tensor
         return id(x)
     return x.device, memory, x.storage_offset(), x.shape, x.stride(), x.dtype
 

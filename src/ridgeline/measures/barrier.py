@@ -122,6 +122,8 @@ def _convexity_gap(curve: Curve) -> Barrier:
         r = (t[m] - t[s]) / (t[u] - t[s])
         with np.errstate(invalid="ignore"):
             gap = np.where(m <= u, cost[m] - ((1 - r) * cost[s] + r * cost[u]), -np.inf)
+        # A chord touches the curve at its ends, be they infinite; NaN stays NaN.
+        gap = np.where(((m == s) | (m == u)) & ~np.isnan(cost[m]), 0.0, gap)
         row, column = np.unravel_index(int(np.argmax(gap)), gap.shape)
         if gap[row, column] > best or np.isnan(gap[row, column]):
             best, where = float(gap[row, column]), (s, s + int(column), s + 1 + int(row))

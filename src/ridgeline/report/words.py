@@ -121,7 +121,7 @@ def measures_table(profiles: "Mapping[str, Profile | Mapping[str, Any]]") -> Tab
 
     Returns:
         Columns path, split, metric, at a, at b, barrier (chord, with the half-width of its 95 %
-        interval), at t, monotone and plateau until.
+        interval), at t, monotone (if not, the largest rise) and plateau end.
     """
     lines = [
         [name, split, metric, *_line(summary, split, metric, said)]
@@ -132,7 +132,7 @@ def measures_table(profiles: "Mapping[str, Profile | Mapping[str, Any]]") -> Tab
     ]
     return Table(
         "Measures",
-        ["path", "split", "metric", "at a", "at b", "barrier", "at t", "monotone", "plateau until"],
+        ["path", "split", "metric", "at a", "at b", "barrier", "at t", "monotone", "plateau end"],
         lines,
         note="Barriers are against the chord between the ends, ± half of a 95 % interval.",
     )
@@ -140,22 +140,22 @@ def measures_table(profiles: "Mapping[str, Profile | Mapping[str, Any]]") -> Tab
 
 def _line(summary: Mapping[str, Any], split: str, metric: str, said: Mapping[str, Any]) -> list:
     t, means = summary["t"], summary["splits"][split][metric]
-    errors = summary["stderr"][split][metric]
-    ends = [
-        plus_minus(means[t.index(end)], errors[t.index(end)]) if end in t else "–"
-        for end in (0.0, 1.0)
-    ]
+    ends = [number(means[t.index(end)]) if end in t else "–" for end in (0.0, 1.0)]
     top = said["barrier"]
     barrier = plus_minus(top["height"], top["stderr"]) if top else "–"
-    rise = said["monotonicity"]
-    level = said["plateau"]
-    flat = position(level["end"]) if level and level["length"] > 0 else "–"
-    if rise["holds"]:
-        monotone = "yes"
-    else:
-        monotone = f"no, rises {plus_minus(rise['largest_rise'], rise['stderr'])}"
     there = position(top["at"]) if top and top["height"] != 0 else "–"
+    rise = said["monotonicity"]
+    monotone = "yes" if rise["holds"] else f"no (+{number(rise['largest_rise'])})"
+    if rise["largest_rise"] is None:
+        monotone = "no"
+    flat = position(said["plateau"]["end"]) if _leaves_a_plateau(said) else "–"
     return [*ends, barrier, there, monotone, flat]
+
+
+def _leaves_a_plateau(said: Mapping[str, Any]) -> bool:
+    """Whether there is a plateau that says something: a path that only rises has none."""
+    level = said["plateau"]
+    return bool(level) and 0 < level["length"] and level["end"] < 1
 
 
 def _summary(profile: "Profile | Mapping[str, Any]") -> Mapping[str, Any]:
@@ -222,15 +222,12 @@ def _monotonicity(what: str, said: Mapping[str, Any]) -> str:
 
 
 def _plateau(what: str, said: Mapping[str, Any]) -> list[str]:
-    level = said["plateau"]
-    if not level or level["length"] <= 0:
+    if not _leaves_a_plateau(said):
         return []
-    chance = said["chance"]
+    level, chance = said["plateau"], said["chance"]
     if chance is not None and level["reference"] == chance:
-        where = f"at chance ({number(chance)})"
+        where = f"stays at chance ({number(chance)}) until"
     else:
-        where = f"within {number(100 * level['threshold'])} % of where it starts"
-    if level["end"] >= 1:
-        return [f"{what} stays {where} on the whole path."]
-    half = f", and first is half of that at t = {position(level['half'])}" if level["half"] else ""
-    return [f"{what} stays {where} until t = {position(level['end'])}{half}."]
+        where = f"stays above {number(100 * (1 - level['threshold']))} % of its start until"
+    half = f", and is first half of that at t = {position(level['half'])}" if level["half"] else ""
+    return [f"{what} {where} t = {position(level['end'])}{half}."]

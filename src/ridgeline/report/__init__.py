@@ -1,0 +1,81 @@
+"""Summaries, sentences, tables, figures, terminal output and pages of what was measured.
+
+Names are imported when they are first used: plotting costs nothing to those who do not plot.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ridgeline.report.bars import layers_figure
+    from ridgeline.report.contours import surface_figure
+    from ridgeline.report.figures import Figure
+    from ridgeline.report.markdown import to_markdown
+    from ridgeline.report.page import Card, Page, Section, write_page
+    from ridgeline.report.panels import profile_figure
+    from ridgeline.report.summary import summarise, summarise_surface
+    from ridgeline.report.tables import (
+        Table,
+        rows,
+        surface_rows,
+        to_json,
+        write_csv,
+        write_parquet,
+    )
+    from ridgeline.report.terminal import (
+        render_inspection,
+        render_layers,
+        render_profile,
+        text_plot,
+    )
+    from ridgeline.report.words import headline, measures_table, plus_minus, sentences
+
+__all__ = [
+    "Card",
+    "Figure",
+    "Page",
+    "Section",
+    "Table",
+    "headline",
+    "layers_figure",
+    "measures_table",
+    "plus_minus",
+    "profile_figure",
+    "render_inspection",
+    "render_layers",
+    "render_profile",
+    "rows",
+    "sentences",
+    "summarise",
+    "summarise_surface",
+    "surface_figure",
+    "surface_rows",
+    "text_plot",
+    "to_json",
+    "to_markdown",
+    "write_csv",
+    "write_page",
+    "write_parquet",
+]
+
+_HOME = {
+    "bars": ("layers_figure",),
+    "contours": ("surface_figure",),
+    "figures": ("Figure",),
+    "markdown": ("to_markdown",),
+    "page": ("Card", "Page", "Section", "write_page"),
+    "panels": ("profile_figure",),
+    "summary": ("summarise", "summarise_surface"),
+    "tables": ("Table", "rows", "surface_rows", "to_json", "write_csv", "write_parquet"),
+    "terminal": ("render_inspection", "render_layers", "render_profile", "text_plot"),
+    "words": ("headline", "measures_table", "plus_minus", "sentences"),
+}
+_WHERE = {name: module for module, names in _HOME.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'ridgeline.report' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"ridgeline.report.{_WHERE[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,164 @@
+"""Layers one at a time: the height of each one's barrier, and its curve."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ridgeline.errors import UsageError
+from ridgeline.measures import Barrier, Curve
+from ridgeline.report.figures import Figure
+from ridgeline.report.lines import unit
+from ridgeline.report.style import COLUMN, INK, SOFT, canvas, layout, ramp
+from ridgeline.report.summary import plain
+from ridgeline.report.tables import rows
+from ridgeline.report.words import Z, plus_minus
+
+if TYPE_CHECKING:
+    from ridgeline.profiles import Profile
+
+__all__ = ["layers_figure"]
+
+WHOLE = "all layers"
+_Bars = list[tuple[str, str, Curve, Barrier]]
+
+
+def layers_figure(
+    layers: Mapping[str, "Profile"],
+    whole: "Profile | None" = None,
+    metric: str = "loss",
+    *,
+    split: str | None = None,
+    name: str = "layers",
+    title: str = "Layer by layer",
+    units: Mapping[str, str] | None = None,
+) -> Figure:
+    """Draw the barrier of each layer as a bar with its 95 % interval, beside the curves.
+
+    Args:
+        layers: Profiles of the layers in the network's order, from `layerwise`.
+        whole: The profile on which every layer moves, if it shall be compared.
+        metric: Which.
+        split: Which; the first by default.
+        name: For files.
+        title: Of the figure.
+        units: By metric, for the labels of axes.
+
+    Returns:
+        A figure; nothing is drawn yet.
+
+    Raises:
+        UnknownName: If a profile lacks the metric or split.
+        UsageError: If there is no layer, or a grid lacks an end.
+    """
+    if not layers:
+        raise UsageError("A figure of layers has one at least.", got="none")
+    split = split or next(iter(layers.values())).splits[0]
+    named = dict(layers) | ({WHOLE: whole} if whole is not None else {})
+    colours = [*ramp(len(layers)), INK]
+    bars: _Bars = [
+        (label, shade, p.curve(metric, split), p.barrier(metric=metric, split=split))
+        for (label, p), shade in zip(named.items(), colours, strict=False)
+    ]
+    table = [
+        row
+        for label, p in named.items()
+        for row in rows(p, layer=label)
+        if row["metric"] == metric and row["split"] == split
+    ]
+    return Figure(
+        name=name,
+        title=title,
+        caption=f"Left: the barrier in {metric} (against the chord) when only that layer moves "
+        f"from a to b, with its 95 % interval; n = {bars[0][2].n} ({split}). Right: the {metric} along these paths"
+        + (f"; thick: {WHOLE} move." if whole is not None else "."),
+        rows=table,
+        draw=lambda: _draw(bars, metric, unit(metric, units)),
+        plot=lambda: _plot(bars, metric, unit(metric, units)),
+        width=2 * COLUMN,
+    )
+
+
+def _half(barrier: Barrier) -> float:
+    return Z * barrier.stderr if np.isfinite(barrier.stderr) else 0.0
+
+
+def _height(barrier: Barrier) -> float:
+    """For a bar: one that is not finite has none, and its label says so."""
+    return barrier.height if np.isfinite(barrier.height) else 0.0
+
+
+def _draw(bars: _Bars, metric: str, named: str) -> Any:
+    figure, (left, right) = canvas(2, (2 * COLUMN, max(2.3, 0.7 + 0.2 * len(bars))))
+    places = np.arange(len(bars))
+    heights = np.array([_height(b) for *_, b in bars])
+    halves = np.array([_half(b) for *_, b in bars])
+    colours = [shade for _, shade, *_ in bars]
+    left.barh(places, heights, height=0.66, color=colours, alpha=0.9)
+    some = halves > 0
+    left.errorbar(
+        heights[some], places[some], xerr=halves[some], fmt="none", ecolor=SOFT, elinewidth=0.9
+    )
+    reach = max(float((heights + halves).max()), 1e-12)
+    for place, height, half, (*_, barrier) in zip(places, heights, halves, bars, strict=True):
+        text = plus_minus(barrier.height, barrier.stderr)
+        left.text(height + half + 0.02 * reach, place, text, va="center", size=6.5)
+    left.set_yticks(places, [label for label, *_ in bars])
+    left.set_xlim(min(0.0, float((heights - halves).min())), reach * 1.32)
+    left.set_ylim(len(bars) - 0.4, -0.6)
+    left.grid(visible=False, axis="y")
+    left.tick_params(axis="y", length=0)
+    left.set_xlabel(f"barrier in {metric}")
+    for label, shade, curve, _ in bars:
+        shown = np.where(np.isfinite(curve.mean), curve.mean, np.nan)
+        whole = label == WHOLE
+        right.plot(curve.t, shown, color=shade, lw=1.8 if whole else 1.2, zorder=2 + 0.1 * whole)
+    right.set(xlabel="t (position on the path)", ylabel=named)
+    return figure
+
+
+def _plot(bars: _Bars, metric: str, named: str) -> dict[str, Any]:
+    data: list[dict[str, Any]] = []
+    for label, shade, curve, barrier in bars:
+        height = plus_minus(barrier.height, barrier.stderr)
+        data.append(
+            {
+                "type": "bar",
+                "orientation": "h",
+                "showlegend": False,
+                "legendgroup": label,
+                "x": [_height(barrier)],
+                "y": [label],
+                "marker": {"color": shade},
+                "error_x": {"type": "data", "array": [_half(barrier)], "color": SOFT, "width": 0},
+                "hovertemplate": f"{label}<br>barrier {height}"
+                f"<br>at t = {barrier.at:.3g}<extra></extra>",
+            }
+        )
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "showlegend": False,
+                "legendgroup": label,
+                "xaxis": "x2",
+                "yaxis": "y2",
+                "x": plain(curve.t),
+                "y": plain(curve.mean),
+                "line": {"color": shade, "width": 3 if label == WHOLE else 2},
+                "text": [plus_minus(m, s) for m, s in zip(curve.mean, curve.stderr, strict=True)],
+                "hovertemplate": f"{label}<br>t = %{{x:.3g}}<br>{metric} %{{text}}<extra></extra>",
+            }
+        )
+    axes = [
+        {
+            "x": {"title": {"text": f"barrier in {metric}"}},
+            "y": {"autorange": "reversed", "type": "category", "showgrid": False, "ticks": ""},
+        },
+        {
+            "x": {"title": {"text": "t (position on the path)"}},
+            "y": {"title": {"text": named}},
+        },
+    ]
+    height = max(360, 110 + 26 * len(bars))
+    return {"data": data, "layout": layout(axes, height=height) | {"hovermode": "closest"}}

@@ -1,0 +1,248 @@
+"""Surfaces as filled contours, with the states and trajectories that lie on them."""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ridgeline.errors import UsageError
+from ridgeline.measures import Array
+from ridgeline.report.figures import Figure
+from ridgeline.report.levels import levels
+from ridgeline.report.lines import unit
+from ridgeline.report.style import COLUMN, RULE, SOFT, canvas, layout
+from ridgeline.report.summary import plain
+from ridgeline.report.tables import Row, surface_rows
+from ridgeline.report.words import number
+
+if TYPE_CHECKING:
+    from ridgeline.profiles import Surface
+
+__all__ = ["surface_figure"]
+
+MAP = "viridis"  # perceptually uniform, and the same in order for colour-blind readers
+WHITE, BLACK = "#ffffff", "#101418"  # on the map, whatever the page's theme
+TRAILS = (WHITE, "#ffb07c", "#f7a8d8", "#a8f0c8")
+
+_Points = dict[str, tuple[float, float]]
+_Trails = dict[str, Array]
+
+
+def surface_figure(
+    surface: "Surface",
+    *,
+    metric: str = "loss",
+    split: str | None = None,
+    trajectories: Mapping[str, ArrayLike] | None = None,
+    points: Mapping[str, tuple[float, float]] | None = None,
+    name: str = "surface",
+    title: str = "On the plane",
+    units: Mapping[str, str] | None = None,
+) -> Figure:
+    """Draw a surface as filled contours, with labelled states and trajectories.
+
+    Args:
+        surface: From `ridgeline.surface`.
+        metric: Which.
+        split: Which; the first by default.
+        trajectories: Coordinates on the plane by name, shape (S, 2) or more columns, of which
+            the first two are used.
+        points: Coordinates of states by their label; the corners as a, b and c by default.
+        name: For files.
+        title: Of the figure.
+        units: By metric, for the label of the scale.
+
+    Returns:
+        A figure; nothing is drawn yet. Its table has a column ``kind``: surface, trajectory or
+        point.
+
+    Raises:
+        UnknownName: If the surface lacks the metric or split.
+        UsageError: If no value is finite, or a trajectory is not of pairs.
+    """
+    split = split or next(iter(surface.values))
+    values = surface.value(metric, split)
+    at = levels(values)
+    marked: _Points = {
+        k: (float(v[0]), float(v[1]))
+        for k, v in (points or dict(zip("abc", surface.corners, strict=True))).items()
+    }
+    trails = {k: _trail(k, v) for k, v in (trajectories or {}).items()}
+    n = surface.provenance.get("splits", {}).get(split, {}).get("samples_evaluated")
+    seen = f", means over n = {n} samples" if n else ""
+    caption = (
+        f"{metric.capitalize()} on {split} over the plane{seen}; axes are distances in weight "
+        "space from the first state."
+    )
+    if trails:
+        caption += " Lines: training, projected onto the plane, in the direction of the arrows."
+    if not np.isfinite(values).all():
+        caption += " Hatched or blank: not finite."
+    label = unit(metric, units)
+    return Figure(
+        name=name,
+        title=title,
+        caption=caption,
+        rows=_rows(surface, metric, split, marked, trails),
+        draw=lambda: _draw(surface, values, at, label, marked, trails),
+        plot=lambda: _plot(surface, values, at, label, marked, trails),
+        width=COLUMN * 1.25,
+    )
+
+
+def _trail(name: str, points: ArrayLike) -> Array:
+    found = np.asarray(points, dtype=np.float64)
+    if found.ndim != 2 or found.shape[1] < 2 or not len(found):
+        raise UsageError(
+            "A trajectory is a list of pairs (x, y).", got=f"shape {found.shape} for {name!r}"
+        )
+    return found[:, :2]
+
+
+def _rows(
+    surface: "Surface", metric: str, split: str, points: _Points, trails: _Trails
+) -> list[Row]:
+    grid = [
+        {"kind": "surface", "label": "", **row}
+        for row in surface_rows(surface)
+        if row["metric"] == metric and row["split"] == split
+    ]
+    lines = [
+        {"kind": "trajectory", "label": label, "x": float(x), "y": float(y)}
+        for label, trail in trails.items()
+        for x, y in trail
+    ]
+    marks = [{"kind": "point", "label": k, "x": x, "y": y} for k, (x, y) in points.items()]
+    return grid + lines + marks
+
+
+def _draw(
+    surface: "Surface", values: Array, at: Array, label: str, points: _Points, trails: _Trails
+) -> Any:
+    from matplotlib import colormaps
+    from matplotlib.colors import BoundaryNorm
+    from matplotlib.patheffects import withStroke
+
+    x, y = surface.x, surface.y
+    aspect = (y[-1] - y[0]) / (x[-1] - x[0])
+    width = COLUMN * 1.25
+    figure, (ax,) = canvas(1, (width, min(max(1.0 + 3.1 * aspect, 2.2), 5.2)))
+    norm = BoundaryNorm(at, 256)
+    masked = np.ma.masked_invalid(values)
+    ax.set_facecolor(RULE)
+    filled = ax.contourf(x, y, masked, at, cmap=colormaps[MAP], norm=norm, extend="min")
+    ax.contour(x, y, masked, at, colors=BLACK, linewidths=0.25, alpha=0.35)
+    ax.set(aspect="equal", xlabel="distance in weight space", ylabel="distance in weight space")
+    ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+    ax.grid(visible=False)
+    bar = figure.colorbar(filled, ax=ax, label=label, pad=0.02, aspect=28, spacing="uniform")
+    bar.set_ticks(list(at), labels=[number(v) for v in at])
+    bar.outline.set_visible(False)  # type: ignore[operator]  # a Spine; the stub says otherwise
+    bar.ax.tick_params(length=0)
+    dark = withStroke(linewidth=2.4, foreground=BLACK, alpha=0.75)
+    for i, (name, trail) in enumerate(trails.items()):
+        shade = TRAILS[i % len(TRAILS)]
+        ax.plot(*trail.T, color=shade, lw=1.2, label=name, path_effects=[dark])
+        k = _arrow(trail)
+        if k is not None:
+            arrow = {"arrowstyle": "-|>", "color": shade, "lw": 0.8, "mutation_scale": 8}
+            ax.annotate("", xy=trail[k + 1], xytext=trail[k], arrowprops=arrow)
+    for name, (px, py) in points.items():
+        ax.plot(px, py, "o", ms=4.5, color=WHITE, mec=BLACK, mew=0.9, zorder=5)
+        right = (px - x[0]) / (x[-1] - x[0]) < 0.6
+        ax.annotate(
+            name,
+            (px, py),
+            xytext=(5 if right else -5, 4),
+            textcoords="offset points",
+            ha="left" if right else "right",
+            color=WHITE,
+            size=7.2,
+            weight="bold",
+            zorder=6,
+            path_effects=[dark],
+        )
+    return figure
+
+
+def _arrow(trail: Array) -> int | None:
+    """The step at the middle of a trajectory's length, where its arrow goes."""
+    steps = np.linalg.norm(np.diff(trail, axis=0), axis=1)
+    if not len(steps) or not steps.sum():
+        return None
+    return min(int(np.searchsorted(np.cumsum(steps), steps.sum() / 2)), len(steps) - 1)
+
+
+def _plot(
+    surface: "Surface", values: Array, at: Array, label: str, points: _Points, trails: _Trails
+) -> dict[str, Any]:
+    # Plotly's contours are equally spaced: draw the number of the level, name it by its value.
+    place = np.arange(len(at), dtype=float)
+    z = np.where(np.isfinite(values), np.interp(values, at, place), np.nan)
+    every = max(1, math.ceil(len(at) / 8))
+    scale = {
+        "title": {"text": label, "side": "right"},
+        "tickvals": plain(place[::every]),
+        "ticktext": [number(v) for v in at[::every]],
+        "thickness": 14,
+        "outlinewidth": 0,
+        "len": 1,
+    }
+    data: list[dict[str, Any]] = [
+        {
+            "type": "contour",
+            "x": plain(surface.x),
+            "y": plain(surface.y),
+            "z": plain(z),
+            "text": [[number(v) for v in line] for line in values],
+            "zmin": 0,
+            "zmax": len(at) - 1,
+            "contours": {"start": 0, "end": len(at) - 1, "size": 1},
+            "line": {"width": 0.4, "color": "rgba(16,20,24,0.4)"},
+            "colorscale": "Viridis",
+            "colorbar": scale,
+            "hovertemplate": "x %{x:.3g}, y %{y:.3g}<br>" + label + " %{text}<extra></extra>",
+        }
+    ]
+    for i, (name, trail) in enumerate(trails.items()):
+        both = {"type": "scatter", "x": plain(trail[:, 0]), "y": plain(trail[:, 1])}
+        halo = {"color": "rgba(16,20,24,0.7)", "width": 4.5}
+        line = {"color": TRAILS[i % len(TRAILS)], "width": 2.2}
+        arrows = {"symbol": "arrow", "angleref": "previous", "size": 9, "color": line["color"]}
+        sizes = [9 if k - 1 == _arrow(trail) else 0 for k in range(len(trail))]
+        quiet = {"mode": "lines", "hoverinfo": "skip", "showlegend": False}
+        data.append({**both, **quiet, "line": halo})
+        data.append(
+            {
+                **both,
+                "mode": "lines+markers",
+                "name": name,
+                "showlegend": False,
+                "line": line,
+                "marker": {**arrows, "size": sizes},
+                "hovertemplate": f"{name}, kept state %{{pointNumber}}<extra></extra>",
+            }
+        )
+    middle = (surface.x[0] + surface.x[-1]) / 2
+    data.append(
+        {
+            "type": "scatter",
+            "mode": "markers+text",
+            "showlegend": False,
+            "x": [p[0] for p in points.values()],
+            "y": [p[1] for p in points.values()],
+            "text": [f"<b>{name}</b>" for name in points],
+            "textposition": [
+                "top right" if p[0] < middle else "top left" for p in points.values()
+            ],
+            "textfont": {"color": WHITE, "size": 13, "shadow": f"0 0 3px {BLACK}"},
+            "marker": {"color": WHITE, "size": 9, "line": {"color": BLACK, "width": 1.5}},
+            "hovertemplate": "%{text}<extra></extra>",
+        }
+    )
+    frame = {"title": {"text": "distance in weight space"}, "showgrid": False, "linecolor": SOFT}
+    square = {"scaleanchor": "x", "scaleratio": 1, "constrain": "domain"}
+    axes = [{"x": {**frame, "constrain": "domain"}, "y": {**frame, **square}}]
+    return {"data": data, "layout": layout(axes, height=560) | {"hovermode": "closest"}}

@@ -1,0 +1,55 @@
+"""Round levels for contours."""
+
+import math
+
+import numpy as np
+
+from ridgeline.errors import UsageError
+from ridgeline.measures import Array
+
+__all__ = ["levels"]
+
+DECADES = 1.2
+"""A range of more decades than this gets levels on a scale like a logarithm's."""
+
+
+def levels(values: Array, count: int = 13) -> Array:
+    """Round levels between the extremes: on a scale like a logarithm's if they span decades.
+
+    Args:
+        values: Some of them finite.
+        count: About how many.
+
+    Returns:
+        Increasing, two at least; the first and the last enclose the values unless these reach
+        below a ten-thousandth of the largest.
+
+    Raises:
+        UsageError: If no value is finite.
+    """
+    good = values[np.isfinite(values)]
+    if not len(good):
+        raise UsageError("A surface is drawn from finite values.", got="none")
+    low, high = float(good.min()), float(good.max())
+    if high <= 0 or low < 0 or math.log10(high / max(low, high * 1e-4)) < DECADES:
+        return _linear(low, high, count)
+    low = max(low, high * 1e-4)
+    for steps in ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
+        powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        ladder = [s * 10.0**p for p in powers for s in steps]
+        first = max(i for i, v in enumerate(ladder) if v <= low * (1 + 1e-9))
+        last = min(i for i, v in enumerate(ladder) if v >= high * (1 - 1e-9))
+        if last - first <= count + 3:
+            break
+    return np.array(ladder[first : last + 1])
+
+
+def _linear(low: float, high: float, count: int) -> Array:
+    if high - low <= 1e-12 * max(abs(high), abs(low), 1e-300):
+        pad = abs(high) * 1e-3 or 1e-3
+        return np.array([low - pad, high + pad])
+    rough = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(s * power for s in (1, 2, 2.5, 5, 10) if s * power >= rough)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return np.arange(first, last + 1) * step

@@ -1,0 +1,215 @@
+"""One page that tells a story: sentences, figures, tables, and where the numbers come from.
+
+The page is one file that loads nothing. Each figure is in it as an SVG, which is what is read
+without JavaScript and what is printed; with JavaScript an interactive plot takes its place.
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ridgeline.errors import MissingExtra, UsageError
+from ridgeline.io.writing import atomic_path, version
+from ridgeline.report.figures import Figure, Format
+from ridgeline.report.style import DARK, LIGHT
+from ridgeline.report.summary import plain
+from ridgeline.report.tables import Table, slug, write_csv
+from ridgeline.report.words import number
+
+__all__ = ["Card", "Page", "Section", "write_page"]
+
+
+@dataclass(frozen=True)
+class Card:
+    """One number at the top of a page."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """One question and its answer."""
+
+    title: str
+    text: Sequence[str] = ()
+    """Paragraphs."""
+    figures: Sequence[Figure] = ()
+    tables: Sequence[Table] = ()
+
+    @property
+    def anchor(self) -> str:
+        """For links within the page."""
+        return slug(self.title)
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """A page; `html` makes it."""
+
+    title: str
+    lead: str
+    """The sentence with the main number."""
+    sections: Sequence[Section]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    cards: Sequence[Card] = ()
+
+    def __post_init__(self) -> None:
+        for what, names in (
+            ("figure", [f.name for f in self.figures()]),
+            ("section", [s.anchor for s in self.sections]),
+        ):
+            twice = sorted({n for n in names if names.count(n) > 1})
+            if twice:
+                raise UsageError(
+                    f"Every {what} of a page has a name of its own.",
+                    got=f"twice: {', '.join(twice)}",
+                )
+
+    def figures(self) -> list[Figure]:
+        """All figures, in order."""
+        return [figure for section in self.sections for figure in section.figures]
+
+    def tables(self) -> list[Table]:
+        """All tables, in order."""
+        return [table for section in self.sections for table in section.tables]
+
+    def html(self) -> str:
+        """The page as one self-contained file; the same page is the same bytes.
+
+        Returns:
+            HTML with plotly.js, styles, data and static images inside; nothing is loaded.
+
+        Raises:
+            MissingExtra: If jinja2, plotly or matplotlib is not installed.
+        """
+        template = _template()
+        return template.render(
+            page=self,
+            version=version(),
+            light=LIGHT,
+            dark=DARK,
+            swaps=_json(_swaps()),
+            specs={f.name: _json(f.plotly()) for f in self.figures()},
+            plotly=_plotly() if self.figures() else "",
+            provenance=list(_flat(plain(self.provenance))),
+        )
+
+
+def write_page(
+    page: Page,
+    directory: str | os.PathLike[str],
+    *,
+    formats: Sequence[Format] = ("png", "pdf", "svg"),
+    overwrite: bool = False,
+) -> Path:
+    """Write a page with its figures for papers and the tables that they are drawn from.
+
+    Each file appears whole or not at all, ``report.html`` last. To have all or nothing of the
+    folder too, write within `ridgeline.io.writing.fresh_directory`.
+
+    Args:
+        page: What to write.
+        directory: Gets ``report.html``, ``figures/`` and ``tables/``; made if it is missing.
+        formats: Of the figures.
+        overwrite: Whether existing files may be replaced.
+
+    Returns:
+        The page's file.
+
+    Raises:
+        MissingExtra: If a package of the extra `report` is not installed.
+        OutputError: If a file exists or cannot be written.
+    """
+    text = page.html()  # first: what cannot be rendered leaves no files behind
+    folder = Path(directory)
+    for figure in page.figures():
+        figure.save(folder / "figures", formats, overwrite=overwrite)
+    taken: set[str] = set()
+    for section in page.sections:
+        for table in section.tables:
+            name = table.name if table.name not in taken else f"{section.anchor}-{table.name}"
+            taken.add(name)
+            write_csv(table.records(), folder / "tables" / f"{name}.csv", overwrite=overwrite)
+    with atomic_path(folder / "report.html", overwrite=overwrite) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return folder / "report.html"
+
+
+def _template() -> Any:
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ImportError as error:
+        raise MissingExtra("jinja2", "report", "Making a page") from error
+    environment = Environment(
+        loader=PackageLoader("ridgeline.report", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters["cell"] = _cell
+    environment.tests["numeric"] = _numeric
+    return environment.get_template("page.html.j2")
+
+
+def _plotly() -> str:
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise MissingExtra("plotly", "report", "Making a page") from error
+    return get_plotlyjs()
+
+
+def _json(value: Any) -> str:
+    """JSON that may stand inside a script element."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    return text.replace("<", "\\u003c")
+
+
+def _swaps() -> dict[str, str]:
+    """Colours of plots in the light, as codes and as starts of rgba(), to those in the dark."""
+    found: dict[str, str] = {}
+    for role, code in LIGHT.items():
+        found[code] = DARK[role]
+        found[_rgba(code)] = _rgba(DARK[role])
+    return found
+
+
+def _rgba(code: str) -> str:
+    return f"rgba({','.join(str(int(code[i : i + 2], 16)) for i in (1, 3, 5))},"
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Nested values as lines of dotted name and text."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}.{key}" if name else key)
+    elif isinstance(value, list):
+        yield name, ", ".join(_cell(v) for v in value) or "–"
+    elif value is None or value == {}:
+        yield name, "–"
+    else:
+        yield name, f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return number(value, 4) if math.isfinite(value) else str(value)
+    return str(value)
+
+
+def _numeric(value: Any) -> bool:
+    """Whether a cell is right-aligned: numbers, and text that begins like one."""
+    if isinstance(value, str):
+        return value[:1].isdigit() or value[:1] == "(" or value[:2] in ("-0", "-1")
+    return isinstance(value, int | float) and not isinstance(value, bool)

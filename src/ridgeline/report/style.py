@@ -1,0 +1,208 @@
+"""One look for every figure: colours, sizes, and what matplotlib and plotly share."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ridgeline.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+__all__ = [
+    "COLUMN",
+    "DARK",
+    "INK",
+    "LIGHT",
+    "PALETTE",
+    "PAPER",
+    "RULE",
+    "SOFT",
+    "canvas",
+    "colour",
+    "drawing",
+    "layout",
+    "ramp",
+    "translucent",
+]
+
+COLUMN = 3.4
+"""Width of a paper's column in inches."""
+
+LIGHT = {
+    "ink": "#1f2933",
+    "soft": "#5b6776",
+    "rule": "#d9dee5",
+    "paper": "#fdfdfc",
+    "blue": "#0072b2",
+    "vermillion": "#d55e00",
+    "green": "#009e73",
+    "purple": "#cc79a7",
+    "sky": "#56b4e9",
+    "orange": "#e69f00",
+}
+"""Colours by role; the last six are Okabe & Ito's, told apart by colour-blind readers. A figure
+uses them by these very codes, so that a page may put others in their place."""
+
+DARK = {
+    "ink": "#e4e8ed",
+    "soft": "#9ca8b6",
+    "rule": "#353e49",
+    "paper": "#13171c",
+    "blue": "#4aa3df",
+    "vermillion": "#f0813a",
+    "green": "#2dbd92",
+    "purple": "#dd9bbf",
+    "sky": "#a3d8f7",
+    "orange": "#f2b233",
+}
+"""The same roles on a dark page."""
+
+INK, SOFT, RULE, PAPER = (LIGHT[role] for role in ("ink", "soft", "rule", "paper"))
+PALETTE = tuple(LIGHT[r] for r in ("blue", "vermillion", "green", "purple", "sky", "orange"))
+# Lightness rises from end to end, along the blue-yellow axis that all common kinds of colour
+# blindness keep; neither end vanishes on white or on black.
+RAMP = ("#1f6fb4", "#3fa3a0", "#e3a43c")
+
+SETTINGS: dict[str, Any] = {
+    "font.family": "DejaVu Sans",  # ships with matplotlib: the same letters on every machine
+    "font.size": 7.5,
+    "axes.labelsize": 7.5,
+    "axes.titlesize": 7.5,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "legend.handlelength": 2.2,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": SOFT,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.facecolor": "none",
+    "axes.formatter.useoffset": False,
+    "figure.facecolor": "none",
+    "figure.dpi": 100,
+    "grid.color": RULE,
+    "grid.linewidth": 0.5,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "lines.linewidth": 1.4,
+    "lines.solid_capstyle": "round",
+    "savefig.dpi": 300,
+    "savefig.facecolor": "white",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "ridgeline",  # otherwise every saved file has other ids
+    "pdf.fonttype": 42,
+}
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Matplotlib's settings while a figure is drawn or saved; the user's own come back after.
+
+    Raises:
+        MissingExtra: If matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise MissingExtra("matplotlib", "report", "Drawing a figure") from error
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(SETTINGS)
+        yield
+
+
+def canvas(panels: int, size: tuple[float, float]) -> tuple["Canvas", list["Axes"]]:
+    """A figure with panels side by side, without pyplot's global state.
+
+    Args:
+        panels: How many.
+        size: Width and height in inches.
+
+    Returns:
+        Figure, with the Agg canvas attached, and its axes.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure as Canvas
+
+    figure = Canvas(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.04)  # type: ignore[union-attr]  # constrained
+    return figure, list(figure.subplots(1, panels, squeeze=False)[0])
+
+
+def colour(index: int) -> str:
+    """A colour of the palette, which repeats."""
+    return PALETTE[index % len(PALETTE)]
+
+
+def ramp(count: int) -> list[str]:
+    """Colours for things in an order, evenly along `RAMP`."""
+    stops = [tuple(int(code[i : i + 2], 16) for i in (1, 3, 5)) for code in RAMP]
+    found = []
+    for k in range(count):
+        at = k / max(count - 1, 1) * (len(stops) - 1)
+        i = min(int(at), len(stops) - 2)
+        mixed = (a + (b - a) * (at - i) for a, b in zip(stops[i], stops[i + 1], strict=True))
+        found.append("#" + "".join(f"{round(v):02x}" for v in mixed))
+    return found
+
+
+def translucent(code: str, opacity: float) -> str:
+    """A colour code as CSS ``rgba(r,g,b,opacity)``."""
+    return f"rgba({','.join(str(int(code[i : i + 2], 16)) for i in (1, 3, 5))},{opacity:g})"
+
+
+def layout(panels: Sequence[dict[str, dict[str, Any]]], *, height: int = 380) -> dict[str, Any]:
+    """Plotly's layout for panels side by side, in this look.
+
+    ``meta.panels`` says how many there are: a narrow page stacks them.
+
+    Args:
+        panels: For each, settings of its ``x`` and ``y`` axis.
+        height: In pixels.
+
+    Returns:
+        A plain dict.
+    """
+    gap = 0.12 if len(panels) > 1 else 0.0
+    width = (1 - gap * (len(panels) - 1)) / len(panels)
+    axis = {
+        "gridcolor": RULE,
+        "linecolor": SOFT,
+        "tickcolor": SOFT,
+        "zeroline": False,
+        "showline": True,
+        "ticks": "outside",
+        "ticklen": 4,
+        "automargin": True,
+    }
+    found: dict[str, Any] = {
+        "font": {"family": "system-ui, sans-serif", "size": 13, "color": INK},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "hoverlabel": {"bgcolor": PAPER, "bordercolor": RULE, "font": {"color": INK}},
+        "margin": {"l": 56, "r": 16, "t": 24, "b": 48},
+        "height": height,
+        "legend": {"orientation": "h", "x": 0, "y": 1.04, "yanchor": "bottom"},
+        "meta": {"panels": len(panels)},
+    }
+    for i, panel in enumerate(panels):
+        n = str(i + 1) if i else ""
+        start = i * (width + gap)
+        domain = [round(start, 4), round(min(start + width, 1), 4)]
+        found["xaxis" + n] = {**axis, "domain": domain, "anchor": "y" + n, **panel["x"]}
+        found["yaxis" + n] = {**axis, "anchor": "x" + n, **panel["y"]}
+    return found
