@@ -56,6 +56,7 @@ def test_the_mean_is_that_of_samples_and_not_of_batches():
     loader = DataLoader(TensorDataset(X, Y), batch_size=20)  # batches of 20 and 3
     model = mlp()
     found = Objective(model, loader, rows=5)(model.state_dict())
+    model.requires_grad_(False)
     whole = F.cross_entropy(model(X), Y)
     assert float(found["loss"].mean()) == pytest.approx(float(whole), rel=1e-6)
     assert float(found["error"].mean()) == float((model(X).argmax(1) != Y).float().mean())
@@ -344,7 +345,7 @@ def test_a_mean_over_the_batch_is_no_loss():
 
 
 def test_a_forward_that_raises_keeps_its_own_error():
-    with pytest.raises(ForwardFailed, match="probing the first samples.*mat1 and mat2") as caught:
+    with pytest.raises(ForwardFailed, match=r"probing the first samples.*mat1 and mat2") as caught:
         Objective(mlp(), (torch.randn(23, 5), Y))
     assert type(caught.value.__cause__) is RuntimeError
 

@@ -26,23 +26,18 @@ def run(chosen: argparse.Namespace) -> int:
             io.save(run_.initial, states / f"start_{name}.safetensors", metadata=made)
             io.save(run_.final, states / f"minimum_{name}.safetensors", metadata=made)
         profiles = {**found.descent, "minimum to minimum": found.between}
-        rows = [{"path": n, **row} for n, one in profiles.items() for row in report.rows(one)]
-        rows += [
-            {"path": f"layer {n}", **row}
-            for n, one in found.layers.items()
-            for row in report.rows(one)
-        ]
-        report.write_table(rows, folder / "profiles.parquet")
-        report.write_table(report.surface_rows(found.surface), folder / "surface.parquet")
+        rows = [row for n, one in profiles.items() for row in report.rows(one, path=n)]
+        for layer, one in found.layers.items():
+            rows += report.rows(one, path=f"layer {layer}")
+        report.write_parquet(rows, folder / "profiles.parquet")
+        report.write_parquet(report.surface_rows(found.surface), folder / "surface.parquet")
         summaries = {name: report.summarise(one) for name, one in profiles.items()}
-        report.write_json(summaries, folder / "profiles.json")
+        report.to_json(summaries, folder / "profiles.json")
         report.write_page(page, folder)
     console = stdout_console()
     for name, one in profiles.items():
-        console.print(f"\n[bold]{name}[/bold]")
-        report.render_profile(one, console)
-    console.print("\n[bold]minimum to minimum, one layer at a time[/bold]")
-    report.render_layers(found.layers, found.between, console)
+        report.render_profile(one, console, title=name)
+    report.render_layers(found.layers, console, whole=found.between)
     out = Path(chosen.out)
     print(f"written: {out / 'report.html'}", file=sys.stderr)
     print(
@@ -64,7 +59,7 @@ def _page(found: Demo) -> "report.Page":
                 "The straight line from the state before training to the state after it, in the "
                 "space of all weights. If the loss falls all the way, linear interpolation is "
                 "monotone (Goodfellow et al. 2014; Lucas et al. 2021).",
-                *report.sentences(uniform),
+                *report.sentences(uniform, split="train"),
                 "With homogeneous biases the bias of layer l moves like t to the power l, in step "
                 "with the signal that reaches it (Wang et al. 2023). The area under the training "
                 f"error is {uniform.plateau(metric='error').area:.3f} at uniform rates and "
@@ -85,11 +80,14 @@ def _page(found: Demo) -> "report.Page":
             text=[
                 "Two networks that differ only in their seeds, each at its minimum. The height by "
                 "which the line between them rises above its chord is the barrier.",
-                *report.sentences(between),
+                *report.sentences(between, split="train"),
             ],
             figures=[
-                report.profile_figure({"": between}, name="between", title="Minimum to minimum")
+                report.profile_figure(
+                    {"minimum to minimum": between}, name="between", title="Minimum to minimum"
+                )
             ],
+            tables=[report.measures_table({**found.descent, "minimum to minimum": between})],
         ),
         report.Section(
             "Layer by layer",
@@ -130,10 +128,37 @@ def _page(found: Demo) -> "report.Page":
     about = {"model": MODEL, "data": "digits", "distances": found.spent, **between.provenance}
     return report.Page(
         title="Two networks and the paths between them",
-        lead=report.headline(between),
+        lead="Two small networks learn scikit-learn's digits from different seeds. "
+        + report.headline(between),
         sections=sections,
         provenance=about,
+        cards=_cards(found),
     )
+
+
+def _cards(found: Demo) -> "list[report.Card]":
+    """The story in four numbers."""
+    top, wrong = found.between.barrier(), found.between.barrier(metric="error", split="test")
+    descent = found.descent["uniform rates"].monotonicity()
+    falls = "falls all the way" if descent.holds else f"rises by {descent.largest_rise:.2g}"
+    return [
+        report.Card(
+            "Loss barrier between the minima",
+            report.plus_minus(top.height, top.stderr),
+            f"train, against the chord, at t = {top.at:g}",
+        ),
+        report.Card(
+            "Test error barrier",
+            report.plus_minus(100 * wrong.height, 100 * wrong.stderr) + " points",
+            f"at t = {wrong.at:g}",
+        ),
+        report.Card("Initialisation to minimum", f"loss {falls}", "train, uniform rates"),
+        report.Card(
+            "Distance between the minima",
+            f"{found.spent['minimum a to minimum b']:.3g}",
+            f"{found.spent['initialisation to minimum, a']:.3g} from start to minimum",
+        ),
+    ]
 
 
 def _worst_layer(found: Demo) -> str:

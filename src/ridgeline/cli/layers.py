@@ -61,5 +61,5 @@ def run(chosen: argparse.Namespace) -> int:
         told = {"format": "ridgeline-layers", "version": 1, "whole": summarise(whole)}
         print(json.dumps({**told, "layers": layers, "provenance": about}, allow_nan=False))
     else:
-        render_layers(found, whole, stdout_console())
+        render_layers(found, stdout_console(), whole=whole)
     return came.code

@@ -4,6 +4,8 @@ import argparse
 import json
 from dataclasses import replace
 
+import numpy as np
+
 from ridgeline import io
 from ridgeline.cli.setting import (
     Setting,
@@ -18,8 +20,8 @@ from ridgeline.cli.setting import (
 from ridgeline.cli.writing import write_surface
 from ridgeline.errors import UsageError
 from ridgeline.paths import Plane
-from ridgeline.profiles import surface
-from ridgeline.report import render_surface, summarise_surface
+from ridgeline.profiles import Surface, surface
+from ridgeline.report import summarise_surface
 
 __all__ = ["run"]
 
@@ -58,8 +60,24 @@ def run(chosen: argparse.Namespace) -> int:
         told = summarise_surface(found) | {"trajectories": drawn}
         print(json.dumps(told, allow_nan=False))
     else:
-        render_surface(found, stdout_console())
+        _say(found)
     return came.code
+
+
+def _say(found: Surface) -> None:
+    """Where each metric is lowest and highest."""
+    console = stdout_console()
+    for split, metrics in found.values.items():
+        for name, values in metrics.items():
+            told = []
+            for word, index in (
+                ("lowest", np.nanargmin(values)),
+                ("highest", np.nanargmax(values)),
+            ):
+                row, column = np.unravel_index(int(index), values.shape)
+                x, y = found.x[column], found.y[row]
+                told.append(f"{word} {values[row, column]:.4g} at ({x:.3g}, {y:.3g})")
+            console.print(f"{split} {name}: {', '.join(told)}", highlight=False)
 
 
 def _trajectory(text: str) -> tuple[str, list[str]]:

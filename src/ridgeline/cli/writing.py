@@ -18,7 +18,8 @@ def write_profile(found: Profile, chosen: argparse.Namespace) -> None:
     section = report.Section(
         "Along the line",
         text=report.sentences(found),
-        figures=[report.profile_figure({"": found}, metrics=_metrics(found))],
+        figures=[report.profile_figure({"a to b": found}, metrics=_metrics(found))],
+        tables=[report.measures_table({"a to b": found})],
     )
     page = report.Page(
         title=f"{Path(chosen.a).name} to {Path(chosen.b).name}",
@@ -27,8 +28,8 @@ def write_profile(found: Profile, chosen: argparse.Namespace) -> None:
         provenance=found.provenance,
     )
     with io.fresh_directory(chosen.out, overwrite=chosen.overwrite) as folder:
-        report.write_json(summary, folder / "profile.json")
-        report.write_table(report.rows(found), folder / "profile.parquet")
+        report.to_json(summary, folder / "profile.json")
+        report.write_parquet(report.rows(found), folder / "profile.parquet")
         report.write_page(page, folder)
     _told(chosen.out)
 
@@ -40,7 +41,7 @@ def write_layers(
     chosen: argparse.Namespace,
 ) -> None:
     """Write the tables, figures and page of all layers."""
-    rows = [{"layer": n, **row} for n, one in found.items() for row in report.rows(one)]
+    rows = [row for n, one in found.items() for row in report.rows(one, layer=n)]
     section = report.Section(
         "One layer at a time",
         text=[
@@ -52,6 +53,7 @@ def write_layers(
             report.layers_figure(found, whole),
             report.profile_figure({"all layers": whole}, metrics=_metrics(whole)),
         ],
+        tables=[report.measures_table({"all layers": whole, **found})],
     )
     page = report.Page(
         title=f"{Path(chosen.a).name} to {Path(chosen.b).name}, layer by layer",
@@ -67,8 +69,8 @@ def write_layers(
         "provenance": dict(about),
     }
     with io.fresh_directory(chosen.out, overwrite=chosen.overwrite) as folder:
-        report.write_json(summary, folder / "layers.json")
-        report.write_table(rows, folder / "layers.parquet")
+        report.to_json(summary, folder / "layers.json")
+        report.write_parquet(rows, folder / "layers.parquet")
         report.write_page(page, folder)
     _told(chosen.out)
 
@@ -85,7 +87,14 @@ def write_surface(
     }
     lines = {name: [(x, y) for x, y, _ in line] for name, line in drawn.items()}
     figures = [
-        report.surface_figure(found, metric=metric, trajectories=lines, points=points)
+        report.surface_figure(
+            found,
+            metric=metric,
+            trajectories=lines,
+            points=points,
+            name=f"surface-{metric}",
+            title=f"The {metric} over the plane",
+        )
         for metric in next(iter(found.values.values()))
     ]
     text = ["Distances on the plane are distances in weight space."]
@@ -103,8 +112,8 @@ def write_surface(
         provenance=found.provenance,
     )
     with io.fresh_directory(chosen.out, overwrite=chosen.overwrite) as folder:
-        report.write_json(report.summarise_surface(found), folder / "surface.json")
-        report.write_table(report.surface_rows(found), folder / "surface.parquet")
+        report.to_json(report.summarise_surface(found), folder / "surface.json")
+        report.write_parquet(report.surface_rows(found), folder / "surface.parquet")
         report.write_page(page, folder)
     _told(chosen.out)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -57,9 +57,14 @@ def probe(network: Network, tensors: Mapping[str, Tensor], samples: Samples) -> 
                 "and draw no random numbers in forward.",
             )
         if len(samples) > 1:
-            alone = network(tensors, samples[:1].inputs)
             among = pytree.tree_map_only(Tensor, lambda x: x[:1], outputs)
-            if not _close(alone, among, 1e-2):
+            try:
+                alone = network(tensors, samples[:1].inputs)
+            except ValueError:  # BatchNorm refuses to take the variance of one value
+                if _batch_normaliser(network.module) is None:
+                    raise
+                alone = None
+            if alone is None or not _close(alone, among, 1e-2):
                 raise NotDeterministic(
                     _batch_culprit(network.module),
                     "A sample's loss must not depend on its batch. Give BatchNorm running "
@@ -108,11 +113,17 @@ def _first_difference(network: Network, tensors: Mapping[str, Tensor], samples: 
 
 
 def _batch_culprit(module: nn.Module) -> str:
-    for name, layer in module.named_modules():
-        if isinstance(layer, _NormBase) and layer.running_mean is None:
-            kind = type(layer).__name__
-            return f"{kind} at {name!r}, which normalises by its batch: it keeps no statistics"
+    if (found := _batch_normaliser(module)) is not None:
+        return f"{found}, which normalises by its batch: it keeps no statistics"
     return f"{type(module).__name__}.forward, in which a sample's output depends on its batch"
+
+
+def _batch_normaliser(module: nn.Module) -> str | None:
+    """The first BatchNorm layer without running statistics, if there is one."""
+    for name, layer in module.named_modules():
+        if isinstance(layer, _BatchNorm) and layer.running_mean is None:
+            return f"{type(layer).__name__} at {name!r}"
+    return None
 
 
 def check_labels(outputs: Any, targets: Any, ignored: int = -100) -> None:

@@ -70,8 +70,8 @@ def layers_figure(
         name=name,
         title=title,
         caption=f"Left: the barrier in {metric} (against the chord) when only that layer moves "
-        f"from a to b, with its 95 % interval; n = {bars[0][2].n} ({split}). Right: the {metric} along these paths"
-        + (f"; thick: {WHOLE} move." if whole is not None else "."),
+        f"from a to b, with its 95 % interval; n = {bars[0][2].n} ({split}). Right: the {metric} "
+        "along these paths" + (f"; thick: {WHOLE} move." if whole is not None else "."),
         rows=table,
         draw=lambda: _draw(bars, metric, unit(metric, units)),
         plot=lambda: _plot(bars, metric, unit(metric, units)),

@@ -1,6 +1,5 @@
 """Surfaces as filled contours, with the states and trajectories that lie on them."""
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from numpy.typing import ArrayLike
 from ridgeline.errors import UsageError
 from ridgeline.measures import Array
 from ridgeline.report.figures import Figure
-from ridgeline.report.levels import levels
+from ridgeline.report.levels import levels, named_levels
 from ridgeline.report.lines import unit
 from ridgeline.report.style import COLUMN, RULE, SOFT, canvas, layout
 from ridgeline.report.summary import plain
@@ -22,10 +21,16 @@ if TYPE_CHECKING:
 
 __all__ = ["surface_figure"]
 
-MAP = "viridis"  # perceptually uniform, and the same in order for colour-blind readers
-WHITE, BLACK = "#ffffff", "#101418"  # on the map, whatever the page's theme
-TRAILS = (WHITE, "#ffb07c", "#f7a8d8", "#a8f0c8")
+# Lightness rises evenly, by about 8.5 of CIE L* from one to the next, which every reader sees.
+MAP = (
+    *("#1b1030", "#2e1e4f", "#3b2f6e", "#3e4a8c", "#38659e", "#357f9f", "#3498a6", "#3fb2ab"),
+    *("#63ccad", "#a1dfb9", "#def5e5"),
+)
+# On the map, whatever the page's theme.
+WHITE, BLACK = "#ffffff", "#101418"
+TRAILS = ("#ff7a45", "#ffd23f", "#ff9ecf", "#ffffff")
 
+WIDTH = 1.25 * COLUMN
 _Points = dict[str, tuple[float, float]]
 _Trails = dict[str, Array]
 
@@ -79,7 +84,7 @@ def surface_figure(
     if trails:
         caption += " Lines: training, projected onto the plane, in the direction of the arrows."
     if not np.isfinite(values).all():
-        caption += " Hatched or blank: not finite."
+        caption += " Left blank: not finite."
     label = unit(metric, units)
     return Figure(
         name=name,
@@ -88,7 +93,7 @@ def surface_figure(
         rows=_rows(surface, metric, split, marked, trails),
         draw=lambda: _draw(surface, values, at, label, marked, trails),
         plot=lambda: _plot(surface, values, at, label, marked, trails),
-        width=COLUMN * 1.25,
+        width=WIDTH,
     )
 
 
@@ -121,43 +126,50 @@ def _rows(
 def _draw(
     surface: "Surface", values: Array, at: Array, label: str, points: _Points, trails: _Trails
 ) -> Any:
-    from matplotlib import colormaps
-    from matplotlib.colors import BoundaryNorm
+    from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
     from matplotlib.patheffects import withStroke
 
     x, y = surface.x, surface.y
-    aspect = (y[-1] - y[0]) / (x[-1] - x[0])
-    width = COLUMN * 1.25
-    figure, (ax,) = canvas(1, (width, min(max(1.0 + 3.1 * aspect, 2.2), 5.2)))
-    norm = BoundaryNorm(at, 256)
+    width = WIDTH - 1.05  # of the panel, without what stands beside it
+    tall = width * (y[-1] - y[0]) / (x[-1] - x[0]) + (0.72 if trails else 0.5)
+    figure, (ax,) = canvas(1, (WIDTH, min(max(tall, 1.8), 6.5)))
     masked = np.ma.masked_invalid(values)
+    colours = LinearSegmentedColormap.from_list("ridgeline", MAP)
+    scale = {"cmap": colours, "norm": BoundaryNorm(at, 256), "extend": "neither"}
+    if masked.min() < at[0]:
+        scale["extend"] = "min"
     ax.set_facecolor(RULE)
-    filled = ax.contourf(x, y, masked, at, cmap=colormaps[MAP], norm=norm, extend="min")
-    ax.contour(x, y, masked, at, colors=BLACK, linewidths=0.25, alpha=0.35)
+    filled = ax.contourf(x, y, masked, at, **scale)
+    ax.contour(x, y, masked, at, colors=BLACK, linewidths=0.25, alpha=0.4)
     ax.set(aspect="equal", xlabel="distance in weight space", ylabel="distance in weight space")
     ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
     ax.grid(visible=False)
-    bar = figure.colorbar(filled, ax=ax, label=label, pad=0.02, aspect=28, spacing="uniform")
-    bar.set_ticks(list(at), labels=[number(v) for v in at])
+    beside = ax.inset_axes((1.035, 0.0, 0.035, 1.0))  # as tall as the panel, whatever its aspect
+    bar = figure.colorbar(filled, cax=beside, label=label, spacing="uniform", extendfrac=0.04)
+    ticks = named_levels(at)
+    bar.set_ticks(ticks, labels=[number(v) for v in ticks])
     bar.outline.set_visible(False)  # type: ignore[operator]  # a Spine; the stub says otherwise
-    bar.ax.tick_params(length=0)
-    dark = withStroke(linewidth=2.4, foreground=BLACK, alpha=0.75)
+    beside.tick_params(length=0)
+    dark = withStroke(linewidth=2.6, foreground=BLACK, alpha=0.8)
     for i, (name, trail) in enumerate(trails.items()):
         shade = TRAILS[i % len(TRAILS)]
-        ax.plot(*trail.T, color=shade, lw=1.2, label=name, path_effects=[dark])
+        ax.plot(*trail.T, color=shade, lw=1.3, label=name, path_effects=[dark])
         k = _arrow(trail)
         if k is not None:
-            arrow = {"arrowstyle": "-|>", "color": shade, "lw": 0.8, "mutation_scale": 8}
-            ax.annotate("", xy=trail[k + 1], xytext=trail[k], arrowprops=arrow)
+            arrow = {"arrowstyle": "-|>", "color": BLACK, "fc": shade, "mutation_scale": 9}
+            ax.annotate("", trail[k + 1], trail[k], arrowprops={**arrow, "lw": 0.6})
+    if trails:
+        figure.legend(loc="outside upper left", ncols=len(trails))
+    middle = (y[0] + y[-1]) / 2, (x[0] + x[-1]) / 2
     for name, (px, py) in points.items():
         ax.plot(px, py, "o", ms=4.5, color=WHITE, mec=BLACK, mew=0.9, zorder=5)
-        right = (px - x[0]) / (x[-1] - x[0]) < 0.6
         ax.annotate(
             name,
             (px, py),
-            xytext=(5 if right else -5, 4),
+            xytext=(5 if px < middle[1] else -5, 5 if py > middle[0] else -5),
             textcoords="offset points",
-            ha="left" if right else "right",
+            ha="left" if px < middle[1] else "right",
+            va="bottom" if py > middle[0] else "top",
             color=WHITE,
             size=7.2,
             weight="bold",
@@ -181,11 +193,11 @@ def _plot(
     # Plotly's contours are equally spaced: draw the number of the level, name it by its value.
     place = np.arange(len(at), dtype=float)
     z = np.where(np.isfinite(values), np.interp(values, at, place), np.nan)
-    every = max(1, math.ceil(len(at) / 8))
+    ticks = named_levels(at)
     scale = {
         "title": {"text": label, "side": "right"},
-        "tickvals": plain(place[::every]),
-        "ticktext": [number(v) for v in at[::every]],
+        "tickvals": plain(np.interp(ticks, at, place)),
+        "ticktext": [number(v) for v in ticks],
         "thickness": 14,
         "outlinewidth": 0,
         "len": 1,
@@ -201,7 +213,7 @@ def _plot(
             "zmax": len(at) - 1,
             "contours": {"start": 0, "end": len(at) - 1, "size": 1},
             "line": {"width": 0.4, "color": "rgba(16,20,24,0.4)"},
-            "colorscale": "Viridis",
+            "colorscale": [[i / (len(MAP) - 1), c] for i, c in enumerate(MAP)],
             "colorbar": scale,
             "hovertemplate": "x %{x:.3g}, y %{y:.3g}<br>" + label + " %{text}<extra></extra>",
         }
@@ -219,13 +231,12 @@ def _plot(
                 **both,
                 "mode": "lines+markers",
                 "name": name,
-                "showlegend": False,
                 "line": line,
                 "marker": {**arrows, "size": sizes},
                 "hovertemplate": f"{name}, kept state %{{pointNumber}}<extra></extra>",
             }
         )
-    middle = (surface.x[0] + surface.x[-1]) / 2
+    middle = (surface.x[0] + surface.x[-1]) / 2, (surface.y[0] + surface.y[-1]) / 2
     data.append(
         {
             "type": "scatter",
@@ -235,7 +246,9 @@ def _plot(
             "y": [p[1] for p in points.values()],
             "text": [f"<b>{name}</b>" for name in points],
             "textposition": [
-                "top right" if p[0] < middle else "top left" for p in points.values()
+                ("top " if p[1] > middle[1] else "bottom ")
+                + ("right" if p[0] < middle[0] else "left")
+                for p in points.values()
             ],
             "textfont": {"color": WHITE, "size": 13, "shadow": f"0 0 3px {BLACK}"},
             "marker": {"color": WHITE, "size": 9, "line": {"color": BLACK, "width": 1.5}},

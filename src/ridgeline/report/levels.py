@@ -7,7 +7,7 @@ import numpy as np
 from ridgeline.errors import UsageError
 from ridgeline.measures import Array
 
-__all__ = ["levels"]
+__all__ = ["levels", "named_levels"]
 
 DECADES = 1.2
 """A range of more decades than this gets levels on a scale like a logarithm's."""
@@ -18,7 +18,7 @@ def levels(values: Array, count: int = 13) -> Array:
 
     Args:
         values: Some of them finite.
-        count: About how many.
+        count: About how many; up to twice as many on a logarithm's scale.
 
     Returns:
         Increasing, two at least; the first and the last enclose the values unless these reach
@@ -39,7 +39,7 @@ def levels(values: Array, count: int = 13) -> Array:
         ladder = [s * 10.0**p for p in powers for s in steps]
         first = max(i for i, v in enumerate(ladder) if v <= low * (1 + 1e-9))
         last = min(i for i, v in enumerate(ladder) if v >= high * (1 - 1e-9))
-        if last - first <= count + 3:
+        if last - first <= 2 * count:  # narrow bands, as most of a landscape lies high up
             break
     return np.array(ladder[first : last + 1])
 
@@ -52,4 +52,19 @@ def _linear(low: float, high: float, count: int) -> Array:
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(s * power for s in (1, 2, 2.5, 5, 10) if s * power >= rough)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return np.arange(first, last + 1) * step
+    return np.arange(first, last + 1, dtype=np.float64) * np.float64(step)
+
+
+def named_levels(at: Array, most: int = 9) -> Array:
+    """The levels that are written on the scale: few enough to read, the last one kept."""
+    if len(at) <= most:
+        return at
+    # Of a ladder like a logarithm's, those that begin with 1, 2 or 5 are the round ones.
+    with np.errstate(divide="ignore"):
+        lead = at / 10.0 ** np.floor(np.log10(np.abs(at)) + 1e-9)
+    for wanted in ((1, 2, 5), (1, 3), (1,)):
+        some = at[np.isin(np.round(lead, 6), wanted)]
+        if at[0] > 0 and 3 <= len(some) <= most:
+            return some
+    every = -(-len(at) // most)
+    return at[(len(at) - 1) % every :: every]

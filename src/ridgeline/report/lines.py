@@ -48,7 +48,8 @@ class Line:
     @property
     def peak(self) -> tuple[float, float, float]:
         """Position of the barrier's top, its value, and the chord's there."""
-        assert self.top is not None and self.chord is not None
+        assert self.top is not None
+        assert self.chord is not None
         t = self.top.at
         on = self.chord[0] + (self.chord[1] - self.chord[0]) * t
         return t, float(self.curve.mean[self.curve.t == t][0]), float(on)

@@ -191,16 +191,16 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         for key, inner in value.items():
             yield from _flat(inner, f"{name}.{key}" if name else key)
     elif isinstance(value, list):
-        yield name, ", ".join(_cell(v) for v in value) or "–"
+        yield name, ", ".join(_cell(v) for v in value) or "-"
     elif value is None or value == {}:
-        yield name, "–"
+        yield name, "-"
     else:
         yield name, f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _cell(value: Any) -> str:
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

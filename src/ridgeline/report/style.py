@@ -120,7 +120,7 @@ def drawing() -> Iterator[None]:
         raise MissingExtra("matplotlib", "report", "Drawing a figure") from error
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(SETTINGS)
+        matplotlib.rcParams.update(SETTINGS)  # type: ignore[call-overload, arg-type]  # names are right
         yield
 
 

@@ -7,6 +7,7 @@ The shape is versioned, and strict JSON: what is not finite is null in the lists
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -115,7 +116,7 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | bool) else str(value)
 
 
-def called(value: float) -> str:
+def called(value: Any) -> str:
     """A value that is not finite by its name: nan, inf or -inf."""
     return str(float(value))
 
@@ -159,9 +160,7 @@ def _measures(curve: Curve) -> dict[str, Any]:
             why[name] = f"{error.rule} Got {error.got}." if error.got else error.rule
             return None
 
-    barriers = {
-        kind: measure(kind, lambda kind=kind: _barrier(curve, kind)) for kind in BARRIER_KINDS
-    }
+    barriers = {kind: measure(kind, partial(_barrier, curve, kind)) for kind in BARRIER_KINDS}
     found = {
         "barrier": barriers["chord"],
         "barriers": {kind: b for kind, b in barriers.items() if b is not None},

@@ -1,6 +1,6 @@
 """Profiles, layers and checkpoints on a terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +21,7 @@ __all__ = ["render_inspection", "render_layers", "render_profile", "text_plot"]
 WIDEST = 60
 TENSORS = 200
 """More tensors than this are summed up in one line."""
-_ASCII = str.maketrans({"±": "+/-", "–": "-", "−": "-", "×": "x", "…": "..."})
+_ASCII = str.maketrans({"±": "+/-"})
 
 
 def render_profile(
@@ -113,7 +113,7 @@ def render_inspection(inspection: "Inspection", console: "Console") -> None:
     table = _table(["tensor", "shape", "dtype", "norm", "mean", "std", "from", "to"], fancy)
     for tensor in shown:
         numbers = (tensor.norm, tensor.mean, tensor.std, tensor.minimum, tensor.maximum)
-        shape = ("×" if fancy else "x").join(map(str, tensor.shape)) or "scalar"
+        shape = "x".join(map(str, tensor.shape)) or "scalar"
         style = "bold red" if tensor.nans or tensor.infs else ""
         cells = (number(v) if np.isfinite(v) else str(v) for v in numbers)
         table.add_row(_plain(tensor.name), shape, tensor.dtype, *cells, style=style)
@@ -202,7 +202,7 @@ def _plain(text: str) -> str:
     return escape(text)
 
 
-def _table(columns: "list[str] | tuple[str, ...]", fancy: bool, title: str = "") -> "Table":
+def _table(columns: Sequence[str], fancy: bool, title: str = "") -> "Table":
     try:
         from rich import box
         from rich.table import Table

@@ -113,11 +113,14 @@ def headline(
     return _about(summary, split, metric, summary["measures"][split][metric])[0]
 
 
-def measures_table(profiles: "Mapping[str, Profile | Mapping[str, Any]]") -> Table:
+def measures_table(
+    profiles: "Mapping[str, Profile | Mapping[str, Any]]", title: str = "Measures"
+) -> Table:
     """The numbers of one or more profiles, one line for each metric of each split.
 
     Args:
         profiles: Profiles or their summaries, by the name of their path.
+        title: Of the table.
 
     Returns:
         Columns path, split, metric, at a, at b, barrier (chord, with the half-width of its 95 %
@@ -131,31 +134,33 @@ def measures_table(profiles: "Mapping[str, Profile | Mapping[str, Any]]") -> Tab
         for metric, said in metrics.items()
     ]
     return Table(
-        "Measures",
+        title,
         ["path", "split", "metric", "at a", "at b", "barrier", "at t", "monotone", "plateau end"],
         lines,
         note="Barriers are against the chord between the ends, ± half of a 95 % interval.",
     )
 
 
-def _line(summary: Mapping[str, Any], split: str, metric: str, said: Mapping[str, Any]) -> list:
+def _line(
+    summary: Mapping[str, Any], split: str, metric: str, said: Mapping[str, Any]
+) -> list[str]:
     t, means = summary["t"], summary["splits"][split][metric]
-    ends = [number(means[t.index(end)]) if end in t else "–" for end in (0.0, 1.0)]
+    ends = [number(means[t.index(end)]) if end in t else "-" for end in (0.0, 1.0)]
     top = said["barrier"]
-    barrier = plus_minus(top["height"], top["stderr"]) if top else "–"
-    there = position(top["at"]) if top and top["height"] != 0 else "–"
+    barrier = plus_minus(top["height"], top["stderr"]) if top else "-"
+    there = position(top["at"]) if top and top["height"] != 0 else "-"
     rise = said["monotonicity"]
     monotone = "yes" if rise["holds"] else f"no (+{number(rise['largest_rise'])})"
     if rise["largest_rise"] is None:
         monotone = "no"
-    flat = position(said["plateau"]["end"]) if _leaves_a_plateau(said) else "–"
+    flat = position(said["plateau"]["end"]) if _leaves_a_plateau(said) else "-"
     return [*ends, barrier, there, monotone, flat]
 
 
 def _leaves_a_plateau(said: Mapping[str, Any]) -> bool:
     """Whether there is a plateau that says something: a path that only rises has none."""
     level = said["plateau"]
-    return bool(level) and 0 < level["length"] and level["end"] < 1
+    return bool(level) and level["length"] > 0 and level["end"] < 1
 
 
 def _summary(profile: "Profile | Mapping[str, Any]") -> Mapping[str, Any]:
@@ -202,8 +207,7 @@ def _barrier(what: str, said: Mapping[str, Any]) -> str:
         return f"{what} has a barrier of {shown} (chord) at t = {at}."
     if barrier["interval"][0] <= 0:
         return (
-            f"{what} has no clear barrier: {shown} (95 %, chord) at t = {at}, "
-            "which includes zero."
+            f"{what} has no clear barrier: {shown} (95 %, chord) at t = {at}, which includes zero."
         )
     return f"{what} has a barrier of {shown} (95 %, chord) at t = {at}."
 

@@ -1,0 +1,307 @@
+"""Traces: functional graphs that give what the module gives, or a refusal with the reason."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import fx, nn
+
+import zoo
+from ridgeline.errors import NoLayerIndex, NotTraceable
+from ridgeline.tracing import (
+    Network,
+    arguments,
+    call,
+    flatten,
+    layer_index,
+    operation,
+    private_copy,
+)
+
+X = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+
+
+def mlp():
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        return nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3))
+
+
+def run(network, inputs, tensors):
+    """The traced graph, interpreted."""
+    trace = network.trace(inputs)
+    names = list(trace.tensors)
+    given = [tensors[n] for n in names] + flatten(inputs)
+    with torch.no_grad():
+        out = fx.Interpreter(fx.GraphModule(trace.owner, trace.graph)).run(*given)
+    return trace, out
+
+
+def mutable(trace):
+    nodes = (n for n in trace.graph.nodes if n.op == "call_function")
+    return [n for n in nodes if getattr(getattr(n.target, "_schema", None), "is_mutable", False)]
+
+
+@pytest.mark.parametrize("name", [n for n in zoo.ZOO if n != "value-branch"])
+def test_a_trace_gives_what_the_module_gives(name):
+    model, (inputs, _), a, b = zoo.build(name, n=6)
+    network = Network(model)
+    for state in (a, b):
+        tensors = {n: state[n] for n in network.tensors}
+        trace, out = run(network, inputs, tensors)
+        want = network(tensors, inputs).detach()
+        assert torch.allclose(torch.as_tensor(out), want, rtol=1e-5, atol=1e-6)
+        assert mutable(trace) == []
+
+
+class Functional(nn.Module):
+    def __init__(self, forward):
+        super().__init__()
+        self.fc, self.run = nn.Linear(4, 4), forward
+
+    def forward(self, x):
+        return self.run(self.fc, x)
+
+
+def relu_in_place(fc, x):
+    h = fc(x)
+    h.relu_()
+    return h + 1
+
+
+def chain_in_place(fc, x):
+    h = fc(x)
+    before = h * 2
+    h.mul_(3).add_(1).clamp_(min=0)
+    return h + before
+
+
+def through_functions(fc, x):
+    return F.elu_(F.leaky_relu_(fc(x), 0.2)) * 2
+
+
+def own_buffer(fc, x):
+    total = torch.zeros(len(x), 4)
+    for _ in range(3):
+        total += fc(x)
+    return total
+
+
+@pytest.mark.parametrize("work", [relu_in_place, chain_in_place, through_functions, own_buffer])
+def test_in_place_operations_are_made_functional(work):
+    model = Functional(work)
+    network = Network(model)
+    trace, out = run(network, X, network.tensors)
+    assert mutable(trace) == []
+    assert torch.allclose(out, model(X).detach())
+
+
+def test_a_value_read_before_it_was_written_to_keeps_its_old_value():
+    """`before` was taken from h when h was not yet multiplied."""
+    model = Functional(chain_in_place).double()
+    x = X.double()
+    h = model.fc(x).detach()
+    _, out = run(Network(model), x, Network(model).tensors)
+    assert torch.allclose(out, (3 * h + 1).clamp(min=0) + 2 * h)
+
+
+def writes_through_a_view(fc, x):
+    h = fc(x)
+    h[:, 0].mul_(2)
+    return h
+
+
+def writes_to_its_input(fc, x):
+    x.mul_(2)
+    return fc(x)
+
+
+def writes_after_a_view(fc, x):
+    h = fc(x)
+    part = h.view(-1)
+    h.relu_()
+    return part
+
+
+@pytest.mark.parametrize("work", [writes_through_a_view, writes_to_its_input, writes_after_a_view])
+def test_writing_to_what_others_share_is_refused(work):
+    x = X.clone()
+    with pytest.raises(NotTraceable, match="An in-place operation writes to a tensor that other"):
+        Network(Functional(work)).trace(x)
+    assert torch.equal(x, X)  # nothing was computed, nothing was written
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda fc, x: fc(x) if x.sum() > 0 else x,
+        lambda fc, x: fc(x) * float(fc.weight.sum()),
+        lambda fc, x: fc(x)[x[:, 0] > 0],
+        lambda fc, x: fc(x) * int(x.argmax()),
+        lambda fc, x: torch.from_numpy(fc(x).detach().numpy() + 1),
+    ],
+)
+def test_what_depends_on_values_is_refused(work):
+    with pytest.raises(NotTraceable, match=r"could not be traced\. Got \w+: ."):
+        Network(Functional(work)).trace(X)
+
+
+def test_a_branch_on_shape_is_followed():
+    model = Functional(lambda fc, x: fc(x) if len(x) > 3 else x)
+    _, out = run(Network(model), X, Network(model).tensors)
+    assert torch.allclose(out, model(X).detach())
+
+
+def test_training_mode_normalisation_is_refused():
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("mean", torch.zeros(4))
+            self.register_buffer("var", torch.ones(4))
+
+        def forward(self, x):
+            return F.batch_norm(x, self.mean, self.var, training=True)
+
+    with pytest.raises(NotTraceable, match="normalisation layer is in training mode"):
+        Network(Own()).trace(X)
+
+
+@pytest.mark.parametrize(
+    ("forward", "inputs"),
+    [
+        (lambda m, d: m(d[0] * d[1]), (X, X + 1)),
+        (lambda m, d: m(d["x"] * d["y"][0]), {"x": X, "y": (X + 1, X)}),
+    ],
+)
+def test_nested_inputs_are_flattened_in_order(forward, inputs):
+    model = mlp()
+    network = Network(model, forward)
+    trace, out = run(network, inputs, network.tensors)
+    assert len(trace.data) == len(flatten(inputs))
+    assert torch.allclose(out, forward(model, inputs).detach())
+
+
+def test_tracing_draws_nothing_and_leaves_the_module():
+    model = nn.Sequential(mlp(), nn.Dropout(0.5)).train()
+    before, kept = torch.random.get_rng_state(), copy.deepcopy(model.state_dict())
+    Network(model).trace(X)
+    assert torch.equal(before, torch.random.get_rng_state()) and model.training
+    assert all(torch.equal(x, kept[n]) for n, x in model.state_dict().items())
+
+
+def test_operations_stay_as_large_as_they_were_written():
+    trace = Network(mlp()).trace(X)
+    assert [operation(n) for n in trace.graph.nodes if operation(n)] == ["linear", "relu", "linear"]
+    node = next(n for n in trace.graph.nodes if operation(n) == "linear")
+    assert set(arguments(node)) == {"input", "weight", "bias"}
+    assert operation(trace.data[0]) == ""
+
+
+# --- calling, copying ------------------------------------------------------------------------
+
+
+class Echo(nn.Module):
+    def forward(self, *args, **kwargs):
+        return {"logits": torch.as_tensor([len(args), len(kwargs)])}
+
+
+def test_how_a_model_is_called():
+    assert call(Echo(), X).tolist() == [1, 0]
+    assert call(Echo(), (X, X)).tolist() == [2, 0]
+    assert call(Echo(), {"a": X, "b": X, "c": X}).tolist() == [0, 3]
+
+
+def test_a_private_copy_shares_tensors_and_nothing_else():
+    model = nn.Sequential(mlp(), nn.BatchNorm1d(3)).train()
+    model.note = torch.ones(2)
+    own = private_copy(model)
+    assert own is not model and not own.training and model.training
+    for mine, theirs in zip(own.parameters(), model.parameters(), strict=True):
+        assert mine is theirs
+    assert own[1].running_mean is model[1].running_mean and own.note is model.note
+    own[0][0].register_forward_hook(lambda *_: None)
+    assert not model[0][0]._forward_hooks
+
+
+def test_shared_tensors_go_by_their_first_name():
+    model, *_ = zoo.build("transformer-tied")
+    names = Network(model).tensors
+    held = [x.data_ptr() for x in names.values()]
+    assert len(set(held)) == len(held) < len(model.state_dict())
+
+
+def test_buffers_that_no_state_holds_are_no_tensors_of_it():
+    model, *_ = zoo.build("dict-inputs")
+    assert "scale" in Network(model).tensors and "offset" not in Network(model).tensors
+
+
+# --- the layer index -------------------------------------------------------------------------
+
+
+class Parallel(nn.Module):
+    """Two routes with equally many layers meet: there is a single index."""
+
+    def __init__(self, join):
+        super().__init__()
+        self.left, self.right, self.join = nn.Linear(4, 3), nn.Linear(4, 3), join
+        self.head = nn.LazyLinear(2)
+
+    def forward(self, x):
+        return self.head(self.join(torch.relu(self.left(x)), self.right(x).tanh()))
+
+
+@pytest.mark.parametrize("join", [torch.add, lambda x, y: torch.cat([x, y], 1)])
+def test_routes_of_equal_depth_may_meet(join):
+    model = Parallel(join)
+    model(X)
+    assert layer_index(model, X) == {"left.bias": 1, "right.bias": 1, "head.bias": 2}
+
+
+def test_a_product_of_two_signals_is_no_layer():
+    model = Parallel(torch.mul)
+    model(X)
+    with pytest.raises(NoLayerIndex, match="not homogeneous at operation 'mul'"):
+        layer_index(model, X)
+
+
+class Added(nn.Module):
+    """A bias that is a tensor of its own, added by hand."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc, self.shift = nn.Linear(4, 3, bias=False), nn.Parameter(torch.zeros(3))
+        self.head = nn.Linear(3, 2)
+
+    def forward(self, x):
+        return self.head((self.fc(x) + self.shift).relu())
+
+
+def test_a_bias_that_is_added_by_hand_belongs_to_its_layer():
+    assert layer_index(Added(), X) == {"shift": 1, "head.bias": 2}
+
+
+def test_images_pooling_and_views():
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 3),
+        nn.ReLU(inplace=True),
+        nn.AvgPool2d(2),
+        nn.Conv2d(2, 2, 2),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(2, 2),
+    )
+    found = layer_index(model, torch.zeros(2, 1, 9, 9))
+    assert found == {"0.bias": 1, "3.bias": 2, "6.bias": 3}
+
+
+@pytest.mark.parametrize("name", ["residual", "transformer-tied", "lstm", "cnn-batchnorm"])
+def test_networks_without_a_single_index_are_refused_with_the_operation(name):
+    model, (inputs, _), *_ = zoo.build(name)
+    with pytest.raises(NoLayerIndex, match=r"at operation '\w+' \(\w+\)\. Give the rates yourself"):
+        layer_index(model, inputs)
+
+
+def test_what_happens_to_the_input_before_the_first_layer_does_not_matter():
+    model = nn.Sequential(nn.LayerNorm(4, elementwise_affine=False), mlp())
+    assert layer_index(model, X) == {"1.0.bias": 1, "1.2.bias": 2}
