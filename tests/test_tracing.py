@@ -137,7 +137,6 @@ def test_writing_to_what_others_share_is_refused(work):
     [
         lambda fc, x: fc(x) if x.sum() > 0 else x,
         lambda fc, x: fc(x) * float(fc.weight.sum()),
-        lambda fc, x: fc(x)[x[:, 0] > 0],
         lambda fc, x: fc(x) * int(x.argmax()),
         lambda fc, x: torch.from_numpy(fc(x).detach().numpy() + 1),
     ],
@@ -145,6 +144,17 @@ def test_writing_to_what_others_share_is_refused(work):
 def test_what_depends_on_values_is_refused(work):
     with pytest.raises(NotTraceable, match=r"could not be traced\. Got \w+: ."):
         Network(Functional(work)).trace(X)
+
+
+def test_a_mask_stays_a_mask():
+    """A selection by value is no branch: the graph selects anew from other data."""
+    model = Functional(lambda fc, x: fc(x)[x[:, 0] > 0])
+    network = Network(model)
+    trace = network.trace(X)
+    graph = fx.GraphModule(trace.owner, trace.graph)
+    for x in (X, -X):
+        got = fx.Interpreter(graph).run(*network.tensors.values(), x)
+        assert torch.allclose(got, model(x).detach())
 
 
 def test_a_branch_on_shape_is_followed():

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.measures import BARRIER_KINDS, Curve, barrier, connectivity, instability
+from ridgeline.measures.barrier import layer_barrier
 from ridgeline.testing import Product
 
 law = settings(deadline=None, max_examples=60, derandomize=True)
@@ -145,6 +146,32 @@ def test_refusals():
         barrier(on([0, 1, 1, 0]), "half")
     with pytest.raises(UsageError, match="must contain 0 and 1"):
         barrier(Curve.exact([0.5, 1], [0, 0]))
+
+
+def test_the_barrier_of_a_layer_is_against_the_two_whole_networks():
+    """Adilova et al.: the midpoint of the layer's line less the mean of the networks' losses."""
+    layer, whole = on([0.2, 0.5, 0.9, 1.0, 1.3]), on([0.2, 5.0, 0.6])
+    found = layer_barrier(layer, whole)
+    assert found.height == pytest.approx(0.9 - 0.4)
+    assert (found.at, found.kind, found.stderr) == (0.5, "half", 0)
+    better = on([-v for v in layer.mean], higher_is_better=True)
+    wholes = on([-v for v in whole.mean], higher_is_better=True)
+    assert layer_barrier(better, wholes).height == pytest.approx(0.5)
+    with pytest.raises(UsageError, match=r"t = 0\.5"):
+        layer_barrier(on([0.0, 1.0]), whole)
+
+
+def test_the_standard_error_of_a_layers_barrier_is_no_smaller_than_the_true_one():
+    rng = np.random.default_rng(0)
+    part, full = rng.normal(size=(200, 3)) @ np.triu(np.ones((3, 3))), rng.normal(size=(200, 2))
+    full[:, 0] = part[:, 0]  # both lines begin at one network
+    curves = []
+    for values in (part, full):
+        k = values.shape[1]
+        t, cov = np.linspace(0, 1, k), np.cov(values, rowvar=False)
+        curves.append(Curve(t, values.mean(0), cov, 200, 200, np.zeros(k, np.int64)))
+    true = (part[:, 1] - full.mean(1)).std(ddof=1) / 200**0.5
+    assert true <= layer_barrier(*curves).stderr <= 3 * true
 
 
 def test_instability_is_the_barrier_of_kind_mean():

@@ -48,7 +48,7 @@ class Broken(Line):
         if self.fault == "no tangent":
             del made["w"]
         if self.fault == "writes":
-            self.b["w"].add_(1)
+            self.b["n"].add_(1)
         return made
 
 
@@ -83,7 +83,7 @@ class Wrong(Combination):
         ("tangent", "tangent of 'w' at t = 0.0837 is not the derivative"),
         ("no tangent", "tangent of 'w'"),
         ("label's tangent", "label 'n' has a tangent"),
-        ("writes", "changed 'w' of basis state 1"),
+        ("writes", "changed 'n' of basis state 1"),
     ],
 )
 def test_a_broken_law_is_named(fault, message):
@@ -100,7 +100,7 @@ def test_a_path_that_is_right_passes():
 def test_another_end_than_was_given_is_seen():
     zero = {"w": torch.tensor([0.0, -0.0]), "n": torch.tensor(1)}
     plus = {"w": torch.tensor([0.0, 0.0]), "n": torch.tensor(1)}
-    with pytest.raises(AssertionError, match="'w' at t = 0 .* bit for bit"):
+    with pytest.raises(AssertionError, match=r"'w' at t = 0 .* bit for bit"):
         check_path(Line(zero, plus), a=plus)
     with pytest.raises(AssertionError, match="at t = 1"):
         check_path(Line(A, B), b={**B, "w": B["w"].double()})

@@ -46,7 +46,8 @@ def resolve(spec: str, *, kind: str) -> Any:
             got=repr(spec),
             remedy=f"{FORM}.",
         )
-    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", module_name):
+    dotted = re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", module_name)
+    if not dotted or module_name.endswith(".py"):
         stem = module_name.removesuffix(".py").strip("./").replace("/", ".")
         raise UsageError(
             f"The module of a {kind} is a dotted name, not a file's.",

@@ -88,6 +88,13 @@ def _height(barrier: Barrier) -> float:
     return barrier.height if np.isfinite(barrier.height) else 0.0
 
 
+def _reach(bars: _Bars) -> list[float]:
+    """The range of heights, with room for a label beyond the highest."""
+    ends = [(_height(b) - _half(b), _height(b) + _half(b)) for *_, b in bars]
+    low, high = min(0.0, *(e[0] for e in ends)), max(1e-12, *(e[1] for e in ends))
+    return [low, high + 0.34 * (high - low)]
+
+
 def _draw(bars: _Bars, metric: str, named: str) -> Any:
     figure, (left, right) = canvas(2, (2 * COLUMN, max(2.3, 0.7 + 0.2 * len(bars))))
     places = np.arange(len(bars))
@@ -99,12 +106,14 @@ def _draw(bars: _Bars, metric: str, named: str) -> Any:
     left.errorbar(
         heights[some], places[some], xerr=halves[some], fmt="none", ecolor=SOFT, elinewidth=0.9
     )
-    reach = max(float((heights + halves).max()), 1e-12)
-    for place, height, half, (*_, barrier) in zip(places, heights, halves, bars, strict=True):
+    low, high = _reach(bars)
+    for place, height, half, (*_, barrier) in zip(
+        range(len(bars)), heights, halves, bars, strict=True
+    ):
         text = plus_minus(barrier.height, barrier.stderr)
-        left.text(height + half + 0.02 * reach, place, text, va="center", size=6.5)
+        left.text(height + half + 0.015 * (high - low), place, text, va="center", size=6.5)
     left.set_yticks(places, [label for label, *_ in bars])
-    left.set_xlim(min(0.0, float((heights - halves).min())), reach * 1.32)
+    left.set_xlim(low, high)
     left.set_ylim(len(bars) - 0.4, -0.6)
     left.grid(visible=False, axis="y")
     left.tick_params(axis="y", length=0)
@@ -150,9 +159,22 @@ def _plot(bars: _Bars, metric: str, named: str) -> dict[str, Any]:
                 "hovertemplate": f"{label}<br>t = %{{x:.3g}}<br>{metric} %{{text}}<extra></extra>",
             }
         )
+    data.append(
+        {
+            "type": "scatter",
+            "mode": "text",
+            "showlegend": False,
+            "hoverinfo": "skip",
+            "x": [_height(b) + _half(b) for *_, b in bars],
+            "y": [label for label, *_ in bars],
+            "text": [" " + plus_minus(b.height, b.stderr) for *_, b in bars],
+            "textposition": "middle right",
+            "textfont": {"color": INK, "size": 12},
+        }
+    )
     axes = [
         {
-            "x": {"title": {"text": f"barrier in {metric}"}},
+            "x": {"title": {"text": f"barrier in {metric}"}, "range": _reach(bars)},
             "y": {"autorange": "reversed", "type": "category", "showgrid": False, "ticks": ""},
         },
         {

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ridgeline.errors import UsageError
 from ridgeline.measures import Array
 from ridgeline.report.figures import Figure
 from ridgeline.report.levels import levels, named_levels
 from ridgeline.report.lines import unit
 from ridgeline.report.style import COLUMN, RULE, SOFT, canvas, layout
 from ridgeline.report.summary import plain
-from ridgeline.report.tables import Row, surface_rows
+from ridgeline.report.trails import Points, Trails, arrow, tidy, trail_of
 from ridgeline.report.words import number
 
 if TYPE_CHECKING:
@@ -31,8 +30,6 @@ WHITE, BLACK = "#ffffff", "#101418"
 TRAILS = ("#ff7a45", "#ffd23f", "#ff9ecf", "#ffffff")
 
 WIDTH = 1.25 * COLUMN
-_Points = dict[str, tuple[float, float]]
-_Trails = dict[str, Array]
 
 
 def surface_figure(
@@ -70,11 +67,11 @@ def surface_figure(
     split = split or next(iter(surface.values))
     values = surface.value(metric, split)
     at = levels(values)
-    marked: _Points = {
+    marked: Points = {
         k: (float(v[0]), float(v[1]))
         for k, v in (points or dict(zip("abc", surface.corners, strict=True))).items()
     }
-    trails = {k: _trail(k, v) for k, v in (trajectories or {}).items()}
+    trails = {k: trail_of(k, v) for k, v in (trajectories or {}).items()}
     n = surface.provenance.get("splits", {}).get(split, {}).get("samples_evaluated")
     seen = f", means over n = {n} samples" if n else ""
     caption = (
@@ -90,41 +87,15 @@ def surface_figure(
         name=name,
         title=title,
         caption=caption,
-        rows=_rows(surface, metric, split, marked, trails),
+        rows=tidy(surface, metric, split, marked, trails),
         draw=lambda: _draw(surface, values, at, label, marked, trails),
         plot=lambda: _plot(surface, values, at, label, marked, trails),
         width=WIDTH,
     )
 
 
-def _trail(name: str, points: ArrayLike) -> Array:
-    found = np.asarray(points, dtype=np.float64)
-    if found.ndim != 2 or found.shape[1] < 2 or not len(found):
-        raise UsageError(
-            "A trajectory is a list of pairs (x, y).", got=f"shape {found.shape} for {name!r}"
-        )
-    return found[:, :2]
-
-
-def _rows(
-    surface: "Surface", metric: str, split: str, points: _Points, trails: _Trails
-) -> list[Row]:
-    grid = [
-        {"kind": "surface", "label": "", **row}
-        for row in surface_rows(surface)
-        if row["metric"] == metric and row["split"] == split
-    ]
-    lines = [
-        {"kind": "trajectory", "label": label, "x": float(x), "y": float(y)}
-        for label, trail in trails.items()
-        for x, y in trail
-    ]
-    marks = [{"kind": "point", "label": k, "x": x, "y": y} for k, (x, y) in points.items()]
-    return grid + lines + marks
-
-
 def _draw(
-    surface: "Surface", values: Array, at: Array, label: str, points: _Points, trails: _Trails
+    surface: "Surface", values: Array, at: Array, label: str, points: Points, trails: Trails
 ) -> Any:
     from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
     from matplotlib.patheffects import withStroke
@@ -147,17 +118,18 @@ def _draw(
     beside = ax.inset_axes((1.035, 0.0, 0.035, 1.0))  # as tall as the panel, whatever its aspect
     bar = figure.colorbar(filled, cax=beside, label=label, spacing="uniform", extendfrac=0.04)
     ticks = named_levels(at)
-    bar.set_ticks(ticks, labels=[number(v) for v in ticks])
+    bar.set_ticks(ticks.tolist(), labels=[number(v) for v in ticks])
     bar.outline.set_visible(False)  # type: ignore[operator]  # a Spine; the stub says otherwise
+    bar.minorticks_off()
     beside.tick_params(length=0)
     dark = withStroke(linewidth=2.6, foreground=BLACK, alpha=0.8)
     for i, (name, trail) in enumerate(trails.items()):
         shade = TRAILS[i % len(TRAILS)]
         ax.plot(*trail.T, color=shade, lw=1.3, label=name, path_effects=[dark])
-        k = _arrow(trail)
+        k = arrow(trail)
         if k is not None:
-            arrow = {"arrowstyle": "-|>", "color": BLACK, "fc": shade, "mutation_scale": 9}
-            ax.annotate("", trail[k + 1], trail[k], arrowprops={**arrow, "lw": 0.6})
+            shape = {"arrowstyle": "-|>", "color": BLACK, "fc": shade, "mutation_scale": 9}
+            ax.annotate("", trail[k + 1], trail[k], arrowprops={**shape, "lw": 0.6})
     if trails:
         figure.legend(loc="outside upper left", ncols=len(trails))
     middle = (y[0] + y[-1]) / 2, (x[0] + x[-1]) / 2
@@ -179,23 +151,15 @@ def _draw(
     return figure
 
 
-def _arrow(trail: Array) -> int | None:
-    """The step at the middle of a trajectory's length, where its arrow goes."""
-    steps = np.linalg.norm(np.diff(trail, axis=0), axis=1)
-    if not len(steps) or not steps.sum():
-        return None
-    return min(int(np.searchsorted(np.cumsum(steps), steps.sum() / 2)), len(steps) - 1)
-
-
 def _plot(
-    surface: "Surface", values: Array, at: Array, label: str, points: _Points, trails: _Trails
+    surface: "Surface", values: Array, at: Array, label: str, points: Points, trails: Trails
 ) -> dict[str, Any]:
     # Plotly's contours are equally spaced: draw the number of the level, name it by its value.
     place = np.arange(len(at), dtype=float)
     z = np.where(np.isfinite(values), np.interp(values, at, place), np.nan)
     ticks = named_levels(at)
     scale = {
-        "title": {"text": label, "side": "right"},
+        "title": {"text": label, "side": "right", "font": {"size": 13}},
         "tickvals": plain(np.interp(ticks, at, place)),
         "ticktext": [number(v) for v in ticks],
         "thickness": 14,
@@ -222,20 +186,24 @@ def _plot(
         both = {"type": "scatter", "x": plain(trail[:, 0]), "y": plain(trail[:, 1])}
         halo = {"color": "rgba(16,20,24,0.7)", "width": 4.5}
         line = {"color": TRAILS[i % len(TRAILS)], "width": 2.2}
-        arrows = {"symbol": "arrow", "angleref": "previous", "size": 9, "color": line["color"]}
-        sizes = [9 if k - 1 == _arrow(trail) else 0 for k in range(len(trail))]
         quiet = {"mode": "lines", "hoverinfo": "skip", "showlegend": False}
         data.append({**both, **quiet, "line": halo})
         data.append(
             {
                 **both,
-                "mode": "lines+markers",
+                "mode": "lines",
                 "name": name,
                 "line": line,
-                "marker": {**arrows, "size": sizes},
                 "hovertemplate": f"{name}, kept state %{{pointNumber}}<extra></extra>",
             }
         )
+        k = arrow(trail)
+        if k is not None:
+            # The first of the two points only gives the direction.
+            step = {"x": plain(trail[k : k + 2, 0]), "y": plain(trail[k : k + 2, 1])}
+            head = {"symbol": "arrow", "angleref": "previous", "size": [0, 13], "opacity": 1}
+            edge = {"color": line["color"], "line": {"color": BLACK, "width": 1}}
+            data.append({**both, **step, **quiet, "mode": "markers", "marker": head | edge})
     middle = (surface.x[0] + surface.x[-1]) / 2, (surface.y[0] + surface.y[-1]) / 2
     data.append(
         {
@@ -250,7 +218,7 @@ def _plot(
                 + ("right" if p[0] < middle[0] else "left")
                 for p in points.values()
             ],
-            "textfont": {"color": WHITE, "size": 13, "shadow": f"0 0 3px {BLACK}"},
+            "textfont": {"color": WHITE, "size": 13, "shadow": ", ".join([f"0 0 3px {BLACK}"] * 3)},
             "marker": {"color": WHITE, "size": 9, "line": {"color": BLACK, "width": 1.5}},
             "hovertemplate": "%{text}<extra></extra>",
         }

@@ -59,12 +59,12 @@ def named_levels(at: Array, most: int = 9) -> Array:
     """The levels that are written on the scale: few enough to read, the last one kept."""
     if len(at) <= most:
         return at
-    # Of a ladder like a logarithm's, those that begin with 1, 2 or 5 are the round ones.
-    with np.errstate(divide="ignore"):
-        lead = at / 10.0 ** np.floor(np.log10(np.abs(at)) + 1e-9)
-    for wanted in ((1, 2, 5), (1, 3), (1,)):
-        some = at[np.isin(np.round(lead, 6), wanted)]
-        if at[0] > 0 and 3 <= len(some) <= most:
-            return some
+    if not np.allclose(np.diff(at), at[1] - at[0]):
+        # Of a ladder like a logarithm's, those that begin with 1, 2 or 5 are the round ones.
+        lead = at / 10.0 ** np.floor(np.log10(at) + 1e-9)
+        for wanted in ((1, 2, 5), (1, 3), (1,)):
+            some = at[np.isin(np.round(lead, 6), wanted)]
+            if 3 <= len(some) <= most:
+                return some
     every = -(-len(at) // most)
     return at[(len(at) - 1) % every :: every]

@@ -174,6 +174,6 @@ def _ceiling(panel: Sequence[Line], x: float) -> float:
     """The highest value of any line over the width of a label."""
     found = []
     for line in panel:
-        near = line.shown[np.abs(line.curve.t - x) < WIDE / 2]
+        near = (line.shown + line.half)[np.abs(line.curve.t - x) < WIDE / 2]
         found += near[np.isfinite(near)].tolist()
     return max(found, default=-np.inf)

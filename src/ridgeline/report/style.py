@@ -83,6 +83,7 @@ SETTINGS: dict[str, Any] = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
+    "axes.xmargin": 0.02,
     "axes.facecolor": "none",
     "axes.formatter.useoffset": False,
     "figure.facecolor": "none",
@@ -180,6 +181,7 @@ def layout(panels: Sequence[dict[str, dict[str, Any]]], *, height: int = 380) ->
     gap = 0.12 if len(panels) > 1 else 0.0
     width = (1 - gap * (len(panels) - 1)) / len(panels)
     axis = {
+        "title": {"font": {"size": 13}},
         "gridcolor": RULE,
         "linecolor": SOFT,
         "tickcolor": SOFT,
@@ -203,6 +205,10 @@ def layout(panels: Sequence[dict[str, dict[str, Any]]], *, height: int = 380) ->
         n = str(i + 1) if i else ""
         start = i * (width + gap)
         domain = [round(start, 4), round(min(start + width, 1), 4)]
-        found["xaxis" + n] = {**axis, "domain": domain, "anchor": "y" + n, **panel["x"]}
-        found["yaxis" + n] = {**axis, "anchor": "x" + n, **panel["y"]}
+        found["xaxis" + n] = {**_merged(axis, panel["x"]), "domain": domain, "anchor": "y" + n}
+        found["yaxis" + n] = {**_merged(axis, panel["y"]), "anchor": "x" + n}
     return found
+
+
+def _merged(axis: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    return {**axis, **more, "title": {**axis["title"], **more.get("title", {})}}

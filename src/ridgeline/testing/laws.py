@@ -41,8 +41,8 @@ def check_path(
     """
     basis = path.combination([0.0, 1.0]).basis
     before = [{name: x.clone() for name, x in point.items()} for point in basis]
-    _check_ends(path, a, b)
     _check_combination(path, at)
+    _check_ends(path, a, b)
     for t in at:
         _check_labels(path, t)
         _check_tangent(path, t, step, tolerance)

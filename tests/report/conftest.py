@@ -1,0 +1,82 @@
+"""Profiles and surfaces with known shapes; nothing is trained."""
+
+import numpy as np
+import pytest
+
+from ridgeline.measures import Curve
+from ridgeline.profiles import Profile, Surface
+
+T = np.linspace(0, 1, 51)
+
+
+def curve(mean, n=400, *, spread=0.3, population=None, **more):
+    """Values that vary by `spread` between samples, and alike at near positions."""
+    mean = np.asarray(mean, float)
+    t = more.pop("t", T)
+    close = np.exp(-(((t[:, None] - t[None]) / 0.15) ** 2))
+    bad = np.where(np.isfinite(mean), 0, n)
+    return Curve(t, mean, spread**2 * close, n, population or n, bad, **more)
+
+
+def bump(height, base=0.02, at=0.5, width=0.15):
+    return base + height * np.exp(-(((T - at) / width) ** 2))
+
+
+def descent(level, end):
+    return level / (1 + np.exp((T - end) / 0.04))
+
+
+@pytest.fixture
+def hill():
+    """Minimum to minimum: a barrier of 2 at the middle, two splits."""
+    return Profile(
+        T,
+        {
+            "train": {"loss": curve(bump(2.0), 1000), "error": curve(bump(0.6), 1000, chance=0.9)},
+            "test": {"loss": curve(bump(2.4)), "error": curve(bump(0.7), chance=0.9)},
+        },
+        {
+            "path": {"kind": "Line", "points": 51, "distance": 12.5, "cosine": float("nan")},
+            "splits": {"train": {"declined": {}, "order": (1, 2), "scale": np.float64(2.5)}},
+        },
+    )
+
+
+@pytest.fixture
+def slope():
+    """Initialisation to minimum: the error stays at chance until 0.42."""
+    return Profile(
+        T,
+        {
+            "train": {
+                "loss": curve(descent(2.3, 0.55), spread=0.05),
+                "error": curve(np.where(T <= 0.42, 0.9, 0.9 * (1 - T)), chance=0.9, spread=0.1),
+            }
+        },
+    )
+
+
+@pytest.fixture
+def broken():
+    """NaN at two positions and infinity at one."""
+    mean = bump(2.0)
+    mean[[20, 21]], mean[30] = np.nan, np.inf
+    return Profile(T, {"data": {"loss": curve(mean)}})
+
+
+@pytest.fixture
+def layers():
+    return {
+        f"layer {i}": Profile(T, {"train": {"loss": curve(bump(1 / i), spread=0.1)}})
+        for i in range(1, 5)
+    }
+
+
+@pytest.fixture
+def plain_surface():
+    x, y = np.linspace(-2, 12, 15), np.linspace(-2, 10, 13)
+    corners = np.array([[0, 0], [10, 0], [4, 8.0]])
+    away = [(x[None] - p) ** 2 + (y[:, None] - q) ** 2 for p, q in corners[1:]]
+    loss = 0.002 + 3 * np.prod([1 - np.exp(-d / 12) for d in away], axis=0)
+    about = {"splits": {"train": {"samples_evaluated": 400, "samples": 1000}}}
+    return Surface(x, y, {"train": {"loss": loss}}, {"train": {"loss": loss / 9}}, corners, about)

@@ -1,0 +1,215 @@
+import csv
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from conftest import T, bump, curve
+
+from ridgeline.errors import UnknownName, UsageError
+from ridgeline.profiles import Profile
+from ridgeline.report import Figure, layers_figure, profile_figure, surface_figure
+from ridgeline.report.levels import levels, named_levels
+from ridgeline.report.lines import labels, lines
+from ridgeline.report.style import ramp, translucent
+
+
+@pytest.fixture
+def figures(hill, slope, layers, broken, plain_surface):
+    trail = np.stack([np.linspace(0, 10, 9), np.sin(np.linspace(0, 3, 9))], 1)
+    return [
+        profile_figure({"hill": hill, "slope": slope}, name="both"),
+        profile_figure({"broken": broken}, name="broken"),
+        layers_figure(layers, whole=hill),
+        surface_figure(plain_surface, trajectories={"a": trail}, points={"start": (0, 0)}),
+    ]
+
+
+def test_every_figure_has_a_table_a_picture_and_a_plot(figures, tmp_path):
+    for figure in figures:
+        paths = figure.save(tmp_path)
+        assert [p.name for p in paths] == [
+            f"{figure.name}.{suffix}" for suffix in ("png", "pdf", "svg", "csv")
+        ]
+        assert all(p.stat().st_size > 500 for p in paths)
+        spec = json.loads(json.dumps(figure.plotly(), allow_nan=False))
+        assert set(spec) == {"data", "layout"}
+        assert figure.rows and "n = " in figure.caption
+
+
+def test_plots_are_what_plotly_knows(figures):
+    graphs = pytest.importorskip("plotly.graph_objects")
+    for figure in figures:
+        graphs.Figure(figure.plotly())  # refuses unknown names and values
+
+
+def test_the_same_figure_is_the_same_bytes(figures, tmp_path):
+    for figure in figures:
+        first = [p.read_bytes() for p in figure.save(tmp_path / "1")]
+        assert first == [p.read_bytes() for p in figure.save(tmp_path / "2")]
+        assert figure.svg() == figure.svg()
+
+
+SCRIPT = """
+import sys, numpy as np
+from ridgeline.measures import Curve
+from ridgeline.profiles import Profile
+from ridgeline.report import profile_figure
+t = np.linspace(0, 1, 11)
+p = Profile(t, {"train": {"loss": Curve.exact(t, t * (1 - t))}})
+profile_figure({"p": p}).save(sys.argv[1])
+"""
+
+
+def test_another_process_writes_the_same_bytes(tmp_path):
+    found = set()
+    for seed in "12":
+        out = tmp_path / seed
+        environment = os.environ | {"PYTHONHASHSEED": seed}
+        subprocess.run([sys.executable, "-c", SCRIPT, out], check=True, env=environment)
+        every = b"".join(p.read_bytes() for p in sorted(out.iterdir()))
+        found.add(hashlib.sha256(every).hexdigest())
+    assert len(found) == 1
+
+
+def test_drawing_leaves_no_trace_in_matplotlib(figures):
+    before = dict(mpl.rcParams)
+    figures[0].matplotlib()
+    figures[0].svg()
+    assert dict(mpl.rcParams) == before
+    assert (
+        "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+    )
+
+
+def test_the_table_beside_it_carries_nan(broken, tmp_path):
+    profile_figure({"broken": broken}).save(tmp_path, formats=["svg"])
+    with (tmp_path / "profile.csv").open(newline="") as file:
+        found = list(csv.DictReader(file))
+    assert [k for k, r in enumerate(found) if r["value"] == "nan"] == [20, 21]
+    assert "not finite" in profile_figure({"b": broken}).caption
+
+
+def test_a_picture_for_a_page_has_no_addresses_and_ids_of_its_own(figures):
+    for figure in figures:
+        text = figure.svg()
+        assert text.startswith("<svg viewBox=")
+        assert "http" not in text and "xmlns" not in text and "xlink" not in text
+        assert 'id="' in text and text.count('id="') == text.count(f'id="{figure.name}-')
+        assert "var(--ink, #1f2933)" in text
+
+
+def test_panels_lines_and_colours(hill, slope):
+    figure = profile_figure({"hill": hill, "slope": slope})
+    axes = figure.matplotlib().axes
+    assert [ax.get_ylabel() for ax in axes] == [
+        "loss (mean per sample)",
+        "error (share of samples)",
+    ]
+    named = [t["name"] for t in figure.plotly()["data"] if t.get("showlegend")]
+    assert named == ["hill, train", "hill, test", "slope, train"]
+    assert "n = 1000 (hill, train), 400 (hill, test), 400 (slope, train)" in figure.caption
+    one = profile_figure({"hill": hill}, splits=["test"], metrics=["loss"], units={"loss": "nats"})
+    assert one.matplotlib().axes[0].get_ylabel() == "loss (nats)"
+    assert {r["split"] for r in one.rows} == {"test"}
+
+
+def test_the_barrier_is_labelled_above_every_curve(hill):
+    panel = lines({"p": hill.curves}, "loss")
+    written, (low, high) = labels(panel)
+    assert [label.text for label in written] == ["2.00 ± 0.03", "2.40 ± 0.04"]
+    top = max(line.curve.mean.max() for line in panel)
+    assert all(top < label.y < high for label in written)
+    assert abs(written[0].y - written[1].y) > 0.05 * (high - low)
+
+
+def test_the_first_split_alone_is_marked_in_a_crowd(hill):
+    figure = profile_figure({"one": hill, "two": hill}, metrics=["loss"])
+    assert "not drawn for test" in figure.caption
+    texts = [t.get_text() for t in figure.matplotlib().axes[0].texts]
+    assert texts == ["2.00 ± 0.03"] * 2
+
+
+def test_a_flat_curve_and_a_grid_without_ends_are_drawn():
+    t = np.linspace(0.2, 0.8, 5)
+    flat = Profile(t, {"data": {"loss": curve(np.ones(5), t=t, spread=0)}})
+    figure = profile_figure({"flat": flat})
+    assert figure.svg() and "chord" not in figure.caption and "Bands" not in figure.caption
+    nothing = Profile(T, {"data": {"loss": curve(np.full(51, np.nan))}})
+    assert profile_figure({"nothing": nothing}).svg()
+
+
+def test_what_cannot_be_drawn_is_refused(hill, plain_surface, tmp_path):
+    with pytest.raises(UsageError, match="one profile at least"):
+        profile_figure({})
+    with pytest.raises(UnknownName, match="Did you mean 'error'"):
+        profile_figure({"p": hill}, metrics=["eror"])
+    with pytest.raises(UnknownName, match="Known: train, test"):
+        profile_figure({"p": hill}, splits=["validation"])
+    with pytest.raises(UsageError, match="png, pdf or svg"):
+        profile_figure({"p": hill}).save(tmp_path, formats=["jpeg"])  # type: ignore[list-item]
+    with pytest.raises(UsageError, match="one at least"):
+        layers_figure({}, None)
+    with pytest.raises(UsageError, match="pairs"):
+        surface_figure(plain_surface, trajectories={"a": [1, 2]})
+    with pytest.raises(UsageError, match="becomes a file's"):
+        Figure("../up", "", "", [], lambda: None, dict)  # type: ignore[arg-type]
+
+
+def test_layers_stay_in_the_networks_order(layers, hill):
+    figure = layers_figure(layers, hill)
+    left = figure.matplotlib().axes[0]
+    assert [t.get_text() for t in left.get_yticklabels()] == [*layers, "all layers"]
+    assert left.get_ylim()[0] > left.get_ylim()[1]
+    assert [b.get_width() for b in left.patches] == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4, 2], 1e-2)
+    assert {r["layer"] for r in figure.rows} == {*layers, "all layers"}
+
+
+def test_a_layer_without_a_finite_barrier_is_named(layers, broken):
+    layers["broken"] = Profile(T, {"train": broken.curves["data"]})
+    figure = layers_figure(layers)
+    assert figure.svg()
+    assert "not finite" in [t.get_text() for t in figure.matplotlib().axes[0].texts]
+
+
+def test_a_surface_with_holes_and_equal_aspect(plain_surface):
+    plain_surface.values["train"]["loss"][:2, :3] = np.nan
+    figure = surface_figure(plain_surface, trajectories={"still": [(1, 1), (1, 1)]})
+    axes = figure.matplotlib().axes[0]
+    assert axes.get_aspect() == 1
+    assert "not finite" in figure.caption
+    spec = figure.plotly()
+    assert spec["layout"]["yaxis"]["scaleanchor"] == "x"
+    assert spec["data"][0]["z"][0][0] is None
+    assert {r["kind"] for r in figure.rows} == {"surface", "trajectory", "point"}
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.002, 7.0), (0.5, 0.9), (0.0, 0.9), (-3.0, 4.0), (1e-9, 1e3), (2.0, 2.0)]
+)
+def test_levels_enclose_the_values(low, high):
+    at = levels(np.array([[low, high], [np.nan, (low + high) / 2]]))
+    assert (np.diff(at) > 0).all() and 2 <= len(at) <= 28
+    assert at[0] <= max(low, high * 1e-4) and high <= at[-1]
+    ticks = named_levels(at)
+    assert 2 <= len(ticks) <= 9 and set(ticks) <= set(at)
+
+
+def test_levels_need_something_finite():
+    with pytest.raises(UsageError, match="finite"):
+        levels(np.full((2, 2), np.nan))
+
+
+def test_colours():
+    assert ramp(1) == ["#1f6fb4"] and ramp(3) == ["#1f6fb4", "#3fa3a0", "#e3a43c"]
+    assert translucent("#0072b2", 0.18) == "rgba(0,114,178,0.18)"
+
+
+def test_bumps_at_the_edges_have_labels_inside():
+    edge = Profile(T, {"data": {"loss": curve(bump(1.0, at=0.06, width=0.03))}})
+    written, _ = labels(lines({"p": edge.curves}, "loss"))
+    assert 0.15 < written[0].x < 0.85

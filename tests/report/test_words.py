@@ -1,0 +1,122 @@
+import math
+
+import numpy as np
+import pytest
+from conftest import T, bump, curve
+
+from ridgeline.measures import Curve
+from ridgeline.profiles import Profile
+from ridgeline.report import (
+    headline,
+    measures_table,
+    plus_minus,
+    sentences,
+    summarise,
+    to_markdown,
+)
+from ridgeline.report.words import number
+
+
+@pytest.mark.parametrize(
+    ("value", "stderr", "said"),
+    [
+        (2.3141, 0.042, "2.31 ± 0.08"),
+        (2.3141, 0.0064, "2.314 ± 0.013"),
+        (0.98765, 0.5, "1.0 ± 1.0"),
+        (12345.6, 321.0, "12300 ± 600"),
+        (-0.0001, 0.04, "0.00 ± 0.08"),
+        (3.2e-7, 4e-8, "(3.2 ± 0.8)e-07"),
+        (2.0, 1e-9, "2 ± 2e-09"),
+        (2.3141, 0.0, "2.31"),
+        (2.3141, math.nan, "2.31"),
+        (math.nan, 0.1, "not finite"),
+        (math.inf, 0.1, "infinite"),
+        (None, None, "not finite"),
+        (0.0, 0.0, "0"),
+    ],
+)
+def test_digits_are_those_that_are_known(value, stderr, said):
+    assert plus_minus(value, stderr) == said
+
+
+def test_a_number_alone():
+    assert [number(v) for v in (0.5, 1437.0, 12345678.0, 1e-5, -math.inf)] == [
+        *("0.5", "1437", "1.23e+07", "1e-05", "minus infinite"),
+    ]
+
+
+def test_a_hill(hill):
+    assert (
+        headline(hill) == "The loss on train has a barrier of 2.00 ± 0.03 (95 %, chord) at t = 0.5."
+    )
+    said = sentences(hill, metric="loss", split="train")
+    assert said[1] == (
+        "The loss on train is not monotone: it rises by 2.00 ± 0.03 between t = 0 and t = 0.5."
+    )
+    assert len(said) == 2  # a rise is no plateau
+    assert sentences(summarise(hill)) == sentences(hill)
+
+
+def test_a_slope(slope):
+    said = sentences(slope, metric="error")
+    assert "The error on train is monotone: it never rises." in said
+    assert said[-1] == (
+        "The error on train stays at chance (0.9) until t = 0.42, and is first half of that at "
+        "t = 0.5."
+    )
+    assert "stays above 98 % of its start until t = 0.38" in sentences(slope, metric="loss")[-1]
+
+
+def test_a_rise_within_the_tolerance_and_none_clear():
+    flat = Profile(T, {"data": {"loss": curve(1 + bump(5e-4, base=0), spread=0.5)}})
+    said = sentences(flat)
+    assert "no clear barrier" in said[0] and "which includes zero" in said[0]
+    assert said[1] == "The loss on data is monotone: it never rises by more than 0.001."
+
+
+def test_no_barrier_and_an_exact_one():
+    below = Profile(T, {"data": {"loss": Curve.exact(T, T**2)}})
+    assert headline(below) == (
+        "The loss on data has no barrier: it never lies above the chord between the ends."
+    )
+    above = Profile(T, {"data": {"loss": Curve.exact(T, 4 * T * (1 - T))}})
+    assert headline(above) == "The loss on data has a barrier of 1 (chord) at t = 0.5."
+    accuracy = Profile(
+        T, {"data": {"accuracy": Curve.exact(T, 1 - T**2 / 2, higher_is_better=True)}}
+    )
+    assert "never lies below" in headline(accuracy, metric="accuracy")
+
+
+def test_what_is_not_finite_comes_first(broken):
+    assert sentences(broken) == [
+        "The loss on data is not finite at 3 of 51 positions, first at t = 0.4.",
+        "The loss on data has a barrier without bound: it is not finite at t = 0.4.",
+    ]
+
+
+def test_a_grid_without_ends():
+    t = np.linspace(0.1, 0.9, 7)
+    part = Profile(t, {"data": {"loss": curve(t, t=t)}})
+    assert "lack an end" in headline(part)
+    assert measures_table({"part": part}).rows[0][3:6] == ["-", "-", "-"]
+
+
+def test_the_table_of_measures(hill, slope):
+    found = measures_table({"between": hill, "down": slope})
+    assert found.rows[0] == [
+        *("between", "train", "loss", "0.02", "0.02"),
+        *("2.00 ± 0.03", "0.5", "no (+2)", "-"),
+    ]
+    assert found.rows[-1][-2:] == ["yes", "0.42"]
+
+
+def test_markdown(hill):
+    text = to_markdown(summarise(hill), title="Two minima")
+    assert text.startswith("# Two minima\n\n- The loss on train has a barrier of 2.00 ± 0.03")
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in lines}) == 1
+    assert len(lines) == 2 + 4
+    assert "train: 1000 of 1000 samples (standard errors of the distribution)" in text
+    assert "kind Line, points 51" in text
+    odd = Profile(T, {"a|b": {"my_loss": curve(bump(1))}})
+    assert r"a\|b" in to_markdown(summarise(odd)) and r"my\_loss" in to_markdown(summarise(odd))
