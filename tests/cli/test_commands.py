@@ -50,7 +50,7 @@ def test_options_reach_the_measurement(here, profiled):
     assert told["t"] == [0, 0.25, 1] and list(told["splits"]) == ["test"]
     assert list(told["splits"]["test"]) == ["loss", "accuracy", "top5_error"]
     _, told, _ = profiled("--points", 3, "--layers", "fc2", "--hold", "b")
-    ends = {k: x for k, x in rl.load("b.safetensors").items()}
+    ends = rl.load("b.safetensors")
     assert told["splits"]["train"]["loss"][2] == pytest.approx(
         rl.Objective(nets.fcn(64, 16, 10), rl.data.load(DATA)["train"])(ends)["loss"].mean().item()
     )

@@ -8,8 +8,8 @@ import sys
 import matplotlib as mpl
 import numpy as np
 import pytest
-from conftest import T, bump, curve
 
+from report.shapes import T, bump, curve
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.profiles import Profile
 from ridgeline.report import Figure, layers_figure, profile_figure, surface_figure
@@ -121,7 +121,7 @@ def test_panels_lines_and_colours(hill, slope):
 def test_the_barrier_is_labelled_above_every_curve(hill):
     panel = lines({"p": hill.curves}, "loss")
     written, (low, high) = labels(panel)
-    assert [label.text for label in written] == ["2.00 ± 0.03", "2.40 ± 0.04"]
+    assert [label.text for label in written] == ["2.00 ± 0.02", "2.40 ± 0.04"]
     top = max(line.curve.mean.max() for line in panel)
     assert all(top < label.y < high for label in written)
     assert abs(written[0].y - written[1].y) > 0.05 * (high - low)
@@ -131,7 +131,7 @@ def test_the_first_split_alone_is_marked_in_a_crowd(hill):
     figure = profile_figure({"one": hill, "two": hill}, metrics=["loss"])
     assert "not drawn for test" in figure.caption
     texts = [t.get_text() for t in figure.matplotlib().axes[0].texts]
-    assert texts == ["2.00 ± 0.03"] * 2
+    assert texts == ["2.00 ± 0.02"] * 2
 
 
 def test_a_flat_curve_and_a_grid_without_ends_are_drawn():
@@ -197,6 +197,10 @@ def test_levels_enclose_the_values(low, high):
     assert at[0] <= max(low, high * 1e-4) and high <= at[-1]
     ticks = named_levels(at)
     assert 2 <= len(ticks) <= 9 and set(ticks) <= set(at)
+
+
+def test_of_many_even_levels_some_are_named():
+    assert named_levels(np.arange(20.0)).tolist() == [1, 4, 7, 10, 13, 16, 19]
 
 
 def test_levels_need_something_finite():

@@ -3,8 +3,8 @@ import math
 
 import numpy as np
 import pytest
-from conftest import T, bump, curve
 
+from report.shapes import T, bump, curve
 from ridgeline.measures import BARRIER_KINDS, Curve
 from ridgeline.profiles import Profile
 from ridgeline.report import summarise, summarise_surface

@@ -1,12 +1,15 @@
 import io
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import T, bump
 from rich.console import Console
 
 import ridgeline
+from report.shapes import T, bump
+from ridgeline.io import Inspection, TensorInfo
 from ridgeline.report import render_inspection, render_layers, render_profile, text_plot
 
 
@@ -21,14 +24,14 @@ def printed(render, *args, fancy=False, width=100, **more):
 def test_a_profile_in_plain_ascii(hill):
     text = printed(render_profile, hill, width=80)
     assert text.isascii()
-    assert "barrier of 2.00 +/- 0.03 (95 %, chord) at t = 0.5." in text
+    assert "barrier of 2.00 +/- 0.02 (95 %, chord) at t = 0.5." in text
     assert "2.40 +/- 0.04" in text
     assert max(map(len, text.splitlines())) <= 100
 
 
 def test_a_profile_on_a_terminal(hill):
     text = printed(render_profile, hill, fancy=True, title="a to b")
-    assert "2.00 ± 0.03" in text and "a to b" in text
+    assert "2.00 ± 0.02" in text and "a to b" in text
     assert any(0x2800 < ord(c) < 0x2900 for c in text)
 
 
@@ -72,3 +75,15 @@ def test_an_inspection(tmp_path):
     assert "fc[bold].weight" in text and "3x4" in text
     assert "not finite: bad (1 NaN, 0 infinite)" in text
     assert "2 tensors" in text and text.isascii()
+
+
+def test_an_inspection_of_many_tied_tensors_with_metadata():
+    one = TensorInfo("w", (), "float32", 1.0, 1.0, 0.0, 1.0, 1.0, 0, 0)
+    every = tuple(replace(one, name=f"w{i}") for i in range(250))
+    found = Inspection(
+        Path("a.safetensors"), "safetensors", 9, {"made": "x" * 300}, every, (("w0", "w1"),), 250
+    )
+    text = printed(render_inspection, found)
+    assert "and 50 more tensors" in text and "w249" not in text and "scalar" in text
+    assert "tied, one tensor: w0, w1" in text
+    assert f"metadata made: {'x' * 200}...\n" in text

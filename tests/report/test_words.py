@@ -2,8 +2,8 @@ import math
 
 import numpy as np
 import pytest
-from conftest import T, bump, curve
 
+from report.shapes import T, bump, curve
 from ridgeline.measures import Curve
 from ridgeline.profiles import Profile
 from ridgeline.report import (
@@ -47,7 +47,7 @@ def test_a_number_alone():
 
 def test_a_hill(hill):
     assert (
-        headline(hill) == "The loss on train has a barrier of 2.00 ± 0.03 (95 %, chord) at t = 0.5."
+        headline(hill) == "The loss on train has a barrier of 2.00 ± 0.02 (95 %, chord) at t = 0.5."
     )
     said = sentences(hill, metric="loss", split="train")
     assert said[1] == (
@@ -105,14 +105,14 @@ def test_the_table_of_measures(hill, slope):
     found = measures_table({"between": hill, "down": slope})
     assert found.rows[0] == [
         *("between", "train", "loss", "0.02", "0.02"),
-        *("2.00 ± 0.03", "0.5", "no (+2)", "-"),
+        *("2.00 ± 0.02", "0.5", "no (+2)", "-"),
     ]
     assert found.rows[-1][-2:] == ["yes", "0.42"]
 
 
 def test_markdown(hill):
     text = to_markdown(summarise(hill), title="Two minima")
-    assert text.startswith("# Two minima\n\n- The loss on train has a barrier of 2.00 ± 0.03")
+    assert text.startswith("# Two minima\n\n- The loss on train has a barrier of 2.00 ± 0.02")
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in lines}) == 1
     assert len(lines) == 2 + 4

@@ -186,6 +186,12 @@ def per_sample(function: Metric) -> Metric:
     over all axes but the first; any other callable is taken at its word.
     """
     if isinstance(function, nn.Module) and hasattr(function, "reduction"):
+        if getattr(function, "weight", None) is not None:
+            raise UsageError(
+                "A loss is a mean over samples, each counted once.",
+                got=f"{type(function).__name__} with class weights, whose mean divides by them",
+                remedy="Pass loss(outputs, targets) -> (N,) with the weights as you mean them.",
+            )
         unreduced = copy.deepcopy(function)
         vars(unreduced)["reduction"] = "none"
         return lambda outputs, targets: _over_samples(unreduced(outputs, targets))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import torch
@@ -226,7 +226,7 @@ class Objective:
         """What defines the numbers, in plain values."""
         about: dict[str, Any] = {
             "samples": len(self),
-            "data": self.samples.fingerprint(),
+            "data": self._fingerprint,
             "device": str(self.device),
             "dtype": str(self.dtype).removeprefix("torch."),
             "autocast": str(self.autocast).removeprefix("torch.") if self.autocast else None,
@@ -239,6 +239,10 @@ class Objective:
                 "batch": self.calibration_rows,
             }
         return about
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return self.samples.fingerprint()
 
     def _settle_other_buffers(self) -> None:
         """Copy buffers that no state holds (they are not persistent) to device and dtype."""

@@ -48,22 +48,22 @@ class Line(Path):
     rates: Mapping[str, Rate] = field(default_factory=dict)
     layers: Sequence[str] | None = None
     hold: Literal["a", "b"] = "a"
+    _moving: frozenset[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         a, b = check_points((self.a, self.b), ("a", "b"))
-        object.__setattr__(self, "a", a)
-        object.__setattr__(self, "b", b)
         for name in self.rates:
             if name not in a:
                 raise UnknownName("tensor with a rate", name, a)
         if self.hold not in ("a", "b"):
             raise UsageError("`hold` is 'a' or 'b'.", got=repr(self.hold))
-        object.__setattr__(self, "_moving", _select(a, self.layers))
         rates = dict(self.rates)
         for tied in ties(a):  # one tensor under several names moves as one
             for name in set(tied) & set(self.rates):
                 rates.update(dict.fromkeys(tied, self.rates[name]))
-        object.__setattr__(self, "rates", rates)
+        settled = {"a": a, "b": b, "rates": rates, "_moving": _select(a, self.layers)}
+        for name, value in settled.items():
+            object.__setattr__(self, name, value)
 
     def _schedule(self) -> tuple[list[Rate | None], dict[str, int]]:
         """Distinct rates (None stands still) and which of them each tensor follows."""
@@ -75,8 +75,6 @@ class Line(Path):
                 rates.append(rate)
             follows[name] = rates.index(rate)
         return rates, follows
-
-    _moving: frozenset[str] = field(init=False, repr=False)
 
     def combination(self, t: Sequence[float] | NDArray[np.floating]) -> Combination:
         """The line at K positions; the basis is (a, b)."""

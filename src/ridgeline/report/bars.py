@@ -8,6 +8,7 @@ import numpy as np
 from ridgeline.errors import UsageError
 from ridgeline.measures import Barrier, Curve
 from ridgeline.report.figures import Figure
+from ridgeline.report.heights import WHOLE, layer_barriers
 from ridgeline.report.lines import unit
 from ridgeline.report.style import COLUMN, INK, SOFT, canvas, layout, ramp
 from ridgeline.report.summary import plain
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["layers_figure"]
 
-WHOLE = "all layers"
 _Bars = list[tuple[str, str, Curve, Barrier]]
 
 
@@ -35,9 +35,12 @@ def layers_figure(
 ) -> Figure:
     """Draw the barrier of each layer as a bar with its 95 % interval, beside the curves.
 
+    With `whole`, the barrier is that of Adilova et al. (2023): the layer halfway, against the mean
+    of both whole networks. Without, it is against the chord of the layer's own path.
+
     Args:
         layers: Profiles of the layers in the network's order, from `layerwise`.
-        whole: The profile on which every layer moves, if it shall be compared.
+        whole: The profile on which every layer moves.
         metric: Which.
         split: Which; the first by default.
         name: For files.
@@ -56,8 +59,9 @@ def layers_figure(
     split = split or next(iter(layers.values())).splits[0]
     named = dict(layers) | ({WHOLE: whole} if whole is not None else {})
     colours = [*ramp(len(layers)), INK]
+    heights, against = layer_barriers(layers, whole, metric, split)
     bars: _Bars = [
-        (label, shade, p.curve(metric, split), p.barrier(metric=metric, split=split))
+        (label, shade, p.curve(metric, split), heights[label])
         for (label, p), shade in zip(named.items(), colours, strict=False)
     ]
     table = [
@@ -69,8 +73,8 @@ def layers_figure(
     return Figure(
         name=name,
         title=title,
-        caption=f"Left: the barrier in {metric} (against the chord) when only that layer moves "
-        f"from a to b, with its 95 % interval; n = {bars[0][2].n} ({split}). Right: the {metric} "
+        caption=f"Left: the barrier in {metric} when only that layer moves from a to b, against "
+        f"{against}, with its 95 % interval; n = {bars[0][2].n} ({split}). Right: the {metric} "
         "along these paths" + (f"; thick: {WHOLE} move." if whole is not None else "."),
         rows=table,
         draw=lambda: _draw(bars, metric, unit(metric, units)),
@@ -111,7 +115,9 @@ def _draw(bars: _Bars, metric: str, named: str) -> Any:
         range(len(bars)), heights, halves, bars, strict=True
     ):
         text = plus_minus(barrier.height, barrier.stderr)
-        left.text(height + half + 0.015 * (high - low), place, text, va="center", size=6.5)
+        left.text(
+            max(height + half, 0.0) + 0.015 * (high - low), place, text, va="center", size=6.5
+        )
     left.set_yticks(places, [label for label, *_ in bars])
     left.set_xlim(low, high)
     left.set_ylim(len(bars) - 0.4, -0.6)
@@ -165,7 +171,7 @@ def _plot(bars: _Bars, metric: str, named: str) -> dict[str, Any]:
             "mode": "text",
             "showlegend": False,
             "hoverinfo": "skip",
-            "x": [_height(b) + _half(b) for *_, b in bars],
+            "x": [max(_height(b) + _half(b), 0.0) for *_, b in bars],
             "y": [label for label, *_ in bars],
             "text": [" " + plus_minus(b.height, b.stderr) for *_, b in bars],
             "textposition": "middle right",

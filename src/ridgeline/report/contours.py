@@ -129,7 +129,10 @@ def _draw(
         k = arrow(trail)
         if k is not None:
             shape = {"arrowstyle": "-|>", "color": BLACK, "fc": shade, "mutation_scale": 9}
-            ax.annotate("", trail[k + 1], trail[k], arrowprops={**shape, "lw": 0.6})
+            # Only the head: the line is there already.
+            near = trail[k] + 0.98 * (trail[k + 1] - trail[k])
+            shape |= {"lw": 0.6, "shrinkA": 0, "shrinkB": 0}
+            ax.annotate("", trail[k + 1], near, arrowprops=shape)
     if trails:
         figure.legend(loc="outside upper left", ncols=len(trails))
     middle = (y[0] + y[-1]) / 2, (x[0] + x[-1]) / 2
@@ -226,4 +229,6 @@ def _plot(
     frame = {"title": {"text": "distance in weight space"}, "showgrid": False, "linecolor": SOFT}
     square = {"scaleanchor": "x", "scaleratio": 1, "constrain": "domain"}
     axes = [{"x": {**frame, "constrain": "domain"}, "y": {**frame, **square}}]
-    return {"data": data, "layout": layout(axes, height=560) | {"hovermode": "closest"}}
+    aspect = (surface.y[-1] - surface.y[0]) / (surface.x[-1] - surface.x[0])
+    height = round(min(max(110 + 500 * aspect, 320), 820))  # fills the width at equal aspect
+    return {"data": data, "layout": layout(axes, height=height) | {"hovermode": "closest"}}

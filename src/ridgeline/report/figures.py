@@ -130,5 +130,10 @@ class Figure:
             figure = self.draw()
             clear = format == "svg"
             figure.savefig(
-                file, format=format, metadata=_METADATA[format], transparent=clear or None
+                file,
+                format=format,
+                metadata=_METADATA[format],
+                transparent=clear or None,
+                bbox_inches="tight",  # an equal aspect leaves room that no layout foresees
+                pad_inches=0.04,
             )

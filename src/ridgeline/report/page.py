@@ -75,10 +75,6 @@ class Page:
         """All figures, in order."""
         return [figure for section in self.sections for figure in section.figures]
 
-    def tables(self) -> list[Table]:
-        """All tables, in order."""
-        return [table for section in self.sections for table in section.tables]
-
     def html(self) -> str:
         """The page as one self-contained file; the same page is the same bytes.
 
@@ -211,5 +207,5 @@ def _cell(value: Any) -> str:
 def _numeric(value: Any) -> bool:
     """Whether a cell is right-aligned: numbers, and text that begins like one."""
     if isinstance(value, str):
-        return value[:1].isdigit() or value[:1] == "(" or value[:2] in ("-0", "-1")
+        return value[:1].isdigit() or value[:1] == "(" or value[:1] == "-"
     return isinstance(value, int | float) and not isinstance(value, bool)

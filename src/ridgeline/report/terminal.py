@@ -7,6 +7,7 @@ import numpy as np
 
 from ridgeline.errors import MissingExtra
 from ridgeline.measures import Array
+from ridgeline.report.heights import layer_barriers
 from ridgeline.report.words import measures_table, number, plus_minus, position, sentences
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def render_layers(
     metric: str = "loss",
     split: str | None = None,
 ) -> None:
-    """Print the barrier of each layer, with a bar.
+    """Print the barrier of each layer, with a bar; against what, see `layers_figure`.
 
     Args:
         layers: From `layerwise`.
@@ -78,8 +79,7 @@ def render_layers(
         MissingExtra: If rich is not installed.
     """
     fancy = _fancy(console)
-    named = dict(layers) | ({"all layers": whole} if whole is not None else {})
-    found = {label: p.barrier(metric=metric, split=split) for label, p in named.items()}
+    found, against = layer_barriers(layers, whole, metric, split)
     heights = [b.height for b in found.values() if np.isfinite(b.height)]
     most = max(heights, default=0.0)
     table = _table(["layer", f"barrier in {metric}", "at t", ""], fancy)
@@ -90,6 +90,7 @@ def render_layers(
         at = position(barrier.at) if barrier.height else "-"
         table.add_row(_plain(label), _shown(height, fancy), at, bar)
     console.print(table)
+    _say(console, f"Barriers are against {against}.")
 
 
 def render_inspection(inspection: "Inspection", console: "Console") -> None:

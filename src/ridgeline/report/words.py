@@ -160,7 +160,8 @@ def _line(
 def _leaves_a_plateau(said: Mapping[str, Any]) -> bool:
     """Whether there is a plateau that says something: a path that only rises has none."""
     level = said["plateau"]
-    return bool(level) and level["length"] > 0 and level["end"] < 1
+    falls = level and (level["half"] is not None or said["monotonicity"]["holds"])
+    return bool(falls) and level["length"] > 0 and level["end"] < 1
 
 
 def _summary(profile: "Profile | Mapping[str, Any]") -> Mapping[str, Any]:
