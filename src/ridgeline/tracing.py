@@ -8,7 +8,8 @@ so that a value of the graph, once computed, can be kept and used again.
 """
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.func import functional_call
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.nn.utils.stateless import _reparametrize_module  # what functional_call is made of
 from torch.utils import _pytree as pytree
 
 from ridgeline.errors import NoLayerIndex, NotTraceable
@@ -98,6 +100,24 @@ class Network:
         return functional_call(
             self._caller, {f"inner.{name}": x for name, x in tensors.items()}, (inputs,)
         )
+
+    @contextmanager
+    def holding(self, tensors: Mapping[str, Tensor]) -> Iterator[Callable[[Any], Any]]:
+        """The network with given tensors in place for many calls, not for one.
+
+        `functional_call` puts tensors in and takes them out again at each call, which costs as
+        much as a small network's arithmetic (6 ms of 33 for 51 positions of 64-64-64-10). The
+        tensors may be written to between calls.
+
+        Args:
+            tensors: As for a call.
+
+        Yields:
+            ``inputs -> outputs``.
+        """
+        named = {f"inner.{name}": x for name, x in tensors.items()}
+        with _reparametrize_module(self._caller, named, tie_weights=True):
+            yield self._caller
 
     def trace(self, inputs: Any, tensors: Mapping[str, Tensor] | None = None) -> "Trace":
         """Trace the network at the shapes of one batch.

@@ -50,8 +50,10 @@ class Loop:
 
     def outputs(self, inputs: Any, positions: Sequence[int]) -> Iterator[Any]:
         """See `Strategy`."""
-        for k in positions:
-            yield self.network(self.resident.move(k), inputs)
+        with self.network.holding(self.resident.tensors) as call:
+            for k in positions:
+                self.resident.move(k)
+                yield call(inputs)
 
 
 class Batched:
