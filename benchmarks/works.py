@@ -1,6 +1,7 @@
 """The works that are timed: networks, two states of each, and data."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -34,7 +35,7 @@ def _states(make: Any) -> list[dict]:
 def _mlp(name: str, widths: tuple[int, ...], n: int, **more: Any) -> Work:
     draw = torch.Generator().manual_seed(0)
     data = torch.randn(n, widths[0], generator=draw), torch.randint(0, 10, (n,), generator=draw)
-    flops = 2.0 * sum(i * o for i, o in zip(widths[:-1], widths[1:], strict=True))
+    flops = 2.0 * sum(i * o for i, o in pairwise(widths))
     make = lambda seed: fcn(*widths, seed=seed)  # noqa: E731
     return Work(name, fcn(*widths), *_states(make), data, flops=flops, **more)
 

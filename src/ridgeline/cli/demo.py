@@ -7,6 +7,7 @@ from pathlib import Path
 from ridgeline import io, report
 from ridgeline.cli.setting import check_out, progress_bar, stderr_console, stdout_console
 from ridgeline.measures import layer_barrier
+from ridgeline.profiles import Profile
 from ridgeline.studies.demo import MODEL, Demo, demo
 
 __all__ = ["run"]
@@ -59,7 +60,7 @@ def _page(found: Demo) -> "report.Page":
                 "The straight line from the state before training to the state after it, in the "
                 "space of all weights. If the loss falls all the way, linear interpolation is "
                 "monotone (Goodfellow et al. 2014; Lucas et al. 2021).",
-                *report.sentences(uniform, split="train"),
+                *_said(uniform),
                 "With homogeneous biases the bias of layer l moves like t to the power l, in step "
                 "with the signal that reaches it (Wang et al. 2023). The area under the training "
                 f"error is {uniform.plateau(metric='error').area:.3f} at uniform rates and "
@@ -80,7 +81,7 @@ def _page(found: Demo) -> "report.Page":
             text=[
                 "Two networks that differ only in their seeds, each at its minimum. The height by "
                 "which the line between them rises above its chord is the barrier.",
-                *report.sentences(between, split="train"),
+                *_said(between),
             ],
             figures=[
                 report.profile_figure(
@@ -134,6 +135,12 @@ def _page(found: Demo) -> "report.Page":
         provenance=about,
         cards=_cards(found),
     )
+
+
+def _said(one: Profile) -> list[str]:
+    """What a profile says of the training data, a paragraph for each metric."""
+    metrics = one.curves["train"]
+    return [" ".join(report.sentences(one, metric=m, split="train")) for m in metrics]
 
 
 def _cards(found: Demo) -> "list[report.Card]":

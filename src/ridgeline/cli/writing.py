@@ -17,7 +17,11 @@ def write_profile(found: Profile, chosen: argparse.Namespace) -> None:
     summary = report.summarise(found)
     section = report.Section(
         "Along the line",
-        text=report.sentences(found),
+        text=[
+            " ".join(report.sentences(found, metric=metric, split=split))
+            for split, metrics in found.curves.items()
+            for metric in metrics
+        ],
         figures=[report.profile_figure({"a to b": found}, metrics=_metrics(found))],
         tables=[report.measures_table({"a to b": found})],
     )

@@ -196,6 +196,7 @@ def layout(panels: Sequence[dict[str, dict[str, Any]]], *, height: int = 380) ->
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "hoverlabel": {"bgcolor": PAPER, "bordercolor": RULE, "font": {"color": INK}},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": SOFT, "activecolor": INK},
         "margin": {"l": 56, "r": 16, "t": 24, "b": 48},
         "height": height,
         "legend": {"orientation": "h", "x": 0, "y": 1.04, "yanchor": "bottom"},
