@@ -49,6 +49,10 @@ STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 """Last parts of the names that normalisation layers give to their statistics."""
 
 
+PIECE = 2**17
+"""Coordinates that are summed at a time, in float64."""
+
+
 def is_statistic(name: str) -> bool:
     """Whether a tensor of this name holds normalisation statistics."""
     return name.rpartition(".")[2] in STATISTICS
@@ -253,12 +257,21 @@ def scale(a: Mapping[str, Tensor], factor: float) -> State:
     return _combine(a, a, lambda x, _: x * factor)
 
 
+def _pieces(*tensors: Tensor) -> Iterator[list[Tensor]]:
+    """The same stretches of several tensors, flat and in float64, a megabyte at a time.
+
+    A whole tensor in float64 would be twice the size of the float32 state's own.
+    """
+    for parts in zip(*(x.flatten().split(PIECE) for x in tensors), strict=True):
+        yield [part.double() for part in parts]
+
+
 def dot(
     a: Mapping[str, Tensor], b: Mapping[str, Tensor], *, names: Iterable[str] | None = None
 ) -> float:
     """The inner product over coordinates, or over the given names, in float64."""
     chosen = coordinates(a) if names is None else names
-    return sum(float(a[n].double().flatten() @ b[n].double().flatten()) for n in chosen)
+    return sum(float(x @ y) for n in chosen for x, y in _pieces(a[n], b[n]))
 
 
 def norm(a: Mapping[str, Tensor], *, names: Iterable[str] | None = None) -> float:
@@ -271,7 +284,8 @@ def distance(
 ) -> float:
     """The Euclidean distance over coordinates, or over the given names."""
     chosen = list(coordinates(a) if names is None else names)
-    return sum(float((a[n].double() - b[n].double()).square().sum()) for n in chosen) ** 0.5
+    squares = (float((x - y).square().sum()) for n in chosen for x, y in _pieces(a[n], b[n]))
+    return sum(squares) ** 0.5
 
 
 def cosine(
@@ -295,11 +309,9 @@ def cosine(
     chosen = list(coordinates(a) if names is None else names)
     ab = aa = bb = 0.0
     for n in chosen:
-        x, y = a[n].double().flatten(), b[n].double().flatten()
-        if origin is not None:
-            o = origin[n].double().flatten()
-            x, y = x - o, y - o
-        ab, aa, bb = ab + float(x @ y), aa + float(x @ x), bb + float(y @ y)
+        for x, y, *o in _pieces(a[n], b[n], *([] if origin is None else [origin[n]])):
+            p, q = (x - o[0], y - o[0]) if o else (x, y)
+            ab, aa, bb = ab + float(p @ q), aa + float(p @ p), bb + float(q @ q)
     if aa == 0 or bb == 0:
         return float("nan")
     return max(-1.0, min(1.0, ab / (aa * bb) ** 0.5))

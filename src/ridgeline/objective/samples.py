@@ -79,7 +79,7 @@ class Samples:
             if isinstance(x, Tensor):
                 digest.update(f"{tuple(x.shape)}{x.dtype}".encode())
                 flat = x.detach().cpu().contiguous().flatten()
-                digest.update(flat.view(torch.uint8).numpy().tobytes())
+                digest.update(flat.view(torch.uint8).numpy().data)
         return digest.hexdigest()
 
 
