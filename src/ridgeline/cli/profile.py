@@ -53,7 +53,11 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.json:
         print(json.dumps(summarise(found), allow_nan=False))
     else:
-        render_profile(found, stdout_console())
+        console = stdout_console()
+        render_profile(found, console)
+        for split, about in found.provenance["splits"].items():
+            took = f"{about['samples_evaluated']:,} of {about['samples']:,} samples"
+            console.print(f"{split}: {took}; {about['stopped']}", highlight=False)
     return came.code
 
 

@@ -70,7 +70,8 @@ def choose(
     loop = Loop(objective, resident)
     choice = Choice("loop", rows)
     count = len(resident.combination)
-    trial_rows = min(rows, 256)
+    # About seven evaluations of the trial for each strategy: two per cent of the work in all.
+    trial_rows = min(rows, 256, max(16, samples * count // 700))
     trial = objective.samples[:trial_rows].inputs
     share = samples / trial_rows
     next(iter(loop.outputs(trial, [0])))  # first calls pay for set-up that is not the strategy's
@@ -134,13 +135,13 @@ def _group_size(objective: Objective, resident: Resident, rows: int) -> int:
 
 
 def _estimate(objective: Objective, strategy: Strategy, inputs: Any, count: int) -> float:
-    """Seconds for all positions on one chunk, from timing one and three calls' worth of them.
+    """Seconds for all positions on one chunk, from timing one and two calls' worth of them.
 
     What a strategy does once per chunk is in both, so that the difference is the price of a
     position, and the first the price of the rest.
     """
     few = list(range(min(count, strategy.group)))
-    more = list(range(min(count, 3 * strategy.group)))
+    more = list(range(min(count, 2 * strategy.group)))
     short, long = (_seconds(objective, strategy, inputs, at) for at in (few, more))
     if len(more) == len(few):
         return long

@@ -62,7 +62,9 @@ class Moments:
         with np.errstate(invalid="ignore", over="ignore"):  # NaN and infinity are carried
             for stratum in range(self.strata):
                 self._sum[stratum] += (x if self.strata == 1 else x[:, at == stratum]).sum(1)
-            self._products += x @ x.T if self.joint else np.square(x).sum(1)
+            # By torch, whose threads the network ran on: numpy's own would fight with them.
+            y = torch.from_numpy(x)
+            self._products += (y @ y.T if self.joint else y.square().sum(1)).numpy()
         self._count += np.bincount(at, minlength=self.strata)
         self.n += x.shape[1]
 
