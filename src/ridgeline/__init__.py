@@ -21,8 +21,9 @@ _HOME = {
     "ridgeline.profiles": (
         *("Precision", "Profile", "Surface", "gauss_length", "layerwise", "profile", "surface"),
     ),
+    "ridgeline.training": ("Member", "Recipe", "Run", "train", "train_many", "train_together"),
 }
-_MODULES = ("data", "engine", "errors", "measures", "nets", "rng", "state", "testing", "train")
+_MODULES = ("data", "engine", "errors", "measures", "nets", "rng", "state", "testing", "training")
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = ["__version__", *sorted(_WHERE), *_MODULES]  # noqa: PLE0604 (all are strings)

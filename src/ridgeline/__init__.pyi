@@ -6,7 +6,7 @@ from ridgeline import nets as nets
 from ridgeline import rng as rng
 from ridgeline import state as state
 from ridgeline import testing as testing
-from ridgeline import train as train
+from ridgeline import training as training
 from ridgeline.io import inspect as inspect
 from ridgeline.io import load as load
 from ridgeline.io import save as save
@@ -32,5 +32,11 @@ from ridgeline.profiles import gauss_length as gauss_length
 from ridgeline.profiles import layerwise as layerwise
 from ridgeline.profiles import profile as profile
 from ridgeline.profiles import surface as surface
+from ridgeline.training import Member as Member
+from ridgeline.training import Recipe as Recipe
+from ridgeline.training import Run as Run
+from ridgeline.training import train as train
+from ridgeline.training import train_many as train_many
+from ridgeline.training import train_together as train_together
 
 __version__: str

@@ -16,6 +16,7 @@ __all__ = [
     "NoLayerIndex",
     "NonFinite",
     "NotDeterministic",
+    "NotStackable",
     "NotTraceable",
     "OutputError",
     "RidgelineError",
@@ -140,6 +141,18 @@ class ForwardFailed(RidgelineError, RuntimeError):
             f"{what} raised while {where}.",
             got=f"{type(error).__name__}: {error}",
             remedy="The traceback above shows the line; the state and the batch are as named.",
+        )
+
+
+class NotStackable(RidgelineError, RuntimeError):
+    """Networks cannot go through one stacked step; one after another they may."""
+
+    def __init__(self, error: BaseException) -> None:
+        reason = str(error).strip().splitlines() or [""]
+        super().__init__(
+            "These networks cannot be trained in one stack.",
+            got=f"{type(error).__name__}: {reason[0][:200]}",
+            remedy="Train them one after another: together=1.",
         )
 
 

@@ -27,7 +27,7 @@ def test_every_part_of_the_story_is_measured(small):
     assert start == pytest.approx((0, 0, 0), abs=1e-3)
     assert last[0] == pytest.approx(found.surface.corners[1, 0], rel=1e-4)
     assert last[2] == pytest.approx(0, abs=1e-2)
-    assert {what for what, done, of in stages if done == of} >= {"training network a"}
+    assert {what for what, done, of in stages if done == of} >= {"training two networks"}
 
 
 def test_the_command_writes_a_whole_folder_with_checkpoints_that_load(small, tmp_path, capsys):

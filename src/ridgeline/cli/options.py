@@ -14,6 +14,8 @@ EXAMPLES = {
     "layers": "ridgeline layers a.safetensors b.safetensors --model nets:build --data digits",
     "plane": "ridgeline plane init.pt a.pt b.pt --model nets:build --data digits --out plane",
     "inspect": "ridgeline inspect a.safetensors",
+    "train": "ridgeline train fcn.toml --seeds 16\n"
+    "  ridgeline train fcn.toml --help     # the spec's own values",
 }
 
 
@@ -25,7 +27,9 @@ def run(chosen: argparse.Namespace) -> int:
 def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add every verb to the command line."""
 
-    def verb(name: str, text: str, module: str | None = None) -> argparse.ArgumentParser:
+    def verb(
+        name: str, text: str, module: str | None = None, *, help_: bool = True
+    ) -> argparse.ArgumentParser:
         made = verbs.add_parser(
             name,
             help=text[0].lower() + text[1:].rstrip("."),
@@ -33,6 +37,7 @@ def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
             epilog=f"example:\n  {EXAMPLES[name]}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
+            add_help=help_,
         )
         made.set_defaults(module=module or name)
         return made
@@ -96,6 +101,46 @@ def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     look.add_argument("checkpoint", metavar="CKPT", help=POINT)
     look.add_argument("--key", metavar="NAME", help="which state, if the file holds several")
     look.add_argument("--json", action="store_true", help="print JSON to standard output")
+
+    _train(verb("train", "Train the runs of a spec at once; keep them in a store.", help_=False))
+
+
+class _Help(argparse.Action):
+    """Help on the verb, or, after the name of a spec, on what the spec says."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *_) -> None:
+        if getattr(namespace, "spec", None) is None:
+            parser.print_help()
+            parser.exit()
+        namespace.help = True
+
+
+def _train(made: argparse.ArgumentParser) -> None:
+    text = "show this help, or the values of the spec if one is given before"
+    made.add_argument("-h", "--help", action=_Help, nargs=0, default=False, help=text)
+    made.add_argument("spec", metavar="SPEC", help="a TOML file")
+    group = made.add_argument_group("what is trained")
+    group.add_argument("--seeds", type=int, metavar="N", help="this many seeds of each run")
+    group.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="put a value in place of the spec's, as in training.batch_size=64; may be repeated",
+    )
+    group.add_argument("--data-root", metavar="DIR", help="where files of data sets are")
+    group.add_argument("--download", action="store_true", help="allow downloading them")
+    group = made.add_argument_group("how")
+    group.add_argument("--device", default="cpu", metavar="NAME", help="(default: cpu)")
+    group.add_argument("--workers", type=int, metavar="N", help="processes (default: measured)")
+    group.add_argument("--threads", type=int, metavar="N", help="of each (default: measured)")
+    group.add_argument(
+        "--together", type=int, metavar="K", help="runs in one stack at most (default: measured)"
+    )
+    group = made.add_argument_group("output")
+    group.add_argument("--store", default="runs", metavar="DIR", help="(default: runs)")
+    group.add_argument("--dry-run", action="store_true", help="say what would be trained; stop")
+    group.add_argument("--json", action="store_true", help="print JSON to standard output")
 
 
 def _points(made: argparse.ArgumentParser, *names: str) -> None:

@@ -96,6 +96,8 @@ def _few_classes(logits: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
     ignored = labels == ignore_index
     shifted = logits - logits.amax(-1, keepdim=True)
     own = shifted.gather(-1, labels.masked_fill(ignored, 0)[:, None])[:, 0]
+    if shifted.requires_grad:  # what is to be differentiated must not be overwritten
+        return (shifted.exp().sum(-1).log() - own).masked_fill(ignored, 0)
     return (shifted.exp_().sum(-1).log_() - own).masked_fill_(ignored, 0)
 
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ridgeline import rng
-from ridgeline.errors import DataError, ForwardFailed, UnknownName, UsageError
+from ridgeline import rng, training
+from ridgeline.errors import DataError, ForwardFailed, UsageError
 from ridgeline.nets import fcn, resnet20, transformer
-from ridgeline.train import train
+from ridgeline.training import SGD, Adam, Constant, Cosine, Keep, Recipe
 
 COUNT, BATCH = 70, 16  # five batches an epoch, the last of six samples
 
@@ -17,6 +17,37 @@ def problem(dtype=torch.float32):
     draws = rng.stream(0, "problem")
     inputs = torch.randn(COUNT, 6, generator=draws, dtype=torch.float64)
     return inputs.to(dtype), (inputs @ torch.randn(6, 3, generator=draws).double()).argmax(1)
+
+
+def train(net, inputs, targets, *, epochs, progress=None, seed=0, **options):
+    """`training.train` with the numbers of a recipe as keywords."""
+    return training.train(
+        net, (inputs, targets), recipe(epochs, **options), seed=seed, progress=progress
+    )
+
+
+def recipe(
+    epochs,
+    *,
+    loss="cross_entropy",
+    batch_size=128,
+    learning_rate=0.1,
+    momentum=0.9,
+    weight_decay=0.0,
+    optimizer="sgd",
+    schedule="constant",
+    checkpoints=(),
+):
+    numbers = {"learning_rate": learning_rate, "weight_decay": weight_decay}
+    rule = SGD(momentum=momentum, **numbers) if optimizer == "sgd" else Adam(**numbers)
+    return Recipe(
+        length=f"{epochs}ep",
+        batch_size=batch_size,
+        optimiser=rule,
+        schedule=Constant() if schedule == "constant" else Cosine(),
+        loss=loss,
+        keep=Keep(at=[f"{step}it" for step in checkpoints]),
+    )
 
 
 def order(epoch, seed=0):
@@ -69,7 +100,8 @@ def test_twenty_steps_equal_a_reference_written_by_hand(momentum, decay, schedul
 @pytest.mark.parametrize("decay", [0.0, 0.01])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_twenty_steps_equal_the_optimisers_of_torch(optimizer, decay):
-    net = fcn(6, 8, 3, norm="batch").double()
+    # Before BatchNorm a bias has no gradient but rounding, which Adam makes steps of.
+    net = fcn(6, 8, 3, norm="batch" if optimizer == "sgd" else None).double()
     inputs, targets = problem(torch.float64)
     run = train(
         net,
@@ -140,9 +172,8 @@ def test_the_callers_network_is_untouched_after_an_interruption():
     net = noisy()
     before = fingerprint(net)
 
-    def interrupt(step, planned, loss):
-        if step == 3:
-            raise KeyboardInterrupt
+    def interrupt(progress):
+        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         train(net, *problem(), epochs=2, batch_size=BATCH, progress=interrupt)
@@ -160,14 +191,14 @@ def test_a_failing_loss_is_named_and_leaves_no_trace():
             raise ZeroDivisionError("planted")
         return functional.cross_entropy(outputs, targets)
 
-    message = r"The loss raised while training, after 2 steps\. Got ZeroDivisionError: planted"
+    message = r"The loss raised while training\. Got ZeroDivisionError: planted"
     with pytest.raises(ForwardFailed, match=message):
         train(net, *problem(), epochs=2, batch_size=BATCH, loss=loss)
     assert_untouched(before, net)
 
 
 def test_a_failing_network_is_named():
-    with pytest.raises(ForwardFailed, match="The model raised while training, after 0 steps"):
+    with pytest.raises(ForwardFailed, match="The model raised while training"):
         train(fcn(5, 3), *problem(), epochs=1)
 
 
@@ -177,7 +208,8 @@ def test_a_run_is_its_seed_whatever_the_global_generator_holds():
         torch.manual_seed(noise)
         runs.append(train(noisy(), *problem(), epochs=3, batch_size=BATCH, seed=7))
     assert_equal(runs[0].final, runs[1].final)
-    assert runs[0].log == runs[1].log
+    for name in runs[0].log.keys() - {"seconds"}:
+        assert str(runs[0].log[name]) == str(runs[1].log[name])  # NaN for NaN
     other = train(noisy(), *problem(), epochs=3, batch_size=BATCH, seed=8)
     assert not torch.equal(other.final["fc1.weight"], runs[0].final["fc1.weight"])
 
@@ -206,12 +238,13 @@ def test_the_log_is_the_mean_over_samples_as_their_batches_met_them():
     )
 
 
-def test_progress_sees_every_step():
+def test_progress_is_told_at_the_end():
     seen = []
-    run = train(fcn(6, 3), *problem(), epochs=2, batch_size=50, progress=lambda *a: seen.append(a))
-    assert [(step, planned) for step, planned, _ in seen] == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    weighted = (50 * seen[0][2] + 20 * seen[1][2]) / COUNT
-    assert run.log["loss"][0] == pytest.approx(weighted)
+    run = train(fcn(6, 3), *problem(), epochs=2, batch_size=50, progress=seen.append)
+    assert (seen[-1].step, seen[-1].planned, seen[-1].epoch) == (4, 4, 2.0)
+    assert seen[-1].loss == [run.log["loss"][-1]]
+    assert seen[-1].finished == ["done"]
+    assert seen[-1].rate > 0
 
 
 def test_a_divergent_run_is_recorded():
@@ -296,13 +329,6 @@ def test_images_train():
     assert not run.diverged
 
 
-def test_unknown_names_are_listed():
-    with pytest.raises(UnknownName, match="Did you mean 'adam'"):
-        train(fcn(6, 3), *problem(), epochs=1, optimizer="adma")
-    with pytest.raises(UnknownName, match="Did you mean 'cosine'"):
-        train(fcn(6, 3), *problem(), epochs=1, schedule="cosin")
-
-
 @pytest.mark.parametrize(
     "options",
     [
@@ -330,7 +356,7 @@ def test_data_that_do_not_fit_are_refused():
     inputs, targets = problem()
     with pytest.raises(DataError, match="70 inputs and 69 targets"):
         train(fcn(6, 3), inputs, targets[:-1], epochs=1)
-    with pytest.raises(DataError, match="at least one sample"):
+    with pytest.raises(DataError, match="must hold a sample"):
         train(fcn(6, 3), inputs[:0], targets[:0], epochs=1)
 
 

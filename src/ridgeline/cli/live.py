@@ -1,0 +1,220 @@
+"""How far a population is: one live table on a terminal, plain lines elsewhere."""
+
+import math
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from ridgeline.cli.setting import stderr_console
+from ridgeline.study.config import RunConfig
+from ridgeline.study.executors import Failure
+from ridgeline.study.plan import Plan
+from ridgeline.study.populate import Watcher
+
+__all__ = ["Lines", "Table", "duration", "watcher"]
+
+ROWS = 20
+"""Runs in the table; of more, those that run now are shown and the others counted."""
+EVERY = 5.0
+"""Seconds between the plain lines of a group."""
+COLUMNS = ("run", "step", "loss", "error", "test error", "rate", "steps/s", "left")
+
+
+def watcher() -> "Lines":
+    """A table if standard error is a terminal, lines if not."""
+    return Table() if stderr_console().is_terminal else Lines()
+
+
+def duration(seconds: float) -> str:
+    """Seconds as one or two units: ``"48 s"``, ``"3 min 20 s"``, ``"2 h 5 min"``."""
+    if not math.isfinite(seconds):
+        return "-"
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+class Lines(Watcher):
+    """A line on standard error for each thing worth one, and now and then for each group."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, float] = {}
+        self.waited: tuple[str, ...] = ()
+
+    def __enter__(self) -> "Lines":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def say(self, text: str) -> None:
+        """A line."""
+        print(text, file=sys.stderr, flush=True)
+
+    def planned(self, plan: Plan, runs: Sequence[RunConfig], found: int) -> None:
+        """See `Watcher`."""
+        missing = sum(len(group.runs) for group in plan.groups)
+        self.say(
+            f"{_count(len(runs), 'run')}: {found} in the store, {len(runs) - found} to train"
+            + (f"; planned in {_count(len(plan.groups), 'group')}" if missing else "")
+        )
+        for reason in plan.reasons if found < len(runs) else ():
+            self.say(f"  {reason}")
+
+    def progress(self, names: Sequence[str], said: Mapping[str, Any]) -> None:
+        """See `Watcher`."""
+        now, ended = time.monotonic(), said["step"] >= said["planned"] or all(said["finished"])
+        if now - self.told.get(names[0], -math.inf) < EVERY and not ended:
+            return
+        self.told[names[0]] = now
+        out = [what for what in said["finished"] if what == "diverged"]
+        self.say(
+            f"{_group(names)}: step {said['step']} of {said['planned']}, "
+            f"loss {_span(said['loss'])}, error {_span(said['error'])}, "
+            f"test error {_span(said['test_error'])}, rate {_span(said['learning_rate'])}, "
+            f"{said['rate']:.0f} steps/s, {duration(_left(said))} left"
+            + (f", {len(out)} diverged" if out else "")
+        )
+
+    def ended(self, names: Sequence[str], failure: Failure | None) -> None:
+        """See `Watcher`."""
+        if failure is not None:
+            self.say(f"{_group(names)}: failed: {failure.kind}: {failure.text}")
+
+    def waiting(self, names: Sequence[str], who: str) -> None:
+        """See `Watcher`."""
+        if self.waited != tuple(names):
+            self.waited = tuple(names)
+            self.say(f"{_group(names)}: waiting, {who} is at work on it")
+
+
+@dataclass
+class Row:
+    """What the table says of a run."""
+
+    run: str
+    state: str = "waiting"
+    """`waiting`, `running`, `in the store`, `failed`, or how training ended."""
+    cells: tuple[str, ...] = ()
+
+
+class Table(Lines):
+    """A table that is drawn anew some times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from rich.live import Live
+
+        self.rows: dict[str, Row] = {}
+        self.note = ""
+        self.live = Live(
+            console=stderr_console(), refresh_per_second=4, get_renderable=self.draw, transient=True
+        )
+
+    def __enter__(self) -> "Table":
+        self.live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> None:
+        self.live.stop()
+
+    def say(self, text: str) -> None:
+        """A line above the table."""
+        self.live.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def planned(self, plan: Plan, runs: Sequence[RunConfig], found: int) -> None:
+        """See `Watcher`."""
+        super().planned(plan, runs, found)
+        names = {config.hash: config.name for config in runs}
+        self.rows = {names[run]: Row(names[run]) for group in plan.groups for run in group.runs}
+
+    def progress(self, names: Sequence[str], said: Mapping[str, Any]) -> None:
+        """See `Watcher`."""
+        self.note = ""
+        for i, name in enumerate(names):
+            numbers = [said[what][i] for what in ("loss", "error", "test_error", "learning_rate")]
+            left = said["finished"][i] or duration(_left(said))
+            self.rows[name] = Row(
+                name,
+                said["finished"][i] or "running",
+                (
+                    f"{said['step']}/{said['planned']}",
+                    *map(_number, numbers),
+                    f"{said['rate']:.0f}",
+                    left,
+                ),
+            )
+
+    def ended(self, names: Sequence[str], failure: Failure | None) -> None:
+        """See `Watcher`."""
+        super().ended(names, failure)
+        for name in names:
+            row = self.rows.setdefault(name, Row(name))
+            row.state = "failed" if failure is not None else "in the store"
+
+    def waiting(self, names: Sequence[str], who: str) -> None:
+        """See `Watcher`."""
+        self.note = f"{_group(names)}: waiting, {who} is at work on it"
+
+    def draw(self) -> Any:
+        """The table as it is now."""
+        from rich import box
+        from rich.markup import escape
+        from rich.table import Table as Drawn
+
+        rows = sorted(self.rows.values(), key=lambda row: row.state != "running")
+        counts: dict[str, int] = {}
+        for row in rows:
+            counts[row.state] = counts.get(row.state, 0) + 1
+        caption = ", ".join(f"{n} {state}" for state, n in counts.items())
+        table = Drawn(
+            box=box.SIMPLE_HEAD,
+            caption="; ".join(filter(None, (caption, self.note))),
+            caption_justify="left",
+            header_style="dim",
+            pad_edge=False,
+        )
+        for i, column in enumerate(COLUMNS):
+            table.add_column(column, justify="right" if i else "left", no_wrap=True)
+        for row in rows[:ROWS]:
+            cells = row.cells or ("",) * (len(COLUMNS) - 2) + (row.state,)
+            table.add_row(escape(row.run), *cells)
+        return table
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" + ("" if n == 1 else "s")
+
+
+def _group(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else "-"
+
+
+def _span(values: Sequence[float]) -> str:
+    """The mean of what is finite, or its range."""
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return "-"
+    low, high = _number(min(finite)), _number(max(finite))
+    return low if low == high else f"{low} to {high}"
+
+
+def _left(said: Mapping[str, Any]) -> float:
+    return (said["planned"] - said["step"]) / said["rate"] if said["rate"] > 0 else math.nan

@@ -1,0 +1,210 @@
+"""Which runs are missing, and which of them are trained together.
+
+Rounding depends on who shares a stack, so the groups of a spec are decided once, from all of its
+runs, and recorded in the store before any training. The same command finds the record, and a
+kill cannot move anybody into another group.
+"""
+
+import hashlib
+import math
+import os
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ridgeline import training
+from ridgeline.errors import UsageError
+from ridgeline.study.config import RunConfig
+from ridgeline.study.members import Prepared, Sources, prepare
+from ridgeline.study.store import Store
+
+__all__ = ["Group", "Machine", "Plan", "closure", "cores", "plan_for", "wave_of"]
+
+FORMAT = 1
+FOLDER = ".plans"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What a population is trained on; None where it is to be measured."""
+
+    device: str = "cpu"
+    workers: int | None = None
+    """Processes."""
+    threads: int | None = None
+    """Of each process."""
+    together: int | None = None
+    """Largest number of runs in one stack."""
+
+    def __post_init__(self) -> None:
+        for name in ("workers", "threads", "together"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"`{name}` must be at least 1.", got=str(value))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that are trained in one stack."""
+
+    runs: tuple[str, ...]
+    """Their hashes, in order."""
+    wave: int
+    """0 for runs without a parent, 1 for their children, and so on."""
+    steps: int
+    """Of all members together."""
+
+    def key(self, machine: str) -> str:
+        """Names the group's unfinished work: the same members on the same kind of machine."""
+        return _digest([*self.runs, machine])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Who is trained with whom, and by how many."""
+
+    key: str
+    groups: tuple[Group, ...]
+    workers: int
+    threads: int
+    seconds: float | None
+    """Estimated from measured steps; None if nothing was measured."""
+    reasons: tuple[str, ...]
+    """Why groups are as large as they are."""
+
+    @property
+    def waves(self) -> list[list[Group]]:
+        """Groups in the order of their waves."""
+        last = max((group.wave for group in self.groups), default=-1)
+        return [[g for g in self.groups if g.wave == wave] for wave in range(last + 1)]
+
+
+def closure(runs: Iterable[RunConfig]) -> list[RunConfig]:
+    """The runs and all their ancestors, each once, parents before children."""
+    found: dict[str, RunConfig] = {}
+
+    def visit(config: RunConfig) -> None:
+        if config.parent is not None:
+            visit(config.parent)
+        found.setdefault(config.hash, config)
+
+    for config in runs:
+        visit(config)
+    return list(found.values())
+
+
+def wave_of(config: RunConfig) -> int:
+    """How many ancestors a run has."""
+    return 0 if config.parent is None else 1 + wave_of(config.parent)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def plan_for(
+    runs: Sequence[RunConfig],
+    store: Store,
+    machine: Machine,
+    *,
+    sources: Sources | None = None,
+    record: bool = True,
+) -> Plan:
+    """The recorded plan of these runs, or a new one for those that the store lacks.
+
+    Args:
+        runs: From `closure`.
+        store: Where finished runs and plans are.
+        machine: Another device, number of threads or size of groups makes another plan.
+        sources: Of data.
+        record: Whether a new plan is kept. If another process was faster, its plan is taken.
+
+    Returns:
+        The plan; without groups if nothing is missing.
+    """
+    settled = [machine.device, str(machine.threads), str(machine.together)]
+    key = _digest([str(FORMAT), *settled, *(config.hash for config in runs)])
+    plan = _read(store, key)
+    if plan is None:
+        have = {config.hash for config in runs if store.find(config.hash) is not None}
+        plan = _made(key, runs, have, machine, sources)
+        if record and plan.groups:
+            plan = _recorded(store, plan)
+    return plan if machine.workers is None else replace(plan, workers=machine.workers)
+
+
+def _made(
+    key: str,
+    runs: Sequence[RunConfig],
+    have: Container[str],
+    machine: Machine,
+    sources: Sources | None,
+) -> Plan:
+    groups: list[Group] = []
+    reasons: dict[str, None] = {}
+    shapes: list[tuple[float, int, int]] = []
+    total: float | None = 0.0
+    for wave, members in _alike([c for c in runs if c.hash not in have], sources):
+        size, workers, threads, rate, reason = _arranged([p for _, p in members], machine)
+        steps = [_steps(p) for _, p in members]
+        parts = math.ceil(len(members) / size)
+        for i in range(parts):  # as even as can be, so that no worker waits for one large group
+            part = slice(i * len(members) // parts, (i + 1) * len(members) // parts)
+            hashes = tuple(config.hash for config, _ in members[part])
+            groups.append(Group(hashes, wave, sum(steps[part])))
+        total = total + sum(steps) / rate if rate and total is not None else None
+        shapes.append((sum(steps) / (rate or 1.0), min(workers, parts), threads))
+        reasons[reason] = None
+    groups.sort(key=lambda group: group.wave)
+    _, workers, threads = max(shapes, default=(0.0, 1, machine.threads or 1))
+    if machine.together is not None or machine.workers is not None:
+        widest = max((len(w) for w in Plan("", tuple(groups), 1, 1, None, ()).waves), default=1)
+        workers = min(machine.workers or workers, max(widest, 1))
+    return Plan(key, tuple(groups), workers, threads, total, tuple(reasons))
+
+
+def _alike(
+    runs: Sequence[RunConfig], sources: Sources | None
+) -> list[tuple[int, list[tuple[RunConfig, Prepared]]]]:
+    """Runs that may share a stack, with their wave; in the order in which they first occur."""
+    found: dict[object, list[tuple[RunConfig, Prepared]]] = {}
+    for config in runs:
+        prepared = prepare(config, sources=sources)
+        alike = training.likeness(prepared.member, len(prepared.data))
+        found.setdefault((wave_of(config), alike, prepared.key), []).append((config, prepared))
+    return [(wave_of(members[0][0]), members) for members in found.values()]
+
+
+def _arranged(
+    members: Sequence[Prepared], machine: Machine
+) -> tuple[int, int, int, float | None, str]:
+    """Size of a group, workers, threads, steps a second, and why."""
+    threads, able = machine.threads, cores()
+    if machine.together is not None:
+        threads = threads or (max(1, able // machine.workers) if machine.workers else 1)
+        workers = max(1, able // threads) if machine.device == "cpu" else 1
+        size = min(machine.together, len(members))
+        return size, workers, threads, None, f"groups of up to {machine.together}, as asked for"
+    found = training.arrange(
+        [prepared.member for prepared in members],
+        members[0].data,
+        device=machine.device,
+        cores=(machine.workers or 1) * threads if threads and machine.workers else able,
+    )
+    return found.size, found.workers, threads or found.threads, found.rate, found.reason
+
+
+def _steps(prepared: Prepared) -> int:
+    """How many steps a member takes."""
+    member = prepared.member
+    samples = len(prepared.data) if member.rows is None else len(member.rows)
+    per_epoch = math.ceil(samples / member.recipe.batch_size)
+    planned = training.Duration.parse(member.recipe.length).count(per_epoch)
+    return planned - (member.origin.step if member.origin else 0)
+
+
+# --- the record ------------------------------------------------------------------------------
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()

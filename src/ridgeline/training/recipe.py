@@ -1,0 +1,165 @@
+"""How a network is trained: everything but the network, the data and the seed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from torch import Tensor
+
+from ridgeline.errors import UnknownName, UsageError
+from ridgeline.training.durations import Duration
+from ridgeline.training.optimisers import SGD, Optimiser
+from ridgeline.training.schedules import Constant, Schedule
+
+__all__ = ["EMA", "LOSSES", "SWA", "Augment", "Keep", "Recipe"]
+
+LOSSES = ("cross_entropy", "squared_error", "binary_cross_entropy")
+"""Losses that a recipe may name: those of `ridgeline.objective`, per sample and then averaged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keep:
+    """Which states of a run are kept, besides the first and the last, which always are."""
+
+    at: tuple[str, ...] = ()
+    """Durations from the start."""
+    every: str | None = None
+    """A duration: a state each time it has passed."""
+    geometric: int = 0
+    """So many states at steps that grow by one factor, from step 1 to the last."""
+    spawn: tuple[str, ...] = ()
+    """Durations at which the state is kept with the optimiser's slots, for children to go on."""
+
+    def __post_init__(self) -> None:
+        for name in ("at", "spawn"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for time in (*self.at, *self.spawn, *([self.every] if self.every else [])):
+            Duration.parse(time)
+        if self.geometric < 0 or self.geometric == 1:
+            raise UsageError(
+                "`geometric` is 0, or a number of states from 2.", got=str(self.geometric)
+            )
+
+    def steps(self, total: int, per_epoch: int) -> list[int]:
+        """The steps after which a state is kept, in order; 0 and `total` among them.
+
+        Args:
+            total: Steps planned.
+            per_epoch: Steps of an epoch.
+
+        Raises:
+            UsageError: If a time lies beyond the end.
+        """
+        named = [Duration.parse(time).count(per_epoch) for time in (*self.at, *self.spawn)]
+        if outside := sorted(step for step in named if step > total):
+            raise UsageError(
+                f"A state can be kept from step 0 to {total}, the last of this run.",
+                got=", ".join(map(str, outside[:10])),
+                remedy="Leave these out, or train for longer.",
+            )
+        kept = {0, total, *named}
+        if self.every is not None:
+            kept |= set(range(0, total, max(1, Duration.parse(self.every).count(per_epoch))))
+        if self.geometric and total:
+            ratio = total ** (1 / (self.geometric - 1))
+            kept |= {min(total, round(ratio**i)) for i in range(self.geometric)}
+        return sorted(kept)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EMA:
+    """An exponential moving average of the weights, taken after every step.
+
+    average <- decay average + (1 - decay) weights, from the first weights on, without correction.
+    """
+
+    kind: Literal["ema"] = "ema"
+    decay: float = 0.999
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.decay < 1:
+            raise UsageError("`decay` must be at least 0 and below 1.", got=str(self.decay))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SWA:
+    """The plain mean of the weights at regular times (Izmailov et al. 2018)."""
+
+    kind: Literal["swa"] = "swa"
+    start: str = "0it"
+    every: str = "1ep"
+
+    def __post_init__(self) -> None:
+        Duration.parse(self.start)
+        if Duration.parse(self.every) == Duration():
+            raise UsageError("A mean is taken every step at most.", got=repr(self.every))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augment:
+    """What is done to each batch, every sample with a draw of its own; in this order."""
+
+    crop: int = 0
+    """Pixels of padding of a random crop, on each side; images only."""
+    reflect: bool = False
+    """Whether that padding mirrors the image, not zeros."""
+    flip: bool = False
+    """Whether half the images are mirrored left to right."""
+    noise: float = 0.0
+    """Standard deviation of Gaussian noise, in the units of the inputs."""
+
+    def __post_init__(self) -> None:
+        if self.crop < 0 or not 0 <= self.noise < float("inf"):
+            raise UsageError(
+                "`crop` and `noise` are not negative.", got=f"crop={self.crop}, noise={self.noise}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How long, in what batches, by what rule, towards what loss, and what is kept."""
+
+    length: str
+    """A duration: what schedules are laid over, and where training ends."""
+    batch_size: int = 128
+    """Samples of a step; the last of an epoch has what is left."""
+    optimiser: Optimiser = field(default_factory=lambda: SGD(learning_rate=0.1))
+    schedule: Schedule = field(default_factory=Constant)
+    loss: str | Callable[[Tensor, Tensor], Tensor] = "cross_entropy"
+    """One of `LOSSES`, or your own function of (outputs, targets) of one member: a loss of the
+    batch, or of each sample, of which the mean is taken."""
+    label_smoothing: float = 0.0
+    """Share of a target's weight spread over all classes; the loss in the log includes it."""
+    clip: float | None = None
+    """Largest Euclidean norm of a member's gradient; a longer one is scaled down to it."""
+    stop_below: float | None = None
+    """Stop after an epoch whose mean training loss, as batches met it, is below this."""
+    augment: Augment | None = None
+    average: EMA | SWA | None = None
+    """A second network, the average of the trajectory, kept as `Run.average`."""
+    keep: Keep = field(default_factory=Keep)
+    assess: str | None = "1ep"
+    """How often the loss and error in evaluation mode are measured on the test split, in whole
+    epochs; None for the end alone."""
+
+    def __post_init__(self) -> None:
+        if Duration.parse(self.length) == Duration():
+            raise UsageError("A run has at least one step.", got=repr(self.length))
+        if self.batch_size < 1:
+            raise UsageError("`batch_size` must be at least 1.", got=str(self.batch_size))
+        if not callable(self.loss) and self.loss not in LOSSES:
+            raise UnknownName("loss of training", self.loss, LOSSES)
+        if not 0 <= self.label_smoothing < 1:
+            raise UsageError(
+                "`label_smoothing` must be at least 0 and below 1.", got=str(self.label_smoothing)
+            )
+        if self.label_smoothing and self.loss != "cross_entropy":
+            raise UsageError("Only the cross entropy is smoothed.", got=f"loss={self.loss!r}")
+        for name in ("clip", "stop_below"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise UsageError(f"`{name}` must be positive and finite, or None.", got=str(value))
+        if self.assess is not None:
+            found = Duration.parse(self.assess)
+            if not found.epochs or found.steps:
+                raise UsageError("`assess` is a number of whole epochs.", got=repr(self.assess))

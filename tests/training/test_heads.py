@@ -1,0 +1,92 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ridgeline import objective
+from ridgeline.errors import UsageError
+from ridgeline.training import Recipe
+from ridgeline.training.heads import head_of
+
+
+def outputs_and_labels(shape, classes, seed, scale=3.0):
+    draws = torch.Generator().manual_seed(seed)
+    outputs = scale * torch.randn(*shape, classes, generator=draws, dtype=torch.float64)
+    return outputs, torch.randint(classes, shape, generator=draws)
+
+
+def by_differentiation(loss, outputs, targets):
+    leaf = outputs.clone().requires_grad_()
+    values = torch.stack([loss(o, t).mean() for o, t in zip(leaf, targets, strict=True)])
+    return values.detach(), torch.autograd.grad(values.sum(), leaf)[0]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.sampled_from([(1, 5), (3, 4), (2, 3, 6), (2, 2, 3, 2)]),
+    st.integers(2, 12),
+    st.sampled_from([0.0, 0.1]),
+    st.booleans(),
+    st.integers(0, 9),
+)
+def test_cross_entropy_is_the_objectives_and_its_slope_the_derivative(
+    shape, classes, smoothing, ignoring, seed
+):
+    outputs, labels = outputs_and_labels(shape, classes, seed)
+    if ignoring and len(shape) > 2:
+        labels[..., 0] = -100
+    recipe = Recipe(length="1it", label_smoothing=smoothing)
+    loss, missed, slope = head_of(recipe, labels)(outputs, labels)
+    expected, gradient = by_differentiation(
+        lambda o, t: objective.cross_entropy(o, t, label_smoothing=smoothing), outputs, labels
+    )
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(slope, gradient, rtol=1e-9, atol=1e-12)
+    errors = [objective.error(o, t).sum() for o, t in zip(outputs, labels, strict=True)]
+    torch.testing.assert_close(missed, torch.stack(errors))
+
+
+@pytest.mark.parametrize("name", ["squared_error", "binary_cross_entropy"])
+@pytest.mark.parametrize("shape", [(2, 5, 3), (3, 4, 1), (2, 3, 4, 2)])
+def test_losses_of_numbers(name, shape):
+    outputs = 3 * torch.randn(shape, generator=torch.Generator().manual_seed(0)).double()
+    targets = torch.rand(shape, generator=torch.Generator().manual_seed(1)).double()
+    if shape[-1] == 1:
+        targets = targets[..., 0]
+    loss, missed, slope = head_of(Recipe(length="1it", loss=name), targets)(outputs, targets)
+    expected, gradient = by_differentiation(getattr(objective, name), outputs, targets)
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(slope, gradient)
+    assert missed.isnan().all()
+
+
+def test_a_loss_of_ones_own_is_differentiated():
+    outputs, labels = outputs_and_labels((3, 5), 4, 0)
+    own = head_of(Recipe(length="1it", loss=torch.nn.functional.cross_entropy), labels)
+    known = head_of(Recipe(length="1it"), labels)
+    for a, b in zip(own(outputs, labels), known(outputs, labels), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_confident_samples_keep_their_loss_in_single_precision():
+    outputs = torch.tensor([[[40.0, 0.0, 0.0]]])
+    loss, _, slope = head_of(Recipe(length="1it"), torch.tensor([1]))(outputs, torch.tensor([[1]]))
+    assert float(loss) == 40.0
+    assert slope[0, 0].tolist() == pytest.approx([1.0, -1.0, 0.0])
+
+
+def test_equal_logits_are_a_miss_unless_the_first_class_is_meant():
+    head = head_of(Recipe(length="1it"), torch.tensor([0]))
+    outputs = torch.zeros(1, 4, 3)
+    assert head(outputs, torch.tensor([[0, 1, 2, 1]]))[1].tolist() == [3.0]
+
+
+def test_targets_of_another_kind_are_refused():
+    with pytest.raises(UsageError, match="class numbers"):
+        head_of(Recipe(length="1it"), torch.rand(3))
+    head = head_of(Recipe(length="1it"), torch.tensor([0]))
+    with pytest.raises(UsageError, match="integer targets"):
+        head(torch.zeros(1, 2, 3, 4), torch.zeros(1, 2, dtype=torch.long))
+    head = head_of(Recipe(length="1it", loss="squared_error"), torch.rand(3))
+    with pytest.raises(UsageError, match="one shape"):
+        head(torch.zeros(1, 2, 3), torch.zeros(1, 2, 4))

@@ -1,0 +1,322 @@
+"""A member of a population equals the same run trained alone."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from ridgeline import rng, training
+from ridgeline.data import Split
+from ridgeline.errors import DataError, NotStackable, StateMismatch, UsageError
+from ridgeline.nets import fcn, resnet20, transformer
+from ridgeline.training import EMA, SGD, SWA, Adam, Augment, Cosine, Keep, Member, Origin, Recipe
+from zoo import Cnn
+
+RECIPE = Recipe(
+    length="50it", batch_size=16, optimiser=SGD(learning_rate=0.05, momentum=0.9), assess=None
+)
+
+
+def images(count, channels, size, classes=4):
+    draws = rng.stream(0, "images")
+    inputs = torch.randn(count, channels, size, size, generator=draws, dtype=torch.float64)
+    return Split(inputs, torch.randint(classes, (count,), generator=draws))
+
+
+def tokens():
+    ids = torch.arange(8).repeat(24, 1).add(torch.arange(24)[:, None]) % 11
+    return Split(ids[:, :-1], ids[:, 1:])
+
+
+def draws_of(shape, classes):
+    draws = rng.stream(0, "draws")
+    inputs = torch.randn(45, *shape, generator=draws, dtype=torch.float64)
+    return Split(inputs, torch.randint(classes, (45,), generator=draws))
+
+
+NETS = {
+    "fcn": (lambda s: fcn(6, 8, 8, 3, seed=s), lambda: draws_of((6,), 3)),
+    "fcn, tanh, no biases": (
+        lambda s: fcn(6, 8, 3, activation="tanh", bias=False, seed=s),
+        lambda: draws_of((6,), 3),
+    ),
+    "BatchNorm": (lambda s: fcn(6, 8, 3, norm="batch", seed=s), lambda: draws_of((6,), 3)),
+    "LayerNorm": (lambda s: fcn(6, 8, 3, norm="layer", seed=s), lambda: draws_of((6,), 3)),
+    "convolutions, in-place": (lambda s: seeded(Cnn, s), lambda: images(45, 2, 6)),
+    "ResNet-20": (lambda s: resnet20(4, width=2, seed=s), lambda: images(20, 3, 8)),
+    "transformer, tied": (lambda s: transformer(11, 8, 8, 2, 1, seed=s), tokens),
+}
+
+
+def seeded(kind, seed):
+    with rng.untouched():
+        torch.manual_seed(seed)
+        return kind()
+
+
+def assert_close(a, b, **tolerance):
+    assert a.keys() == b.keys()
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], **tolerance)
+
+
+def assert_members_equal_runs_alone(members, data, **options):
+    together = training.train_together(members, data, **options)
+    for member, run in zip(members, together, strict=True):
+        (alone,) = training.train_together([member], data, **options)
+        assert_close(run.final, alone.final, rtol=1e-9, atol=1e-11)
+        assert run.states.keys() == alone.states.keys()
+        assert (run.steps, run.diverged, run.stopped) == (
+            alone.steps,
+            alone.diverged,
+            alone.stopped,
+        )
+        for name in run.log.keys() - {"seconds"}:
+            assert run.log[name] == pytest.approx(alone.log[name], rel=1e-9, nan_ok=True)
+    return together
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_fifty_steps_of_every_kind_of_network(name):
+    make, data = NETS[name]
+    members = [Member(make(s).double(), RECIPE, seed=s) for s in range(3)]
+    assert_members_equal_runs_alone(members, data())
+
+
+def test_everything_that_may_differ_between_members(planted):
+    members = [
+        Member(
+            fcn(6, 8, 3, seed=s, scale=1 + s / 2).double(),
+            replace(RECIPE, optimiser=SGD(learning_rate=0.01 * (s + 1), momentum=0.3 * s + 0.1)),
+            seed=10 + s,
+            rows=torch.randperm(45, generator=rng.stream(s, "rows"))[:40],
+            targets=(planted.targets + s) % 3,
+        )
+        for s in range(3)
+    ]
+    assert_members_equal_runs_alone(members, planted)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"clip": 0.5},
+        {"label_smoothing": 0.1},
+        {"schedule": Cosine(warm_up="5it")},
+        {"augment": Augment(noise=0.3)},
+        {"average": EMA(decay=0.9)},
+        {"average": SWA(start="5it", every="7it")},
+        {"keep": Keep(geometric=5, spawn=("2ep",))},
+        {"assess": "2ep"},
+        {"optimiser": Adam(learning_rate=0.01, weight_decay=0.1)},
+    ],
+    ids=lambda changes: str(*changes),
+)
+def test_every_field_of_a_recipe(changes, planted):
+    recipe = replace(RECIPE, **changes)
+    members = [Member(fcn(6, 8, 3, seed=s).double(), recipe, seed=s) for s in range(3)]
+    runs = assert_members_equal_runs_alone(members, planted, test=planted)
+    if recipe.average is not None:
+        (alone,) = training.train_together(members[:1], planted)
+        assert_close(runs[0].average, alone.average, rtol=1e-9, atol=1e-11)
+        assert not torch.equal(runs[0].average["fc1.weight"], runs[0].final["fc1.weight"])
+
+
+def test_images_are_augmented_each_by_its_own_draw():
+    recipe = replace(RECIPE, length="5it", augment=Augment(crop=1, flip=True, reflect=True))
+    members = [Member(seeded(Cnn, s).double(), recipe, seed=s) for s in range(2)]
+    changed = assert_members_equal_runs_alone(members, images(45, 2, 6))
+    plain = training.train(
+        members[0].model, images(45, 2, 6), replace(recipe, augment=None), seed=0
+    )
+    assert not torch.allclose(changed[0].final["0.weight"], plain.final["0.weight"])
+
+
+def test_clipping_is_torchs(planted):
+    recipe = replace(RECIPE, length="1it", batch_size=45, clip=0.01)
+    net = fcn(6, 8, 3).double()
+    run = training.train(net, planted, recipe)
+    nn.functional.cross_entropy(net(planted.inputs), planted.targets).backward()
+    nn.utils.clip_grad_norm_(net.parameters(), 0.01)
+    for name, p in net.named_parameters():
+        torch.testing.assert_close(run.final[name], p.detach() - 0.05 * p.grad)
+
+
+def test_averages_are_what_they_say(planted):
+    keep = Keep(every="1it")
+    recipe = replace(RECIPE, length="20it", keep=keep, average=SWA(start="6it", every="4it"))
+    run = training.train(fcn(6, 3).double(), planted, recipe)
+    held = [run.states[step]["fc1.weight"] for step in (6, 10, 14, 18)]
+    torch.testing.assert_close(run.average["fc1.weight"], torch.stack(held).mean(0))
+    run = training.train(fcn(6, 3).double(), planted, replace(recipe, average=EMA(decay=0.8)))
+    expected = run.initial["fc1.weight"]
+    for step in range(1, 21):
+        expected = 0.8 * expected + 0.2 * run.states[step]["fc1.weight"]
+    torch.testing.assert_close(run.average["fc1.weight"], expected)
+
+
+def test_one_that_diverges_leaves_the_others_alone(planted):
+    rates = [0.05, 1e9, 0.05, 1e9]
+    members = [
+        Member(
+            fcn(6, 8, 3, activation="linear", seed=s).double(),
+            replace(RECIPE, loss=steep, optimiser=SGD(learning_rate=rate)),
+            seed=s,
+        )
+        for s, rate in enumerate(rates)
+    ]
+    together = training.train_together(members, planted)
+    assert [run.diverged for run in together] == [False, True, False, True]
+    for i in (0, 2):
+        (alone,) = training.train_together([members[i]], planted)
+        assert_close(together[i].final, alone.final, rtol=1e-9, atol=1e-11)
+        assert together[i].steps == 50
+    for i in (1, 3):
+        (alone,) = training.train_together([members[i]], planted)
+        assert together[i].steps == alone.steps < 50
+        assert not math.isfinite(together[i].log["loss"][-1])
+
+
+def steep(outputs, targets):
+    """A loss whose square makes large steps infinite soon."""
+    wanted = nn.functional.one_hot(targets, 3)
+    return (outputs - wanted).square().mean() * 2
+
+
+def test_members_stop_when_they_have_learnt_enough(planted):
+    rates = [0.3, 0.001, 0.1, 0.2, 0.25]
+    members = [
+        Member(
+            fcn(6, 16, 3, seed=s).double(),
+            replace(RECIPE, length="40ep", stop_below=0.2, optimiser=SGD(learning_rate=rate)),
+            seed=s,
+        )
+        for s, rate in enumerate(rates)
+    ]
+    runs = assert_members_equal_runs_alone(members, planted)
+    assert [run.stopped for run in runs] == [True, False, True, True, True]
+    for run in runs:
+        assert run.stopped == (run.log["loss"][-1] < 0.2)
+        assert all(loss >= 0.2 for loss in run.log["loss"][:-1])
+        assert run.measured["train"]["loss"] == pytest.approx(
+            float(
+                nn.functional.cross_entropy(
+                    torch.func.functional_call(members[0].model, run.final, (planted.inputs,)),
+                    planted.targets,
+                )
+            )
+        )
+
+
+def test_dropout_trains_alone_and_is_its_seed(planted):
+    def make(seed):
+        return nn.Sequential(fcn(6, 8, 8, seed=seed), nn.Dropout(0.5), nn.Linear(8, 3)).double()
+
+    net = seeded(lambda: make(0), 0)
+    runs = [training.train(net, planted, RECIPE, seed=s) for s in (1, 1, 2)]
+    assert_close(runs[0].final, runs[1].final, rtol=0, atol=0)
+    assert not torch.equal(runs[0].final["2.weight"], runs[2].final["2.weight"])
+    with pytest.raises(NotStackable, match="together=1"):
+        training.train_together([Member(net, RECIPE, seed=s) for s in (1, 2)], planted)
+    many = training.train_many([Member(net, RECIPE, seed=s) for s in (1, 2)], planted)
+    assert_close(many[0].final, runs[0].final, rtol=0, atol=0)
+    assert_close(many[1].final, runs[2].final, rtol=0, atol=0)
+
+
+def test_a_child_goes_on_where_its_parent_was(planted):
+    recipe = replace(RECIPE, keep=Keep(spawn=("20it",)), schedule=Cosine())
+    net = fcn(6, 8, 3).double()
+    parent = training.train(net, planted, recipe, seed=3)
+    origin = Origin(parent.states[20], parent.slots[20], step=20, count=20)
+    same = training.train(net, planted, recipe, seed=3, origin=origin)
+    assert_close(same.final, parent.final, rtol=0, atol=0)
+    assert min(same.states) == 20
+    assert same.steps == 50
+    assert same.log["step"][-1] == 50
+    other = training.train(net, planted, recipe, seed=4, origin=origin)
+    assert not torch.equal(other.final["fc1.weight"], parent.final["fc1.weight"])
+    assert_close(other.initial, parent.states[20], rtol=0, atol=0)
+    children = [Member(net, recipe, seed=s, origin=origin) for s in (3, 4)]
+    together = assert_members_equal_runs_alone(children, planted)
+    assert_close(together[0].final, parent.final, rtol=1e-9, atol=1e-11)
+    anew = training.train(net, planted, recipe, seed=3, origin=Origin(parent.states[20]))
+    assert anew.steps == 50
+    assert sorted(anew.states) == [0, 20, 50]
+
+
+def test_many_are_sorted_into_stacks_and_come_back_in_order(planted):
+    wide = replace(RECIPE, batch_size=8)
+    members = [
+        Member(fcn(6, 4 + 4 * (s % 2), 3, seed=s).double(), wide if s > 3 else RECIPE, seed=s)
+        for s in range(6)
+    ]
+    kept = {}
+    runs = training.train_many(
+        members, planted, together=2, keeper=lambda i, step, state: kept.setdefault(i, state)
+    )
+    for i, (member, run) in enumerate(zip(members, runs, strict=True)):
+        (alone,) = training.train_together([member], planted)
+        assert_close(run.final, alone.final, rtol=1e-9, atol=1e-11)
+        assert_close(kept[i], alone.initial, rtol=0, atol=0)
+
+
+def test_what_is_measured_at_the_end_is_the_objectives(planted):
+    from ridgeline import Line, Objective, profile
+
+    recipe = replace(RECIPE, label_smoothing=0.2)
+    net = fcn(6, 8, 3, norm="batch").double()
+    run = training.train(net, planted, recipe, test=planted)
+    objective = Objective(net, planted, statistics="keep")
+    curves = profile(Line(run.final, run.final), objective, points=2).curves["data"]
+    expected = {name: curve.mean[0] for name, curve in curves.items()}
+    assert run.measured["test"] == pytest.approx(expected)
+    assert run.measured["train"] == run.measured["test"]
+    assert run.log["test_loss"] == pytest.approx([math.nan] * 16 + [expected["loss"]], nan_ok=True)
+
+
+def test_members_that_are_not_alike_are_refused(planted):
+    a = Member(fcn(6, 3).double(), RECIPE)
+    for b in (
+        Member(fcn(6, 4, 3).double(), RECIPE),
+        Member(fcn(6, 3).double(), replace(RECIPE, batch_size=8)),
+        Member(fcn(6, 3).double(), RECIPE, rows=torch.arange(10)),
+        Member(fcn(6, 3).double(), replace(RECIPE, optimiser=Adam(learning_rate=0.1))),
+    ):
+        with pytest.raises(UsageError, match="are alike"):
+            training.train_together([a, b], planted)
+    with pytest.raises(UsageError, match="at least one"):
+        training.train_together([], planted)
+
+
+def test_data_that_do_not_fit_are_refused(planted):
+    with pytest.raises(DataError, match="as many as the samples"):
+        training.train_together(
+            [Member(fcn(6, 3).double(), RECIPE, targets=planted.targets[:3])], planted
+        )
+    with pytest.raises(StateMismatch):
+        training.train(
+            fcn(6, 3).double(), planted, RECIPE, origin=Origin(fcn(6, 4, 3).double().state_dict())
+        )
+    origin = Origin(fcn(6, 3).double().state_dict(), step=50)
+    with pytest.raises(UsageError, match="before the end"):
+        training.train(fcn(6, 3).double(), planted, RECIPE, origin=origin)
+
+
+def test_a_network_that_cannot_be_traced_trains_all_the_same(planted):
+    class Branching(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = fcn(6, 8, 3)
+
+        def forward(self, x):
+            return self.net(x if float(x.detach().sum()) > 0 else x.clone())
+
+    net = Branching().double()
+    run = training.train(net, planted, RECIPE)
+    plain = training.train(net.net, planted, RECIPE)
+    for name, x in plain.final.items():
+        torch.testing.assert_close(run.final[f"net.{name}"], x)
+    with pytest.raises(NotStackable):
+        training.train_together([Member(net, RECIPE, seed=s) for s in (1, 2)], planted)
