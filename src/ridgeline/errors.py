@@ -20,6 +20,7 @@ __all__ = [
     "NotTraceable",
     "OutputError",
     "RidgelineError",
+    "SpecError",
     "StateMismatch",
     "UnknownName",
     "UsageError",
@@ -169,6 +170,33 @@ class UnknownName(RidgelineError, LookupError):
             f"A {kind} must be one that is known.",
             got=repr(name),
             remedy=f"{hint}Known: {listed}.{' ' + remedy if remedy else ''}",
+        )
+
+
+class SpecError(UsageError):
+    """Values of a spec, or of a run's config, are unknown, missing or refused.
+
+    Args:
+        problems: Each with the dotted path of where it is.
+        where: The file, or what else was read.
+    """
+
+    SHOWN = 10
+
+    def __init__(
+        self, problems: Sequence[tuple[str, RidgelineError]], *, where: str = "the config"
+    ) -> None:
+        self.problems, self.where = list(problems), where
+        if len(self.problems) == 1:
+            path, error = self.problems[0]
+            place = ", ".join(part for part in (where, path) if part)
+            super().__init__(f"{place}: {error.rule}", got=error.got, remedy=error.remedy)
+            return
+        lines = [f"  {path or 'the whole'}: {error}" for path, error in self.problems[: self.SHOWN]]
+        if len(self.problems) > self.SHOWN:
+            lines.append(f"  ... and {len(self.problems) - self.SHOWN} more")
+        super().__init__(
+            f"{where} has {len(self.problems)} values that cannot be taken.", got="\n".join(lines)
         )
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 
 from ridgeline import rng
 from ridgeline.errors import UnknownName, UsageError
-from ridgeline.nets import fcn
+from ridgeline.nets import autoencoder, fcn
 
 WIDTHS = st.lists(st.integers(1, 9), min_size=2, max_size=5)
 INITS = st.sampled_from(["he", "xavier", "orthogonal", "torch"])
@@ -100,3 +100,33 @@ def test_impossible_widths_are_refused(widths):
 def test_a_scale_must_be_finite():
     with pytest.raises(UsageError, match="`scale` must be finite"):
         fcn(4, 2, scale=float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("bias", "expected"),
+    [(True, {1, 2, 3}), (False, set()), ("last", {3}), ([1, 3], {1, 3}), ((2,), {2})],
+)
+def test_biases_in_chosen_layers(bias, expected):
+    names = dict(fcn(6, 5, 4, 3, bias=bias).named_parameters())
+    assert {k for k in (1, 2, 3) if f"fc{k}.bias" in names} == expected
+
+
+@pytest.mark.parametrize("bias", ["first", [0], [4], [1.5]])
+def test_biases_of_no_layer_are_refused(bias):
+    with pytest.raises(UsageError, match="`bias` is"):
+        fcn(6, 5, 4, 3, bias=bias)
+
+
+def test_an_autoencoder_goes_down_and_up_again():
+    net = autoencoder(12, 8, 3, activation="tanh")
+    shapes = {n: tuple(p.shape) for n, p in net.named_parameters() if p.ndim > 1}
+    assert shapes == {
+        "encoder.fc1.weight": (8, 12),
+        "encoder.fc2.weight": (3, 8),
+        "decoder.fc1.weight": (8, 3),
+        "decoder.fc2.weight": (12, 8),
+    }
+    assert net(torch.zeros(2, 3, 4)).shape == (2, 12)
+    assert not torch.equal(net.encoder.fc1.weight, net.decoder.fc2.weight.T)
+    with pytest.raises(UsageError, match="at least a number of inputs"):
+        autoencoder(12)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ridgeline.errors import UnknownName, UsageError
-from ridgeline.nets import resnet20
+from ridgeline.nets import resnet18, resnet20
 
 
 def test_it_has_the_parameters_of_the_paper():
@@ -51,3 +51,35 @@ def test_bad_options_are_refused():
         resnet20(norm="bacth")
     with pytest.raises(UsageError, match="`width`"):
         resnet20(width=0)
+
+
+def test_resnet18_is_the_usual_one():
+    net = resnet18(norm="batch")
+    assert sum(p.numel() for p in net.parameters()) == 11_173_962
+    names = [n for n, p in net.named_parameters() if p.ndim == 4]
+    expected = ["conv1.weight"]
+    for i in range(1, 5):
+        for j in (0, 1):
+            expected += [f"layer{i}.{j}.conv{k}.weight" for k in (1, 2)]
+            expected += [f"layer{i}.0.downsample.0.weight"] if i > 1 and j == 0 else []
+    assert names == expected
+
+
+@pytest.mark.parametrize("make", [resnet18, resnet20])
+def test_fixup_begins_as_the_identity_with_nothing_to_say(make):
+    net = make(width=4, norm="fixup")
+    x = torch.randn(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(net(x), torch.zeros(3, 10))
+    block = net.layer1[0]
+    maps = torch.rand(2, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(block(maps), maps)
+    plain = make(width=4, norm="batch")
+    shrunk = net.layer1[0].conv1.weight / plain.layer1[0].conv1.weight
+    torch.testing.assert_close(shrunk, torch.full_like(shrunk, net.branches**-0.5))
+
+
+def test_layer_norm_is_over_channels():
+    net = resnet20(width=4, norm="layer").eval()
+    x = torch.randn(2, 4, 5, 5, generator=torch.Generator().manual_seed(0))
+    expected = torch.nn.functional.layer_norm(x.permute(0, 2, 3, 1), (4,)).permute(0, 3, 1, 2)
+    torch.testing.assert_close(net.layer1[0].bn1(x), expected)

@@ -14,19 +14,10 @@ from ridgeline.errors import UsageError
 from ridgeline.study.executors import InProcess, Workers
 
 
-
-@pytest.fixture(autouse=True)
-def tasks_on_the_path(monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-
-
 @pytest.fixture(scope="module")
 def workers():
-    # The path is taken when a worker starts.
-    sys.path.insert(0, str(Path(__file__).parent))
     with Workers(2) as made:
         yield made
-    sys.path.pop(0)
 
 
 @pytest.fixture(params=["in process", "workers"])
@@ -37,27 +28,27 @@ def executor(request, workers):
 def test_every_task_has_one_outcome(executor):
     said = {}
     tasks = [{"x": x} for x in range(7)]
-    found = list(executor.map("tasks:square", tasks, told=said.__setitem__))
+    found = list(executor.map("study.tasks:square", tasks, told=said.__setitem__))
     assert {o.index: o.value for o in found} == {x: x * x for x in range(7)}
     assert all(o.failure is None for o in found)
     assert said == {x: {"half": x / 2} for x in range(7)}
-    assert list(executor.map("tasks:square", [])) == []
+    assert list(executor.map("study.tasks:square", [])) == []
 
 
 def test_one_error_among_many_is_told_with_its_task_and_stops_no_other(executor):
     tasks = [{"x": x, "fails": x == 2, "name": f"run {x}"} for x in range(5)]
-    found = {o.index: o for o in executor.map("tasks:square", tasks)}
+    found = {o.index: o for o in executor.map("study.tasks:square", tasks)}
     assert {i: o.value for i, o in found.items()} == {0: 0, 1: 1, 2: None, 3: 9, 4: 16}
     failure = found[2].failure
     assert failure.kind == "ValueError" and failure.text == "2 cannot be squared today"
     assert failure.task == tasks[2] and "tasks.py" in failure.traceback
-    (unknown,) = executor.map("tasks:nothing", [{}])
+    (unknown,) = executor.map("study.tasks:nothing", [{}])
     assert unknown.failure.kind == "AttributeError"
 
 
 def test_the_order_of_completion_does_not_matter(workers):
     tasks = [{"x": x, "seconds": 0.2 if x == 0 else 0} for x in range(4)]
-    found = list(workers.map("tasks:square", tasks))
+    found = list(workers.map("study.tasks:square", tasks))
     assert found[-1].index == 0  # the slow one ends last, and has its own value
     assert {o.index: o.value for o in found} == {0: 0, 1: 1, 2: 4, 3: 9}
 
@@ -66,39 +57,39 @@ def test_the_order_of_completion_does_not_matter(workers):
 def test_a_worker_that_dies_fails_its_task_alone_and_is_replaced(number):
     tasks = [{"dies": number if i == 1 else 0} for i in range(5)]
     with Workers(1) as one:
-        found = list(one.map("tasks:die", tasks))
+        found = list(one.map("study.tasks:die", tasks))
     assert [o.value for o in found] == ["alive", None, "alive", "alive", "alive"]
     assert found[1].failure.kind == "WorkerDied"
     assert number.name in found[1].failure.text and found[1].failure.task == tasks[1]
 
 
 def test_threads_are_pinned_before_and_after_torch_is_imported(workers):
-    (found,) = workers.map("tasks:threads", [{}])
+    (found,) = workers.map("study.tasks:threads", [{}])
     count, pools, running = found.value
     assert count == 1 and set(pools.values()) == {"1"}
     assert running == 2  # the one that works and the one that waits for the parent's end
     before = torch.get_num_threads()
-    (found,) = InProcess(threads=2).map("tasks:threads", [{}])
+    (found,) = InProcess(threads=2).map("study.tasks:threads", [{}])
     assert found.value[0] == 2 and torch.get_num_threads() == before
 
 
 def test_workers_are_processes_that_are_kept_between_maps(workers):
-    pids = {o.value for o in workers.map("tasks:who", [{"seconds": 0.1}] * 4)}
-    again = {o.value for o in workers.map("tasks:who", [{"seconds": 0.1}] * 4)}
+    pids = {o.value for o in workers.map("study.tasks:who", [{"seconds": 0.1}] * 4)}
+    again = {o.value for o in workers.map("study.tasks:who", [{"seconds": 0.1}] * 4)}
     assert pids == again and len(pids) == 2 and os.getpid() not in pids
-    (blocked,) = workers.map("tasks:signals", [{}])
+    (blocked,) = workers.map("study.tasks:signals", [{}])
     assert blocked.value  # Ctrl-C on a terminal reaches them too, and is the parent's to decide
 
 
 def test_an_abandoned_map_stops_its_workers():
     with Workers(2) as two:
-        pids = {o.value for o in two.map("tasks:who", [{"seconds": 0.1}] * 2)}
-        outcomes = two.map("tasks:who", [{}, {"seconds": 60}])
+        pids = {o.value for o in two.map("study.tasks:who", [{"seconds": 0.1}] * 2)}
+        outcomes = two.map("study.tasks:who", [{}, {"seconds": 60}])
         idle = next(outcomes).value
         outcomes.close()
         (busy,) = pids - {idle}
         assert alive(idle) and not alive(busy)
-        assert idle in {o.value for o in two.map("tasks:who", [{}])}
+        assert idle in {o.value for o in two.map("study.tasks:who", [{}])}
     assert not alive(idle)
 
 
@@ -107,12 +98,11 @@ def test_no_worker_outlives_its_parent(tmp_path, number):
     """Ctrl-C lets them tidy up; a parent that is killed takes them along all the same."""
     code = (
         "from ridgeline.study.executors import Workers\n"
-        f"list(Workers(2).map('tasks:linger', [dict(folder={str(tmp_path)!r})] * 2))\n"
+        f"list(Workers(2).map('study.tasks:linger', [dict(folder={str(tmp_path)!r})] * 2))\n"
     )
-    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     parent = subprocess.Popen(
         [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stderr=subprocess.PIPE,
         start_new_session=True,  # a group of its own, as a shell gives it
     )

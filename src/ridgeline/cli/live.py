@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 from ridgeline.cli.setting import stderr_console
@@ -123,12 +122,7 @@ class Table(Lines):
         self.live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        trace: TracebackType | None = None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.live.stop()
 
     def say(self, text: str) -> None:
@@ -208,7 +202,7 @@ def _number(value: float) -> str:
 
 
 def _span(values: Sequence[float]) -> str:
-    """The mean of what is finite, or its range."""
+    """From the smallest to the largest that is finite."""
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
         return "-"

@@ -92,9 +92,7 @@ def _dry(spec: Spec, store: Store, machine: Machine, sources: Sources, *, as_jso
         "store": str(store.path),
         "runs": len(runs),
         "in_store": len(runs) - len(missing),
-        "groups": [
-            {"wave": g.wave, "runs": list(g.runs), "steps": g.steps} for g in plan.groups
-        ],
+        "groups": [{"wave": g.wave, "runs": list(g.runs), "steps": g.steps} for g in plan.groups],
         "workers": plan.workers,
         "threads": plan.threads,
         "seconds": plan.seconds,
@@ -153,7 +151,12 @@ def _told(spec: Spec, store: Store, found: Population) -> dict[str, Any]:
         "plan": found.plan.key,
         "runs": rows,
         "failures": [
-            {"runs": f.task["names"], "kind": f.kind, "text": f.text, "config": f.task["configs"][0]}
+            {
+                "runs": f.task["names"],
+                "kind": f.kind,
+                "text": f.text,
+                "config": f.task["configs"][0],
+            }
             for f in found.failures
         ],
     }

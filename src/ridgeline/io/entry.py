@@ -6,9 +6,10 @@ Python literals and are never evaluated.
 
 import ast
 import importlib
+import inspect
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +22,7 @@ __all__ = ["resolve"]
 FORM = "Write module:function or module:function(3, width=64)"
 
 
-def resolve(spec: str, *, kind: str) -> Any:
+def resolve(spec: str, *, kind: str, offered: Mapping[str, Any] | None = None) -> Any:
     """Import a function by its name, call it, and give what it returns.
 
     The current directory is searched first, as `python script.py` would.
@@ -30,6 +31,8 @@ def resolve(spec: str, *, kind: str) -> Any:
         spec: ``module:function``, or ``module:attribute.function(argument, key=value)`` whose
             arguments are Python literals.
         kind: What the function shall make, for messages: ``"model"``, ``"data set"``.
+        offered: Keywords that are passed too, if the function has parameters of these names and
+            the spec does not give them.
 
     Returns:
         Whatever the function returns.
@@ -69,6 +72,7 @@ def resolve(spec: str, *, kind: str) -> Any:
                 got=f"{trail}, which is {type(found).__name__}",
                 remedy="Name a function or a class; it is called, and its result is used.",
             )
+        kwargs = {k: v for k, v in (offered or {}).items() if _takes(found, k)} | kwargs
         try:
             return found(*args, **kwargs)
         except RidgelineError:
@@ -79,6 +83,13 @@ def resolve(spec: str, *, kind: str) -> Any:
                 got=f"{type(error).__name__}: {error}",
                 remedy=f"{spec} raised it; the cause shows the line. Check the arguments.",
             ) from error
+
+
+def _takes(function: Callable[..., Any], name: str) -> bool:
+    try:
+        return name in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # a builtin that does not tell
+        return False
 
 
 def _parse(text: str, spec: str, kind: str) -> tuple[list[str], list[Any], dict[str, Any]]:

@@ -8,17 +8,13 @@ whole tensors; there is no dropout.
 Shapes: N sequences, T tokens, V vocabulary, H heads, D width of a head, W width of the model.
 """
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ridgeline.errors import UsageError
+from ridgeline.nets.attention import Block, draw
 from ridgeline.nets.initialise import blank, check_positive
-from ridgeline.rng import stream
 
 __all__ = ["transformer"]
-
-DEVIATION = 0.02
 
 
 def transformer(
@@ -29,6 +25,8 @@ def transformer(
     depth: int = 2,
     tied: bool = True,
     seed: int = 0,
+    *,
+    scale: float = 1.0,
 ) -> nn.Module:
     """A decoder of `depth` blocks that predicts each next token.
 
@@ -43,6 +41,7 @@ def transformer(
         depth: Number of blocks.
         tied: Whether the head's weight is the embedding's: one tensor under both names.
         seed: The same seed gives the same network; torch's global generator is not used.
+        scale: Multiplies every first weight.
 
     Returns:
         A network of integer tokens (N, T), with logits (N, T, vocabulary).
@@ -54,61 +53,10 @@ def transformer(
     if width % heads:
         raise UsageError("`heads` must divide `width`.", got=f"heads={heads}, width={width}")
     model = Transformer(vocabulary, length, width, heads, depth)
-    # Two branches per block add to the stream: GPT-2 keeps its variance from growing with depth.
-    smaller = (2 * depth) ** -0.5
-    with torch.no_grad():
-        for name, layer in model.named_modules():
-            if isinstance(layer, nn.Linear | nn.Embedding):
-                deviation = DEVIATION * (smaller if name.endswith(("out", "down")) else 1.0)
-                draws = stream(seed, "init", f"{name}.weight")
-                nn.init.normal_(layer.weight, std=deviation, generator=draws)
-                if isinstance(layer, nn.Linear) and layer.bias is not None:
-                    layer.bias.zero_()
+    draw(model, depth, seed, scale)
     if tied:
         model.head.weight = model.token.weight
     return model
-
-
-class Attention(nn.Module):
-    """Causal attention of several heads."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.query = blank(nn.Linear, width, width)
-        self.key = blank(nn.Linear, width, width)
-        self.value = blank(nn.Linear, width, width)
-        self.out = blank(nn.Linear, width, width)
-
-    def _split(self, x_NTW: Tensor) -> Tensor:
-        return x_NTW.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-
-    def forward(self, x_NTW: Tensor) -> Tensor:
-        """What each token takes from itself and those before it."""
-        query, key, value = (self._split(layer(x_NTW)) for layer in self._maps())
-        y_NHTD = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
-        return self.out(y_NHTD.transpose(1, 2).flatten(2))
-
-    def _maps(self) -> tuple[nn.Linear, nn.Linear, nn.Linear]:
-        return self.query, self.key, self.value
-
-
-class Block(nn.Module):
-    """Attention, then two layers for each token, both added to the stream."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.norm1 = nn.LayerNorm(width)
-        self.attention = Attention(width, heads)
-        self.norm2 = nn.LayerNorm(width)
-        self.up = blank(nn.Linear, width, 4 * width)
-        self.act = nn.GELU()
-        self.down = blank(nn.Linear, 4 * width, width)
-
-    def forward(self, x_NTW: Tensor) -> Tensor:
-        """The stream after this block."""
-        x_NTW = x_NTW + self.attention(self.norm1(x_NTW))
-        return x_NTW + self.down(self.act(self.up(self.norm2(x_NTW))))
 
 
 class Transformer(nn.Module):
@@ -119,7 +67,7 @@ class Transformer(nn.Module):
         self.length = length
         self.token = blank(nn.Embedding, vocabulary, width)
         self.position = blank(nn.Embedding, length, width)
-        self.blocks = nn.Sequential(*(Block(width, heads) for _ in range(depth)))
+        self.blocks = nn.Sequential(*(Block(width, heads, causal=True) for _ in range(depth)))
         self.norm = nn.LayerNorm(width)
         self.head = blank(nn.Linear, width, vocabulary, bias=False)
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.rng import stream
 
-__all__ = ["INITS", "blank", "check_positive", "fill"]
+__all__ = ["INITS", "blank", "check_positive", "check_scale", "fill"]
 
 INITS = ("he", "xavier", "orthogonal", "torch")
 """Ways to draw first weights that `fill` knows."""
@@ -81,3 +81,13 @@ def check_positive(**sizes: int) -> None:
     for name, size in sizes.items():
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:
             raise UsageError(f"`{name}` must be a whole number of at least 1.", got=repr(size))
+
+
+def check_scale(scale: float) -> None:
+    """Refuse an initialisation scale that is not finite.
+
+    Raises:
+        UsageError: If it is infinite or NaN.
+    """
+    if not math.isfinite(scale):
+        raise UsageError("`scale` must be finite.", got=repr(scale))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ridgeline.report.bars import layers_figure
     from ridgeline.report.contours import surface_figure
     from ridgeline.report.figures import Figure
+    from ridgeline.report.learning import learning_figure
     from ridgeline.report.markdown import to_markdown
     from ridgeline.report.page import Card, Page, Section, write_page
     from ridgeline.report.panels import profile_figure
@@ -38,6 +39,7 @@ __all__ = [
     "Table",
     "headline",
     "layers_figure",
+    "learning_figure",
     "measures_table",
     "plus_minus",
     "profile_figure",
@@ -62,6 +64,7 @@ _HOME = {
     "bars": ("layers_figure",),
     "contours": ("surface_figure",),
     "figures": ("Figure",),
+    "learning": ("learning_figure",),
     "markdown": ("to_markdown",),
     "page": ("Card", "Page", "Section", "write_page"),
     "panels": ("profile_figure",),

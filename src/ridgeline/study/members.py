@@ -15,9 +15,9 @@ from ridgeline.state import State, capture
 from ridgeline.study.config import RunConfig
 from ridgeline.training import Duration, Library, Member, Origin
 
-__all__ = ["Parents", "Prepared", "Sources", "prepare", "spawn_step"]
+__all__ = ["Parents", "Prepared", "Sources", "prepare"]
 
-LENGTHS = 4
+HELD = 4
 """Data sets that a process holds on to."""
 
 
@@ -43,8 +43,9 @@ class Prepared:
     """Of the data set, before any labels were moved."""
 
 
-Parents = Callable[[RunConfig, int], tuple[State, dict[str, State]]]
-"""From a parent and a number of steps to its state then and to what its optimiser remembered."""
+Parents = Callable[[RunConfig, int, bool], tuple[State, dict[str, State]]]
+"""From a parent and a number of steps to its state then and, if asked for, to what its optimiser
+remembered."""
 
 
 def prepare(
@@ -62,7 +63,8 @@ def prepare(
         The run to be. Data are loaded once in a process and shared by all members.
 
     Raises:
-        DataError: If the data are missing, or labels are to be moved that are no classes.
+        DataError: If the data are missing, labels are to be moved that are no classes, or a
+            child's parent is not in the store.
         UsageError: If a child goes on beyond its parent's end.
     """
     held, split, test = _data(config, sources or Sources())
@@ -88,12 +90,6 @@ def prepare(
     return Prepared(member, split, test, key, held.fingerprint)
 
 
-def spawn_step(config: RunConfig, *, sources: Sources | None = None) -> int:
-    """After how many steps of its parent a child begins."""
-    held, split, _ = _data(config, sources or Sources())
-    return _spawned_at(config, split, held)
-
-
 def _origin(
     config: RunConfig, parents: Parents | None, like: State, split: Split, held: DataSet
 ) -> Origin | None:
@@ -101,14 +97,15 @@ def _origin(
     if spawn is None or parent is None:
         return None
     at = _spawned_at(config, split, held)
-    if parents is not None:
-        state, slots = parents(parent, at)
-    else:
-        state, slots = like, dict.fromkeys(_remembered(parent), like)
     kept = spawn.optimiser == "kept"
+    remembered = _remembered(parent) if kept else ()
+    if parents is not None:
+        state, slots = parents(parent, at, bool(remembered))
+    else:
+        state, slots = like, dict.fromkeys(remembered, like)
     return Origin(
         state=state,
-        slots=slots if kept else {},
+        slots=slots,
         step=at if spawn.length == "fixed" else 0,
         count=_seen(parent, at, split, held) if kept else 0,
     )
@@ -116,7 +113,8 @@ def _origin(
 
 def _spawned_at(config: RunConfig, split: Split, held: DataSet) -> int:
     """The step, on the parent's clock and in the parent's epochs."""
-    assert config.spawn is not None and config.parent is not None
+    assert config.spawn is not None
+    assert config.parent is not None
     per_epoch = _per_epoch(config.parent, split, held)
     at = Duration.parse(config.spawn.at).count(per_epoch)
     end = Duration.parse(config.parent.training.length).count(per_epoch)
@@ -168,7 +166,7 @@ def _classes(held: DataSet, what: str) -> int:
     return held.classes if held.classes is not None else int(targets.max()) + 1
 
 
-@lru_cache(maxsize=LENGTHS)
+@lru_cache(maxsize=HELD)
 def _load(name: str, root: str | None, download: bool) -> DataSet:
     return data.load(name, root=root, download=download)
 

@@ -6,13 +6,16 @@ kill cannot move anybody into another group.
 """
 
 import hashlib
+import json
 import math
 import os
+import secrets
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 
 from ridgeline import training
-from ridgeline.errors import UsageError
+from ridgeline.errors import RidgelineError, UsageError
 from ridgeline.study.config import RunConfig
 from ridgeline.study.members import Prepared, Sources, prepare
 from ridgeline.study.store import Store
@@ -53,9 +56,9 @@ class Group:
     steps: int
     """Of all members together."""
 
-    def key(self, machine: str) -> str:
-        """Names the group's unfinished work: the same members on the same kind of machine."""
-        return _digest([*self.runs, machine])
+    def key(self, device: str, threads: int) -> str:
+        """Names the group's unfinished work: results depend on the device and the threads."""
+        return _digest([*self.runs, device, str(threads)])
 
 
 @dataclass(frozen=True)
@@ -185,12 +188,14 @@ def _arranged(
         workers = max(1, able // threads) if machine.device == "cpu" else 1
         size = min(machine.together, len(members))
         return size, workers, threads, None, f"groups of up to {machine.together}, as asked for"
-    found = training.arrange(
-        [prepared.member for prepared in members],
-        members[0].data,
-        device=machine.device,
-        cores=(machine.workers or 1) * threads if threads and machine.workers else able,
-    )
+    if machine.workers is not None:
+        able = machine.workers * (threads or max(1, able // machine.workers))
+    stack = [prepared.member for prepared in members]
+    try:
+        found = training.arrange(stack, members[0].data, device=machine.device, cores=able)
+    except RidgelineError as error:  # its training will say so, and does not stop the others'
+        reason = f"not measured ({type(error).__name__}), so one at a time"
+        return 1, 1, threads or 1, None, reason
     return found.size, found.workers, threads or found.threads, found.rate, found.reason
 
 
@@ -204,6 +209,33 @@ def _steps(prepared: Prepared) -> int:
 
 
 # --- the record ------------------------------------------------------------------------------
+
+
+def _read(store: Store, key: str) -> Plan | None:
+    """The recorded plan; None if there is none of this version."""
+    try:
+        told = json.loads((store.path / FOLDER / f"{key}.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    groups = tuple(Group(tuple(g["runs"]), g["wave"], g["steps"]) for g in told["groups"])
+    return Plan(**(told | {"groups": groups, "reasons": tuple(told["reasons"])}))
+
+
+def _recorded(store: Store, plan: Plan) -> Plan:
+    """Keep a plan unless another process was faster; whichever is kept."""
+    final = store.path / FOLDER / f"{plan.key}.json"
+    final.parent.mkdir(parents=True, exist_ok=True)
+    draft = final.with_name(f".{plan.key}.{secrets.token_hex(4)}.tmp")
+    try:
+        with draft.open("x", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(plan), indent=1) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, final)  # unlike a rename, it does not replace
+    finally:
+        draft.unlink(missing_ok=True)
+    return _read(store, plan.key) or plan
 
 
 def _digest(parts: Iterable[str]) -> str:

@@ -160,9 +160,8 @@ class _Work:
         tasks = [self._task(group) for group in groups]
         busy: dict[Group, str] = {}
 
-        def told(index: int, said: Mapping[str, Any]) -> None:
-            names = [self.configs[name].name for name in said["members"]]
-            self.watcher.progress(names, said)
+        def told(_: int, said: Mapping[str, Any]) -> None:
+            self.watcher.progress(said["names"], said)
 
         for outcome in executor.map(WORK, tasks, told=told):
             group, value = groups[outcome.index], outcome.value

@@ -5,21 +5,30 @@ and the last snapshot. Whoever holds the claims of the missing runs goes on from
 same members, so that every run comes out as if nothing had happened.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ridgeline import training
+from ridgeline.errors import DataError
+from ridgeline.state import State, coordinates
 from ridgeline.study.config import RunConfig
-from ridgeline.study.members import Sources, prepare
-from ridgeline.study.store import Store
+from ridgeline.study.members import Parents, Sources, prepare
+from ridgeline.study.scratch import Scratch, state_name
+from ridgeline.study.store import Identity, Store, provenance
 
-__all__ = ["train_group"]
+__all__ = ["slots_name", "summary", "train_group"]
 
-MEMBERS = "group.json"
-SNAPSHOT = "snapshot.safetensors"
 Tell = Callable[[Mapping[str, Any]], None]
+
+
+def slots_name(step: int) -> str:
+    """What the optimiser's slots at a spawn point are called, beside the states."""
+    return f"slots-{step:08d}"
 
 
 def train_group(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
@@ -28,7 +37,7 @@ def train_group(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     Args:
         task: ``store``: its place. ``configs``: of the members, in order. ``key``: of the group.
             ``plan``, ``device``, ``root``, ``download``, ``snapshot_seconds``.
-        tell: Given how far the members are, as `training.Progress` says it.
+        tell: Given how far the members are, as `training.Progress` says it, with their ``names``.
 
     Returns:
         ``trained``: hashes of the runs that were. ``busy``: who else is at work on a member,
@@ -43,48 +52,139 @@ def train_group(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
         if busy:
             return {"trained": [], "busy": busy, "steps": 0}
         # Another process may have published between this one's plan and its claim.
-        missing = {c.hash for c in configs if store.find(c.hash) is None}
-        steps = 0
-        if missing:
-            steps = _train(store, configs, missing, task, tell)
+        missing = [c.hash for c in configs if store.find(c.hash) is None]
+        steps = _train(store, configs, missing, task, tell) if missing else 0
         store.discard_scratch(task["key"])
-        return {"trained": sorted(missing), "busy": "", "steps": steps}
+        return {"trained": missing, "busy": "", "steps": steps}
 
 
 def _train(
     store: Store,
     configs: Sequence[RunConfig],
-    missing: set[str],
+    missing: Sequence[str],
     task: Mapping[str, Any],
     tell: Tell,
 ) -> int:
-    folder = _Folder(Path(store.scratch(task["key"])))
-    members = folder.members()
-    if members is None:  # nobody has begun: the runs that another plan has made are left out
-        members = [config.hash for config in configs if config.hash in missing]
-        folder.begin(members)
+    """Train and publish; the number of steps that were taken."""
+    scratch = Scratch(Path(store.scratch(task["key"])))
+    members = scratch.begin(missing)
     by_hash = {config.hash: config for config in configs}
     chosen = [by_hash[name] for name in members]
+    names = [config.name for config in chosen]
     sources = Sources(root=task["root"], download=task["download"])
     prepared = [prepare(c, parents=_parents(store), sources=sources) for c in chosen]
-    resume = folder.snapshot()
-    before = resume.facts["clock"] if resume else None
+    resume = scratch.snapshot()
     runs = training.train_together(
         [one.member for one in prepared],
         prepared[0].data,
         test=prepared[0].test,
         device=task["device"],
-        keeper=lambda i, step, state: folder.keep(members[i], step, state),
-        progress=lambda progress: tell(asdict(progress) | {"members": members}),
+        keeper=lambda i, step, state: scratch.keep(members[i], step, state),
+        progress=lambda progress: tell(asdict(progress) | {"names": names}),
         resume=resume,
-        snapshot=folder.write,
+        snapshot=scratch.write,
         snapshot_seconds=task["snapshot_seconds"],
     )
     for config, one, run in zip(chosen, prepared, runs, strict=True):
         if config.hash in missing:
-            _publish(store, config, one, run, folder, task, members)
-    starts = [one.member.origin.step if one.member.origin else 0 for one in prepared]
-    return sum(
-        max(0, run.steps - (start if before is None else before))
-        for run, start in zip(runs, starts, strict=True)
+            about = {"together": members, "plan": task["plan"], "data": one.fingerprint}
+            _publish(store, config, run, scratch.kept(config.hash), about)
+    taken = 0
+    for one, run in zip(prepared, runs, strict=True):
+        start = one.member.origin.step if one.member.origin else 0
+        taken += max(0, run.steps - (resume.facts["clock"] if resume else start))
+    return taken
+
+
+def _publish(
+    store: Store,
+    config: RunConfig,
+    run: training.Run,
+    kept: Mapping[str, Path],
+    about: Mapping[str, Any],
+) -> None:
+    states: dict[str, State | Path] = {state_name(step): s for step, s in run.states.items()}
+    last = state_name(run.steps)
+    states |= {name: path for name, path in kept.items() if name <= last}
+    if run.average is not None:
+        states["average"] = run.average
+    for step, slots in run.slots.items():
+        flat = {f"{slot}/{name}": x for slot, held in slots.items() for name, x in held.items()}
+        if flat:
+            states[slots_name(step)] = flat
+    store.publish(
+        Identity(config.name, config.hash),
+        config=config.defining(),
+        full=config.full(),
+        provenance=provenance() | dict(about),
+        states=states,
+        log=run.log,
+        summary=summary(run),
     )
+
+
+def summary(run: training.Run) -> dict[str, Any]:
+    """What is said of a run in a table: JSON values, null for what is not finite."""
+    return {
+        "steps": run.steps,
+        "planned": run.planned,
+        "diverged": run.diverged,
+        "stopped": run.stopped,
+        "seconds": _finite(run.seconds),
+        "together": run.together,
+        "parameters": sum(run.final[name].numel() for name in coordinates(run.final)),
+        "final": {
+            split: {name: _finite(value) for name, value in measured.items()}
+            for split, measured in run.measured.items()
+        },
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _parents(store: Store) -> Parents:
+    """Looks up where a child starts: in the parent's run, which has to be in the store."""
+
+    @lru_cache
+    def read(name: str, step: int, remembers: bool) -> tuple[State, dict[str, State]]:
+        stored = store.find(name)
+        assert stored is not None
+        flat = stored.state(slots_name(step)) if remembers else {}
+        slots: dict[str, State] = {}
+        for key, x in flat.items():
+            slot, _, parameter = key.partition("/")
+            slots.setdefault(slot, {})[parameter] = x
+        return stored.state(step), slots
+
+    def look_up(parent: RunConfig, step: int, remembers: bool) -> tuple[State, dict[str, State]]:
+        if store.find(parent.hash) is None:
+            raise DataError(
+                "A child starts from its parent's run, which must be in the store.",
+                got=f"none of {parent.name} ({parent.hash})",
+                remedy="See why the parent was not trained; the same command tries again.",
+            )
+        return read(parent.hash, step, remembers)
+
+    return look_up
+
+
+@contextmanager
+def _claimed(store: Store, names: Sequence[str]) -> Iterator[str]:
+    """Claim all runs that are missing or none; who else is at work, or an empty text.
+
+    Sorted, so that two processes cannot each hold what the other one wants.
+    """
+    with ExitStack() as held:
+        for name in sorted(names):
+            if store.find(name) is not None:
+                continue
+            claim = store.try_claim(name)
+            if claim is None:
+                holder = store.holder(name)
+                held.close()
+                yield holder or "another process"
+                return
+            held.callback(claim.release)
+        yield ""

@@ -1,0 +1,243 @@
+"""Configs as plain values and back, and the hash of what defines one.
+
+The law: a new field has a default, and the default eliminates its effect. A field at its default
+does not enter the hash, so a config written before the field existed keeps its hash. The order
+of keys and the writing of numbers and durations do not enter either.
+"""
+
+import hashlib
+import json
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
+from functools import cache
+from numbers import Integral, Real
+from typing import Any, Literal, Union, get_args, get_origin
+
+from ridgeline.errors import RidgelineError, SpecError, UnknownName, UsageError
+from ridgeline.training import OPTIMISERS, SCHEDULES, Duration, Keep, Optimiser, Schedule
+
+__all__ = [
+    "FORMAT",
+    "canonical",
+    "choices",
+    "digest",
+    "hints",
+    "is_duration",
+    "kind_of",
+    "plain",
+    "rebuilt",
+    "text_of",
+]
+
+FORMAT = 1
+"""Part of every hash; raised if the law must ever be broken."""
+DURATIONS = {"length", "at", "every", "spawn", "warm_up", "start", "assess"}
+"""Fields of text that are durations."""
+FAMILIES: dict[type, dict[str, type]] = {Optimiser: {**OPTIMISERS}, Schedule: {**SCHEDULES}}
+"""Bases in whose place one of several dataclasses stands, named by `kind`."""
+
+
+@cache
+def hints(cls: type) -> dict[str, Any]:
+    """The types of a dataclass's fields."""
+    return typing.get_type_hints(cls)
+
+
+def is_duration(name: str, hint: Any) -> bool:
+    """Whether a field holds durations: one, several, or None."""
+    return name in DURATIONS and hint in (str, str | None, tuple[str, ...])
+
+
+def choices(hint: Any) -> dict[str, type]:
+    """The dataclasses that may stand where a type is asked for, by kind; ``""`` if without one."""
+    if hint in FAMILIES:
+        return FAMILIES[hint]
+    found: dict[str, type] = {}
+    for part in _parts(hint):
+        if is_dataclass(part) and isinstance(part, type):
+            tag = hints(part).get("kind") if _tagged(part) else None
+            found[get_args(tag)[0] if tag is not None else ""] = part
+    return found
+
+
+def kind_of(hint: Any, values: Mapping[str, Any]) -> type | None:
+    """The dataclass that a table is meant for; None if its kind is missing or unknown."""
+    among = choices(hint)
+    kind = values.get("kind")
+    return among.get(kind if isinstance(kind, str) and "" not in among else "")
+
+
+def canonical(value: Any, hint: Any, path: str = "") -> Any:
+    """The same value in the one way it is written: numbers, durations, tuples, order of keys.
+
+    Args:
+        value: A field's value, or a whole config.
+        hint: The type it is declared with.
+        path: Where it stands, for messages.
+
+    Raises:
+        UsageError: If it has no JSON form: a function, NaN, an infinity.
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: _field(value, f.name, path) for f in fields(value)})
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise UsageError(f"Keys of {path} are texts.", got=repr(list(value)))
+        return {key: canonical(value[key], Any, _join(path, key)) for key in sorted(value)}
+    if isinstance(value, list | tuple):
+        inner = next((get_args(p)[0] for p in _parts(hint) if get_origin(p) is tuple), Any)
+        done = [canonical(x, inner, f"{path}[{i}]") for i, x in enumerate(value)]
+        return done if hint is Any else tuple(done)
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, Integral):
+        return float(value) if float in _parts(hint) and int not in _parts(hint) else int(value)
+    if isinstance(value, Real) and math.isfinite(value):
+        return float(value) + 0.0  # -0.0 becomes 0.0
+    raise UsageError(
+        f"`{path}` must be text, a finite number, true or false, or a list or table of these.",
+        got=repr(value),
+        remedy="A run in a store is rebuilt from its text alone.",
+    )
+
+
+def plain(value: Any, *, full: bool) -> Any:
+    """A canonical config as dicts, lists, texts and numbers, keys in order.
+
+    Args:
+        value: A dataclass, or what is in one.
+        full: Every field; otherwise those at their default are left out. The `kind` that tells
+            one dataclass from another always stays.
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        shown: dict[str, Any] = {}
+        for field in sorted(fields(value), key=lambda field: field.name):
+            mine = getattr(value, field.name)
+            tag = field.name == "kind" and _tagged(type(value))
+            if full or tag or not _at_default(field, mine):
+                shown[field.name] = plain(mine, full=full)
+        return shown
+    if isinstance(value, Mapping):
+        return {key: plain(value[key], full=full) for key in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [plain(x, full=full) for x in value]
+    return value
+
+
+def text_of(value: Any) -> str:
+    """Canonical JSON: keys in order, no spaces, and equal numbers written alike (1.0 as 1)."""
+    return json.dumps(
+        _by_value(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    )
+
+
+def digest(defining: Mapping[str, Any]) -> str:
+    """16 hex digits of BLAKE2b over the canonical JSON."""
+    text = text_of({"format": FORMAT, **defining})
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def rebuilt(hint: Any, value: Any, path: str = "") -> Any:
+    """A dataclass from its plain values, whether all are given or defaults are left out.
+
+    Args:
+        hint: The dataclass, or the type of the field that the value is for.
+        value: As `plain` gives it.
+        path: Where it stands, for messages.
+
+    Raises:
+        SpecError: If a name is unknown or missing, or a value is refused; it says where.
+    """
+    if isinstance(value, Mapping) and (among := choices(hint)):
+        cls = kind_of(hint, value)
+        if cls is None:
+            refused = UnknownName("kind", str(value.get("kind")), among)
+            raise SpecError([(_join(path, "kind"), refused)])
+        return _made(cls, value, path)
+    if isinstance(value, list | tuple) and any(get_origin(p) is tuple for p in _parts(hint)):
+        return tuple(value)
+    return value
+
+
+def _made(cls: type, values: Mapping[str, Any], path: str) -> Any:
+    known = {field.name: field for field in fields(cls)}
+    problems: list[tuple[str, RidgelineError]] = [
+        (_join(path, name), UnknownName("key", name, known)) for name in values if name not in known
+    ]
+    problems += [
+        (_join(path, name), UsageError(f"`{name}` must be given."))
+        for name, field in known.items()
+        if name not in values and _default(field) is MISSING
+    ]
+    given: dict[str, Any] = {}
+    for name in (name for name in known if name in values):
+        try:
+            given[name] = rebuilt(hints(cls)[name], values[name], _join(path, name))
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(problems)
+    try:
+        return cls(**given)
+    except SpecError as error:
+        raise SpecError([(_join(path, inner), e) for inner, e in error.problems]) from None
+    except RidgelineError as error:
+        raise SpecError([(_join(path, _blamed(error, given)), error)]) from error
+
+
+def _blamed(error: RidgelineError, values: Mapping[str, Any]) -> str:
+    """The field that a refusal is about: named in the rule, or with the value that was got."""
+    for name, value in values.items():
+        if f"`{name}`" in error.rule or error.got in (repr(value), f"{name}={value!r}"):
+            return name
+    return ""
+
+
+def _field(owner: Any, name: str, path: str) -> Any:
+    hint = hints(type(owner))[name]
+    done = canonical(getattr(owner, name), hint, _join(path, name))
+    if done is None or not is_duration(name, hint):
+        return done
+    if isinstance(done, str):
+        return str(Duration.parse(done))
+    # Times in any order mean the same. Once or twice is one for a state that is kept, and two
+    # for a rate that is lowered.
+    times = [Duration.parse(time) for time in done]
+    times = set(times) if isinstance(owner, Keep) else times
+    return tuple(str(time) for time in sorted(times, key=lambda t: (t.epochs, t.steps)))
+
+
+def _at_default(field: "Field[Any]", value: Any) -> bool:
+    default = _default(field)
+    if default is MISSING:
+        return False
+    return text_of(plain(default, full=True)) == text_of(plain(value, full=True))
+
+
+def _default(field: "Field[Any]") -> Any:
+    return field.default_factory() if field.default_factory is not MISSING else field.default
+
+
+def _tagged(cls: type) -> bool:
+    return get_origin(hints(cls).get("kind")) is Literal
+
+
+def _parts(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+def _by_value(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _by_value(x) for key, x in value.items()}
+    if isinstance(value, list | tuple):
+        return [_by_value(x) for x in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _join(path: str, name: str) -> str:
+    return ".".join(part for part in (path, name) if part)
