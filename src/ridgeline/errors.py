@@ -22,6 +22,8 @@ __all__ = [
     "RidgelineError",
     "SpecError",
     "StateMismatch",
+    "StoreBusy",
+    "StoreError",
     "UnknownName",
     "UsageError",
 ]
@@ -197,6 +199,21 @@ class SpecError(UsageError):
             lines.append(f"  ... and {len(self.problems) - self.SHOWN} more")
         super().__init__(
             f"{where} has {len(self.problems)} values that cannot be taken.", got="\n".join(lines)
+        )
+
+
+class StoreError(RidgelineError, OSError):
+    """A store, or a run in it, cannot be read or written as asked."""
+
+
+class StoreBusy(StoreError):
+    """Another process is at work on a run."""
+
+    def __init__(self, name: str, holder: str) -> None:
+        super().__init__(
+            "A run is done by one process at a time.",
+            got=f"{name}, held by {holder}",
+            remedy="Wait for it; if it is dead, its claim is taken over by itself.",
         )
 
 

@@ -1,0 +1,322 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from ridgeline.errors import CheckpointError, StoreBusy, StoreError, UnknownName
+from ridgeline.nets import fcn, transformer
+from ridgeline.study.store import Identity, Store, provenance
+from ridgeline.study.store.records import state_name
+
+HASH = "0123456789abcdef"
+
+
+def content(seed=0, steps=(0, 5, 10)):
+    net = fcn(4, 3, 2, norm="batch", seed=seed)
+    states = {
+        state_name(step): {k: x + step for k, x in net.state_dict().items()} for step in steps
+    }
+    return {
+        "config": {"seed": seed},
+        "full": {"seed": seed, "net": {"kind": "fcn", "widths": [4, 3, 2]}},
+        "provenance": {"host": "here"},
+        "states": states,
+        "log": {"epoch": [1.0, 2.0], "loss": [0.5, float("nan")]},
+        "summary": {"steps": 10, "final": {"train": {"loss": 0.25}}},
+    }
+
+
+def hash_of(seed):
+    return f"{seed:016x}"
+
+
+def fill(store, count):
+    for seed in range(count):
+        store.publish(Identity(f"run-{seed}", hash_of(seed)), **content(seed))
+    return store
+
+
+@pytest.fixture(params=["folder", "memory"])
+def store(request, tmp_path):
+    where = tmp_path / "runs" if request.param == "folder" else f"memory://{tmp_path.name}/runs"
+    return Store(where)
+
+
+def test_a_run_comes_back_as_it_went_in(store):
+    assert HASH not in store
+    assert list(store) == []
+    held = content()
+    run = store.publish(Identity("fcn-seed=0", HASH), **held, extras={"group": {"size": 3}})
+    assert HASH in store
+    found = store.find(HASH)
+    assert found.identity == run.identity == Identity("fcn-seed=0", HASH)
+    assert (found.config, found.full) == (held["config"], held["full"])
+    assert (found.provenance, found.summary) == (held["provenance"], held["summary"])
+    assert found.extra("group") == {"size": 3}
+    assert found.steps == [0, 5, 10]
+    for step in found.steps:
+        state = found.state(step)
+        expected = held["states"][state_name(step)]
+        assert list(state) == list(expected) or set(state) == set(expected)
+        assert all(
+            torch.equal(state[k], x) and state[k].dtype == x.dtype for k, x in expected.items()
+        )
+    assert torch.equal(found.state("last")["fc1.weight"], found.state(10)["fc1.weight"])
+    assert torch.equal(found.state("first")["fc1.weight"], found.state(0)["fc1.weight"])
+    assert str(found.log()) == str(held["log"])
+    assert len(store) == 1
+    assert store.verify() == []
+
+
+def test_ties_and_narrow_types_survive(store):
+    state = transformer(5, 4, 8, 2, 1).state_dict()
+    state["norm.weight"] = state["norm.weight"].bfloat16()
+    run = store.publish(Identity("t", HASH), **content() | {"states": {"average": state}})
+    back = run.state("average")
+    assert back["head.weight"] is back["token.weight"]
+    assert back["norm.weight"].dtype == torch.bfloat16
+    assert run.steps == []
+
+
+def test_a_file_is_taken_as_a_state(store, tmp_path):
+    from ridgeline import io
+
+    held = content()
+    path = io.save(held["states"]["step-00000005"], tmp_path / "kept.safetensors")
+    run = store.publish(Identity("a", HASH), **held | {"states": {"step-00000005": path}})
+    assert torch.equal(run.state(5)["fc1.bias"], held["states"]["step-00000005"]["fc1.bias"])
+    assert path.exists()
+
+
+def test_publishing_twice_keeps_the_first(store):
+    first = store.publish(Identity("a", HASH), **content(0))
+    again = store.publish(Identity("another-name", HASH), **content(1))
+    assert again.config == first.config == {"seed": 0}
+    assert len(store) == 1
+
+
+def test_runs_are_found_by_their_hash_whatever_they_are_called(tmp_path):
+    store = fill(Store(tmp_path), 2)
+    (tmp_path / f"run-1-{hash_of(1)}").rename(tmp_path / f"renamed-{hash_of(1)}")
+    assert store.find(hash_of(1)).config == {"seed": 1}
+    (problem,) = store.verify()
+    assert "rename the folder" in problem.text
+
+
+def test_what_is_not_there_is_answered_with_what_is(store):
+    run = store.publish(Identity("a", HASH), **content())
+    with pytest.raises(UnknownName, match="step-00000005"):
+        run.state(6)
+    with pytest.raises(UnknownName, match="provenance"):
+        run.extra("provenence")
+    assert store.find("f" * 16) is None
+
+
+@pytest.mark.parametrize("wrong", ["", "abc", "0123456789ABCDEF", HASH + "0"])
+def test_hashes_and_names_are_checked(wrong):
+    with pytest.raises(StoreError, match="16 hexadecimal"):
+        Identity("a", wrong)
+    with pytest.raises(StoreError, match="letters, digits"):
+        Identity("a/b", HASH)
+
+
+def test_records_must_be_json(store):
+    with pytest.raises(StoreError, match="'manifest'"):
+        store.publish(Identity("a", HASH), **content() | {"summary": {"loss": float("nan")}})
+    assert list(store) == []
+    with pytest.raises(StoreError, match="'config'"):
+        store.publish(Identity("a", HASH), **content() | {"config": {"x": object()}})
+    assert list(store) == []
+
+
+@pytest.mark.parametrize("function", ["fsync", "rename"])
+def test_a_failure_at_any_moment_leaves_no_half_run(function, tmp_path, monkeypatch):
+    """Every call of a function that writing relies on fails once; then nothing is there."""
+    store, calls, fail_at = Store(tmp_path / "runs"), 0, 0
+    true = getattr(os, function) if function == "fsync" else Path.rename
+
+    def failing(*words):
+        nonlocal calls
+        calls += 1
+        if calls == fail_at:
+            raise OSError(5, "planted")
+        return true(*words)
+
+    monkeypatch.setattr(*((os, "fsync") if function == "fsync" else (Path, "rename")), failing)
+    for fail_at in range(1, 30):  # noqa: B007 (read by the planted failure)
+        calls = 0
+        try:
+            run = store.publish(Identity("a", HASH), **content())
+        except OSError:
+            if store.find(HASH) is not None:  # the folder's own entry was to be flushed
+                assert store.verify() == []
+                break
+            assert [p for p in (tmp_path / "runs").iterdir() if p.name[0] != "."] == []
+            continue
+        assert run.steps == [0, 5, 10]
+        break
+    assert store.publish(Identity("a", HASH), **content()).steps == [0, 5, 10]
+    assert store.verify() == []
+
+
+def test_a_folder_without_a_manifest_is_no_run_and_is_replaced(tmp_path):
+    broken = tmp_path / f"a-{HASH}"
+    (broken / "states").mkdir(parents=True)
+    (broken / "config.json").write_text("{}")
+    store = Store(tmp_path)
+    assert store.find(HASH) is None
+    assert [p.kind for p in store.verify()] == ["incomplete"]
+    store.publish(Identity("a", HASH), **content())
+    assert store.find(HASH).steps == [0, 5, 10]
+
+
+def test_an_unwritable_place_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="can be written to"):
+        Store(tmp_path / "file").publish(Identity("a", HASH), **content())
+
+
+def test_a_url_that_cannot_be_opened_is_refused():
+    with pytest.raises(StoreError, match="fsspec can open"):
+        Store("nosuch://runs")
+    with pytest.raises(StoreError, match="in a folder"):
+        _ = Store("memory://x").path
+
+
+# --- verify -------------------------------------------------------------------------------
+
+
+def damage(path, kind):
+    data = path.read_bytes()
+    if kind == "flipped":
+        middle = len(data) // 2
+        path.write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
+    elif kind == "truncated":
+        path.write_bytes(data[:-1])
+    else:
+        path.unlink()
+
+
+@pytest.mark.parametrize("file", ["states/step-00000005.safetensors", "log.parquet", "full.json"])
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("flipped", "changed"), ("truncated", "changed"), ("gone", "missing")]
+)
+def test_damage_is_found(file, kind, expected, tmp_path):
+    store = fill(Store(tmp_path), 3)
+    damage(tmp_path / f"run-1-{hash_of(1)}" / file, kind)
+    (problem,) = store.verify()
+    assert (problem.folder, problem.kind) == (f"run-1-{hash_of(1)}", expected)
+    assert file in problem.text
+    assert bool(store.verify(deep=False)) == (kind != "flipped")
+
+
+def test_a_torn_state_is_refused_when_it_is_read(tmp_path):
+    store = fill(Store(tmp_path), 1)
+    path = tmp_path / f"run-0-{hash_of(0)}" / "states" / "step-00000005.safetensors"
+    damage(path, "truncated")
+    with pytest.raises(CheckpointError):
+        store.find(hash_of(0)).state(5)
+
+
+def test_a_torn_manifest_and_strange_files_are_found(tmp_path):
+    store = fill(Store(tmp_path), 3)
+    (tmp_path / f"run-0-{hash_of(0)}" / "manifest.json").write_text('{"format": 1, "na')
+    (tmp_path / f"run-1-{hash_of(1)}" / "notes.txt").write_text("mine")
+    (tmp_path / "todo.txt").write_text("mine")
+    kinds = {(p.folder, p.kind) for p in store.verify()}
+    assert kinds == {
+        (f"run-0-{hash_of(0)}", "unreadable"),
+        (f"run-1-{hash_of(1)}", "foreign"),
+        ("todo.txt", "foreign"),
+    }
+    assert [run.identity.name for run in store] == ["run-1", "run-2"]
+    with pytest.raises(StoreError, match="A manifest is JSON"):
+        store.find(hash_of(0))
+
+
+def test_a_format_of_the_future_is_not_misread(tmp_path):
+    store = fill(Store(tmp_path), 1)
+    path = tmp_path / f"run-0-{hash_of(0)}" / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
+    with pytest.raises(StoreError, match="format 2"):
+        store.find(hash_of(0))
+
+
+# --- prune --------------------------------------------------------------------------------
+
+
+def test_pruning_frees_states_and_keeps_records(store):
+    fill(store, 2)
+    run = store.find(hash_of(0))
+    would = store.prune([run], dry_run=True)
+    assert (would.states, would.runs) == (1, 1)
+    assert store.find(hash_of(0)).steps == [0, 5, 10]
+    freed = store.prune([run])
+    assert freed == would
+    assert freed.bytes > 0
+    after = store.find(hash_of(0))
+    assert after.steps == [0, 10]
+    assert after.pruned == ["step-00000005"]
+    assert after.log()["epoch"] == [1.0, 2.0]
+    with pytest.raises(UnknownName, match="freed by pruning"):
+        after.state(5)
+    assert store.find(hash_of(1)).steps == [0, 5, 10]
+    assert store.verify() == []
+    assert store.prune([after]).states == 0
+    store.prune([after], keep=())
+    assert store.find(hash_of(0)).steps == []
+    assert store.verify() == []
+
+
+def test_pruning_that_was_broken_off_is_finished_by_the_next(tmp_path):
+    store = fill(Store(tmp_path), 1)
+    run = store.find(hash_of(0))
+    file = Path(run.path) / "states" / "step-00000005.safetensors"
+    data = file.read_bytes()
+    store.prune([run])
+    file.write_bytes(data)  # as if the kill had come before the removal
+    assert [p.kind for p in store.verify()] == ["leftover"]
+    store.prune([store.find(hash_of(0))])
+    assert store.verify() == []
+
+
+# --- work in progress ----------------------------------------------------------------------
+
+
+def test_scratch_is_no_run(store, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = store.scratch("key")
+    (folder / "x").write_text("1")
+    assert store.scratch("key") == folder
+    assert list(store) == []
+    assert store.verify() == []
+    store.discard_scratch("key")
+    assert not folder.exists()
+    store.discard_scratch("key")
+
+
+def test_a_claim_that_is_held_is_named(store):
+    with store.claim(HASH, note="testing") as claim:
+        assert not claim.lost
+        with pytest.raises(StoreBusy, match=rf"process {os.getpid()} on .*\(testing\)"):
+            store.claim(HASH)
+        assert store.try_claim(HASH) is None
+        assert store.verify() == []
+    assert store.holder(HASH) == ""
+    store.claim(HASH).release()
+
+
+# --- provenance ----------------------------------------------------------------------------
+
+
+def test_provenance_says_where_numbers_come_from(tmp_path, monkeypatch):
+    found = provenance(seeds={"run": 3}, wall_seconds=2.5, group="abc")
+    json.dumps(found)
+    assert found["packages"]["torch"].startswith(torch.__version__.split("+")[0])
+    assert found["threads"] == torch.get_num_threads()
+    assert (found["seeds"], found["group"]) == ({"run": 3}, "abc")
+    assert found["begun"] < found["ended"]
+    monkeypatch.chdir(tmp_path)
+    assert provenance()["commit"] is None
