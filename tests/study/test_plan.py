@@ -1,14 +1,14 @@
 """Plans: who is trained with whom, decided once."""
 
 import pytest
-from study.tiny import config, specs
 
 from ridgeline import training
 from ridgeline.errors import ForwardFailed, UsageError
-from ridgeline.study.plan import Machine, closure, plan_for
+from ridgeline.study.plan import Machine, closure, names_of, plan_for
 from ridgeline.study.populate import populate
 from ridgeline.study.store import Store
 from ridgeline.training import Arrangement
+from study.tiny import config, specs
 
 PAIRS = Machine(workers=1, threads=1, together=2)
 
@@ -52,11 +52,19 @@ def test_groups_keep_the_order_and_are_even(store):
     assert sum(g.steps for g in plan.groups) == 10 * 24 and plan.seconds is None
 
 
+def test_names_are_told_apart():
+    runs = [config(0), config(0, every="6it"), config(1)]
+    names = names_of(runs)
+    assert names[runs[2].hash] == runs[2].name
+    for run in runs[:2]:
+        assert names[run.hash] == f"{run.name} ({run.hash[:8]})"
+
+
 def test_only_runs_that_are_alike_and_share_their_data_are_together(store):
-    small = [config(seed=s) for s in range(2)]
-    fast = config(seed=2, rate=0.5)
-    wide = config(seed=3, sizes=(64, 16, 10))
-    other = config(seed=4, data="digits?train=100&test=60")
+    small = [config(s) for s in range(2)]
+    fast = config(2, rate=0.5)
+    wide = config(3, widths=(64, 16, 10))
+    other = config(4, data="digits?train=100&test=60")
     plan = plan_for([small[0], wide, small[1], other, fast], store, Machine(together=8))
     assert [g.runs for g in plan.groups] == [
         hashes([*small, fast]),

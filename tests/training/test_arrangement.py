@@ -14,6 +14,7 @@ RECIPE = Recipe(length="100ep", batch_size=16, optimiser=SGD(learning_rate=1e30)
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(arrangement, "TIMED", 0.01)
+    monkeypatch.setattr(arrangement, "_KNOWN", {})
 
 
 def members(count, net=None):
@@ -77,3 +78,21 @@ def test_the_choice_follows_the_rates(rates, length, expected, planted, monkeypa
 def test_stacks_that_do_not_fit_into_memory_are_not_tried(planted, monkeypatch):
     monkeypatch.setattr(arrangement, "_free", lambda _: 20_000.0)
     assert {size for size, _ in arrangement.measure(members(16), planted)} <= {1, 2}
+
+
+def test_what_was_measured_is_not_measured_again(planted, monkeypatch):
+    calls = []
+    true = arrangement.measure
+
+    def counted(*words, **options):
+        calls.append(1)
+        return true(*words, **options)
+
+    monkeypatch.setattr(arrangement, "measure", counted)
+    chosen = members(2)
+    first = training.arrange(chosen, planted, cores=1)
+    longer = [replace(m, recipe=replace(RECIPE, length="200ep")) for m in chosen]
+    assert training.arrange(longer, planted, cores=1).rate == first.rate
+    assert len(calls) == 1
+    training.arrange(chosen, planted.subset(20), cores=1)
+    assert len(calls) == 2

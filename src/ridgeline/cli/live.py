@@ -1,19 +1,19 @@
 """How far a population is: one live table on a terminal, plain lines elsewhere."""
 
 import math
+import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ridgeline.cli.setting import stderr_console
-from ridgeline.study.config import RunConfig
 from ridgeline.study.executors import Failure
 from ridgeline.study.plan import Plan
 from ridgeline.study.populate import Watcher
 
-__all__ = ["Lines", "Table", "duration", "watcher"]
+__all__ = ["Lines", "Table", "duration", "shortened", "watcher"]
 
 ROWS = 20
 """Runs in the table; of more, those that run now are shown and the others counted."""
@@ -41,11 +41,20 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def shortened(names: Collection[str]) -> dict[str, str]:
+    """Names without the words that all of them begin with; a single name stays whole."""
+    if len(names) < 2:
+        return {name: name for name in names}
+    cut = os.path.commonprefix(list(names)).rfind("-") + 1
+    return {name: name[cut:] for name in names}
+
+
 class Lines(Watcher):
     """A line on standard error for each thing worth one, and now and then for each group."""
 
     def __init__(self) -> None:
         self.told: dict[str, float] = {}
+        self.short: dict[str, str] = {}
         self.waited: tuple[str, ...] = ()
 
     def __enter__(self) -> "Lines":
@@ -58,14 +67,17 @@ class Lines(Watcher):
         """A line."""
         print(text, file=sys.stderr, flush=True)
 
-    def planned(self, plan: Plan, runs: Sequence[RunConfig], found: int) -> None:
+    def group(self, names: Sequence[str]) -> str:
+        """Some runs in a few words."""
+        first = self.short.get(names[0], names[0])
+        return first if len(names) == 1 else f"{first} and {len(names) - 1} more"
+
+    def planned(self, plan: Plan, names: Mapping[str, str], found: int) -> None:
         """See `Watcher`."""
-        missing = sum(len(group.runs) for group in plan.groups)
-        self.say(
-            f"{_count(len(runs), 'run')}: {found} in the store, {len(runs) - found} to train"
-            + (f"; planned in {_count(len(plan.groups), 'group')}" if missing else "")
-        )
-        for reason in plan.reasons if found < len(runs) else ():
+        missing = len(names) - found
+        self.short = shortened(names.values())
+        self.say(f"{_count(len(names), 'run')}: {found} in the store, {missing} to train")
+        for reason in plan.reasons if missing else ():
             self.say(f"  {reason}")
 
     def progress(self, names: Sequence[str], said: Mapping[str, Any]) -> None:
@@ -76,7 +88,7 @@ class Lines(Watcher):
         self.told[names[0]] = now
         out = [what for what in said["finished"] if what == "diverged"]
         self.say(
-            f"{_group(names)}: step {said['step']} of {said['planned']}, "
+            f"{self.group(names)}: step {said['step']} of {said['planned']}, "
             f"loss {_span(said['loss'])}, error {_span(said['error'])}, "
             f"test error {_span(said['test_error'])}, rate {_span(said['learning_rate'])}, "
             f"{said['rate']:.0f} steps/s, {duration(_left(said))} left"
@@ -86,13 +98,13 @@ class Lines(Watcher):
     def ended(self, names: Sequence[str], failure: Failure | None) -> None:
         """See `Watcher`."""
         if failure is not None:
-            self.say(f"{_group(names)}: failed: {failure.kind}: {failure.text}")
+            self.say(f"{self.group(names)}: failed: {failure.kind}: {failure.text}")
 
     def waiting(self, names: Sequence[str], who: str) -> None:
         """See `Watcher`."""
         if self.waited != tuple(names):
             self.waited = tuple(names)
-            self.say(f"{_group(names)}: waiting, {who} is at work on it")
+            self.say(f"{self.group(names)}: waiting, {who} is at work on it")
 
 
 @dataclass
@@ -129,10 +141,9 @@ class Table(Lines):
         """A line above the table."""
         self.live.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def planned(self, plan: Plan, runs: Sequence[RunConfig], found: int) -> None:
+    def planned(self, plan: Plan, names: Mapping[str, str], found: int) -> None:
         """See `Watcher`."""
-        super().planned(plan, runs, found)
-        names = {config.hash: config.name for config in runs}
+        super().planned(plan, names, found)
         self.rows = {names[run]: Row(names[run]) for group in plan.groups for run in group.runs}
 
     def progress(self, names: Sequence[str], said: Mapping[str, Any]) -> None:
@@ -161,7 +172,7 @@ class Table(Lines):
 
     def waiting(self, names: Sequence[str], who: str) -> None:
         """See `Watcher`."""
-        self.note = f"{_group(names)}: waiting, {who} is at work on it"
+        self.note = f"{self.group(names)}: waiting, {who} is at work on it"
 
     def draw(self) -> Any:
         """The table as it is now."""
@@ -185,16 +196,12 @@ class Table(Lines):
             table.add_column(column, justify="right" if i else "left", no_wrap=True)
         for row in rows[:ROWS]:
             cells = row.cells or ("",) * (len(COLUMNS) - 2) + (row.state,)
-            table.add_row(escape(row.run), *cells)
+            table.add_row(escape(self.short.get(row.run, row.run)), *cells)
         return table
 
 
 def _count(n: int, what: str) -> str:
     return f"{n} {what}" + ("" if n == 1 else "s")
-
-
-def _group(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def _number(value: float) -> str:

@@ -16,6 +16,10 @@ EXAMPLES = {
     "inspect": "ridgeline inspect a.safetensors",
     "train": "ridgeline train fcn.toml --seeds 16\n"
     "  ridgeline train fcn.toml --help     # the spec's own values",
+    "runs": "ridgeline runs --where net.kind=fcn --where 'final.test.error<0.1'\n"
+    "  ridgeline runs --sql 'select name, min(loss) from logs group by name'\n"
+    "  ridgeline runs verify STORE\n"
+    "  ridgeline runs prune STORE --where diverged=true --yes",
 }
 
 
@@ -103,6 +107,7 @@ def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     look.add_argument("--json", action="store_true", help="print JSON to standard output")
 
     _train(verb("train", "Train the runs of a spec at once; keep them in a store.", help_=False))
+    _runs(verb("runs", "Look at a store of runs, verify it, or free its states."))
 
 
 class _Help(argparse.Action):
@@ -140,6 +145,39 @@ def _train(made: argparse.ArgumentParser) -> None:
     group = made.add_argument_group("output")
     group.add_argument("--store", default="runs", metavar="DIR", help="(default: runs)")
     group.add_argument("--dry-run", action="store_true", help="say what would be trained; stop")
+    group.add_argument("--json", action="store_true", help="print JSON to standard output")
+
+
+def _runs(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "words",
+        nargs="*",
+        metavar="[verify|prune] [STORE]",
+        help="what to do, if not to list, and with which store (default: runs)",
+    )
+    group = made.add_argument_group("which runs")
+    group.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="a condition, also with != < <= > >=, as in training.optimiser.kind=sgd; "
+        "may be repeated",
+    )
+    group.add_argument("--sort", metavar="FIELD", help="by this field; --sort=-FIELD descends")
+    group.add_argument("--sql", metavar="SELECT", help="ask the tables runs and logs instead")
+    group = made.add_argument_group("verify")
+    group.add_argument("--shallow", action="store_true", help="look at names and sizes only")
+    group = made.add_argument_group("prune")
+    group.add_argument(
+        "--keep",
+        default="first,last",
+        metavar="STATES",
+        help="states that stay: first, last, steps, names (default: first,last)",
+    )
+    group.add_argument("--dry-run", action="store_true", help="say what would be freed; stop")
+    group.add_argument("--yes", action="store_true", help="do it: what is freed is gone")
+    group = made.add_argument_group("output")
     group.add_argument("--json", action="store_true", help="print JSON to standard output")
 
 

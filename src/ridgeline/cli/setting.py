@@ -240,11 +240,17 @@ def stderr_console() -> Any:
     return Console(stderr=True)
 
 
-def stdout_console() -> Any:
-    """A rich console on standard output."""
+def stdout_console(*, wide: bool = False) -> Any:
+    """A rich console on standard output.
+
+    Args:
+        wide: Whether lines may be as long as they like where it is not a terminal, so that a
+            table's row is one line for the programs that read it.
+    """
     from rich.console import Console
 
-    return Console(soft_wrap=not sys.stdout.isatty())
+    piped = not sys.stdout.isatty()
+    return Console(soft_wrap=piped, width=1000 if wide and piped else None)
 
 
 def _downloading(done: int, of: int | None) -> None:

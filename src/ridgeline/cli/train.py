@@ -6,14 +6,15 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from types import FrameType
 from typing import Any
 
-from ridgeline.cli.live import duration, watcher
-from ridgeline.cli.setting import stderr_console, stdout_console
+from ridgeline.cli.live import duration, shortened, watcher
+from ridgeline.cli.setting import _device, stderr_console, stdout_console
 from ridgeline.study.describe import describe, plan_summary
 from ridgeline.study.executors import Failure
-from ridgeline.study.members import Sources
+from ridgeline.study.members import Sources, samples_of
 from ridgeline.study.plan import Machine, Plan, closure, plan_for
 from ridgeline.study.populate import Population, populate
 from ridgeline.study.spec import Spec, load_spec
@@ -30,8 +31,10 @@ def run(chosen: argparse.Namespace) -> int:
     stderr_console()
     spec = load_spec(chosen.spec, overrides=chosen.set, seeds=chosen.seeds)
     if chosen.help:
-        print(describe(spec))
+        about = describe(spec)
+        print(json.dumps(about, allow_nan=False) if chosen.json else about)
         return 0
+    _device(chosen.device)
     machine = Machine(
         device=chosen.device,
         workers=chosen.workers,
@@ -83,25 +86,22 @@ def _terminable() -> Iterator[None]:
 
 def _dry(spec: Spec, store: Store, machine: Machine, sources: Sources, *, as_json: bool) -> int:
     runs = closure(spec.runs)
+    samples = {config.data.set: samples_of(config, sources) for config in runs}
+    summary = plan_summary(spec, samples=samples)
     plan = plan_for(runs, store, machine, sources=sources, record=False)
     missing = [config for config in runs if store.find(config.hash) is None]
-    about = {
-        "format": "ridgeline-plan",
-        "version": 1,
-        "spec": spec.name,
-        "store": str(store.path),
-        "runs": len(runs),
-        "in_store": len(runs) - len(missing),
-        "groups": [{"wave": g.wave, "runs": list(g.runs), "steps": g.steps} for g in plan.groups],
-        "workers": plan.workers,
-        "threads": plan.threads,
-        "seconds": plan.seconds,
-        "reasons": list(plan.reasons),
-    }
     if as_json:
+        about = {
+            "format": "ridgeline-plan",
+            "version": 1,
+            "spec": dict(summary),
+            "store": store.place.url,
+            "in_store": len(runs) - len(missing),
+            **asdict(plan),
+        }
         print(json.dumps(about, allow_nan=False))
         return 0
-    print(plan_summary(spec))
+    print(summary)
     for line in _planned(plan, len(runs), len(missing)):
         print(line)
     return 0
@@ -133,7 +133,7 @@ def _told(spec: Spec, store: Store, found: Population) -> dict[str, Any]:
         how = "trained" if config.hash in found.trained else "found"
         rows.append(
             {
-                "name": config.name,
+                "name": found.names[config.hash],
                 "hash": config.hash,
                 "how": how if stored is not None else "failed",
                 "summary": dict(stored.summary) if stored is not None else None,
@@ -144,19 +144,14 @@ def _told(spec: Spec, store: Store, found: Population) -> dict[str, Any]:
         "format": "ridgeline-population",
         "version": 1,
         "spec": spec.name,
-        "store": str(store.path),
+        "store": store.place.url,
         **count,
         "steps": found.steps,
         "seconds": found.seconds,
         "plan": found.plan.key,
         "runs": rows,
         "failures": [
-            {
-                "runs": f.task["names"],
-                "kind": f.kind,
-                "text": f.text,
-                "config": f.task["configs"][0],
-            }
+            {"runs": f.task["names"], "configs": f.task["configs"], "kind": f.kind, "text": f.text}
             for f in found.failures
         ],
     }
@@ -172,9 +167,11 @@ def _render(told: Mapping[str, Any]) -> None:
         box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False, header_style="dim"
     )
     for i, column in enumerate(COLUMNS):
-        table.add_column(column, justify="right" if 2 <= i < len(COLUMNS) - 1 else "left")
+        side = "right" if 2 <= i < len(COLUMNS) - 1 else "left"
+        table.add_column(column, justify=side, overflow="fold")
+    short = shortened([row["name"] for row in told["runs"]])
     for row in told["runs"]:
-        table.add_row(escape(row["name"]), *_cells(row))
+        table.add_row(escape(short[row["name"]]), *_cells(row))
     console.print(table)
     print(
         f"{told['found']} found in the store, {told['trained']} trained"

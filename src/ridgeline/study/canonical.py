@@ -193,6 +193,9 @@ def _blamed(error: RidgelineError, values: Mapping[str, Any]) -> str:
     for name, value in values.items():
         if f"`{name}`" in error.rule or error.got in (repr(value), f"{name}={value!r}"):
             return name
+        for key in value if isinstance(value, Mapping) else ():
+            if f"`{key}`" in error.rule or error.got == repr(key):
+                return f"{name}.{key}"
     return ""
 
 

@@ -18,7 +18,7 @@ from ridgeline.nets import catalogue
 from ridgeline.study.canonical import canonical, digest, plain, rebuilt, text_of
 from ridgeline.training import Augment, Duration, Recipe
 
-__all__ = ["DataConfig", "NetConfig", "RunConfig", "SkewConfig", "SpawnConfig", "moved_defaults"]
+__all__ = ["DataConfig", "NetConfig", "RunConfig", "SkewConfig", "SpawnConfig"]
 
 LONGEST = 80
 """Characters of a name."""
@@ -59,19 +59,25 @@ class NetConfig:
         return {**self._defaults(), **self.options}
 
     def _defaults(self) -> dict[str, Any]:
-        if ":" in self.kind:
-            return {}
-        return canonical(dict(catalogue.options_of(self.kind)), Any, self.kind)
+        options = catalogue.options_of(self.kind)
+        return {k: canonical(v, Any, k) for k, v in options.items() if v is not catalogue.REQUIRED}
 
     def _elided(self, given: dict[str, Any]) -> dict[str, Any]:
         if self.kind not in catalogue.KINDS:
             remedy = "Or name a function of yours, as in my_project.nets:build."
             raise UnknownName("kind of network", self.kind, catalogue.KINDS, remedy)
-        defaults = self._defaults()
+        known, defaults = catalogue.options_of(self.kind), self._defaults()
         for name in given:
-            if name not in defaults:
-                raise UnknownName(f"option of {self.kind}", name, [*defaults, "seed"])
-        return {k: v for k, v in given.items() if text_of(v) != text_of(defaults[k])}
+            if name not in known:
+                raise UnknownName("network option", name, [*known, "seed"])
+        for name in known:
+            if name not in defaults and name not in given:
+                raise UsageError(f"`{name}` must be given for a network of kind {self.kind}.")
+        return {
+            name: value
+            for name, value in given.items()
+            if name not in defaults or text_of(value) != text_of(defaults[name])
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,34 +229,6 @@ class RunConfig:
         return f"{head[: max(8, LONGEST - len(end) - 1)].rstrip('-.')}-{end}"[:LONGEST]
 
 
-def moved_defaults(
-    full: Mapping[str, Any], defining: Mapping[str, Any]
-) -> dict[str, tuple[Any, Any]]:
-    """The defaults that have moved since a run was stored.
-
-    Args:
-        full: Every value as it was, `RunConfig.full` of then.
-        defining: What defined the run, `RunConfig.defining` of then.
-
-    Returns:
-        Dotted path to (then, now), for values that were left to their default. Empty if the
-        definition still means what it meant. Fields that did not exist then are not listed.
-    """
-    then, now = _leaves(full), _leaves(RunConfig.from_dict(defining).full())
-    both = [path for path in then if path in now]
-    return {
-        path: (then[path], now[path]) for path in both if text_of(then[path]) != text_of(now[path])
-    }
-
-
-def _leaves(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        here = f"{path}.{name}" if path else name
-        found |= _leaves(value, here) if isinstance(value, Mapping) and value else {here: value}
-    return found
-
-
 def _canonical_set(text: str) -> str:
     """Options of a set that has a name in one order, without the seed's default."""
     name, _, options = text.strip().partition("?")
@@ -262,7 +240,9 @@ def _canonical_set(text: str) -> str:
 
 def _told(options: Mapping[str, Any]) -> list[str]:
     """Sizes as they are, other values with their names, longer ones not at all."""
-    told = ["-".join(map(str, options["widths"]))] if isinstance(options.get("widths"), list) else []
+    told = (
+        ["-".join(map(str, options["widths"]))] if isinstance(options.get("widths"), list) else []
+    )
     for name, value in options.items():
         if isinstance(value, bool):
             told.append(name if value else f"no-{name}")

@@ -5,17 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ridgeline import data
 from ridgeline.data import DataSet, Split
 from ridgeline.data.corruption import noisy_labels, skewed
-from ridgeline.errors import DataError, UsageError
 from ridgeline.state import State, capture
-from ridgeline.study.config import RunConfig
+from ridgeline.study.config import RunConfig, SpawnConfig
 from ridgeline.training import Duration, Library, Member, Origin
 
-__all__ = ["Parents", "Prepared", "Sources", "prepare"]
+__all__ = ["Parents", "Prepared", "Sources", "prepare", "samples_of"]
 
 HELD = 4
 """Data sets that a process holds on to."""
@@ -65,75 +64,52 @@ def prepare(
     Raises:
         DataError: If the data are missing, labels are to be moved that are no classes, or a
             child's parent is not in the store.
-        UsageError: If a child goes on beyond its parent's end.
     """
     held, split, test = _data(config, sources or Sources())
     targets = None
     if config.data.label_noise:
-        seed = config.data.noise_seed
-        targets = noisy_labels(
-            split.targets,
-            config.data.label_noise,
-            _classes(held, "Label noise"),
-            config.seed if seed is None else seed,
-        )
+        seed = config.seed if config.data.noise_seed is None else config.data.noise_seed
+        classes = held.classes or int(split.targets.max()) + 1
+        targets = noisy_labels(split.targets, config.data.label_noise, classes, seed)
+    rows = _rows(config, held["train"].targets)
     model = config.net.build(config.seed)
-    member = Member(
-        model,
-        config.training,
-        seed=config.seed if config.spawn is None else config.spawn.seed,
-        rows=_rows(config, split, held),
-        targets=targets,
-        origin=_origin(config, parents, capture(model), split, held),
-    )
-    key = (config.data.set, config.data.targets)
-    return Prepared(member, split, test, key, held.fingerprint)
+    origin, seed = None, config.seed
+    if config.spawn is not None and config.parent is not None:
+        samples = len(split) if rows is None else len(rows)
+        per_epoch = math.ceil(samples / config.training.batch_size)
+        origin = _origin(config.spawn, config.parent, per_epoch, parents, model)
+        seed = config.spawn.seed
+    member = Member(model, config.recipe, seed=seed, rows=rows, targets=targets, origin=origin)
+    return Prepared(member, split, test, (config.data.set, config.data.targets), held.fingerprint)
+
+
+def samples_of(config: RunConfig, sources: Sources | None = None) -> int:
+    """How many samples the training data of a run have, before any are left out."""
+    return len(_data(config, sources or Sources())[1])
 
 
 def _origin(
-    config: RunConfig, parents: Parents | None, like: State, split: Split, held: DataSet
-) -> Origin | None:
-    spawn, parent = config.spawn, config.parent
-    if spawn is None or parent is None:
-        return None
-    at = _spawned_at(config, split, held)
+    spawn: SpawnConfig,
+    parent: RunConfig,
+    per_epoch: int,
+    parents: Parents | None,
+    model: nn.Module,
+) -> Origin:
+    """Where a child goes on; its data and its batches are its parent's, so the clock is too."""
+    at = Duration.parse(spawn.at).count(per_epoch)
     kept = spawn.optimiser == "kept"
     remembered = _remembered(parent) if kept else ()
     if parents is not None:
         state, slots = parents(parent, at, bool(remembered))
     else:
-        state, slots = like, dict.fromkeys(remembered, like)
+        state = capture(model)
+        slots = dict.fromkeys(remembered, state)
     return Origin(
         state=state,
         slots=slots,
         step=at if spawn.length == "fixed" else 0,
-        count=_seen(parent, at, split, held) if kept else 0,
+        count=at if kept else 0,
     )
-
-
-def _spawned_at(config: RunConfig, split: Split, held: DataSet) -> int:
-    """The step, on the parent's clock and in the parent's epochs."""
-    assert config.spawn is not None
-    assert config.parent is not None
-    per_epoch = _per_epoch(config.parent, split, held)
-    at = Duration.parse(config.spawn.at).count(per_epoch)
-    end = Duration.parse(config.parent.training.length).count(per_epoch)
-    if at > end:
-        raise UsageError(
-            f"A child is spawned between the first step of its parent and the last, {end}.",
-            got=f"{config.spawn.at}, which is step {at}, in {config.name}",
-        )
-    return at
-
-
-def _seen(config: RunConfig, step: int, split: Split, held: DataSet) -> int:
-    """Steps that the slots of a run have seen when its clock shows `step`."""
-    if config.spawn is None or config.parent is None:
-        return step
-    at = _spawned_at(config, split, held)
-    begun = at if config.spawn.length == "fixed" else 0
-    before = _seen(config.parent, at, split, held) if config.spawn.optimiser == "kept" else 0
-    return step - begun + before
 
 
 def _remembered(config: RunConfig) -> tuple[str, ...]:
@@ -141,29 +117,10 @@ def _remembered(config: RunConfig) -> tuple[str, ...]:
     return ("library",) if isinstance(optimiser, Library) else optimiser.remembered()
 
 
-def _per_epoch(config: RunConfig, split: Split, held: DataSet) -> int:
-    rows = _rows(config, split, held)
-    samples = len(split) if rows is None else len(rows)
-    return math.ceil(samples / config.training.batch_size)
-
-
-def _rows(config: RunConfig, split: Split, held: DataSet) -> Tensor | None:
+def _rows(config: RunConfig, labels: Tensor) -> Tensor | None:
     """Which samples a run trains on; None for all."""
     skew = config.data.skew
-    if skew is None:
-        return None
-    _classes(held, "A skew of the classes")
-    parts = skewed(split.targets, skew.share, skew.seed)
-    return parts["ab".index(skew.part)]
-
-
-def _classes(held: DataSet, what: str) -> int:
-    targets = held["train"].targets
-    if targets.is_floating_point() or targets.ndim != 1:
-        raise DataError(
-            f"{what} needs targets that are classes.", got=f"{held.name}, {targets.dtype}"
-        )
-    return held.classes if held.classes is not None else int(targets.max()) + 1
+    return skewed(labels, skew.share, skew.seed)["ab".index(skew.part)] if skew else None
 
 
 @lru_cache(maxsize=HELD)

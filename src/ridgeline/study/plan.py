@@ -10,6 +10,7 @@ import json
 import math
 import os
 import secrets
+from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +21,7 @@ from ridgeline.study.config import RunConfig
 from ridgeline.study.members import Prepared, Sources, prepare
 from ridgeline.study.store import Store
 
-__all__ = ["Group", "Machine", "Plan", "closure", "cores", "plan_for", "wave_of"]
+__all__ = ["Group", "Machine", "Plan", "closure", "cores", "names_of", "plan_for", "wave_of"]
 
 FORMAT = 1
 FOLDER = ".plans"
@@ -93,6 +94,13 @@ def closure(runs: Iterable[RunConfig]) -> list[RunConfig]:
     for config in runs:
         visit(config)
     return list(found.values())
+
+
+def names_of(runs: Iterable[RunConfig]) -> dict[str, str]:
+    """A name for each hash, no two alike: a name that several have is followed by the hash."""
+    names = {config.hash: config.name for config in runs}
+    often = Counter(names.values())
+    return {run: name if often[name] == 1 else f"{name} ({run[:8]})" for run, name in names.items()}
 
 
 def wave_of(config: RunConfig) -> int:
@@ -212,9 +220,9 @@ def _steps(prepared: Prepared) -> int:
 
 
 def _read(store: Store, key: str) -> Plan | None:
-    """The recorded plan; None if there is none of this version."""
+    """The recorded plan, if there is one."""
     try:
-        told = json.loads((store.path / FOLDER / f"{key}.json").read_text(encoding="utf-8"))
+        told = json.loads(store.place.read(FOLDER, f"{key}.json"))
     except FileNotFoundError:
         return None
     groups = tuple(Group(tuple(g["runs"]), g["wave"], g["steps"]) for g in told["groups"])
@@ -223,18 +231,16 @@ def _read(store: Store, key: str) -> Plan | None:
 
 def _recorded(store: Store, plan: Plan) -> Plan:
     """Keep a plan unless another process was faster; whichever is kept."""
-    final = store.path / FOLDER / f"{plan.key}.json"
-    final.parent.mkdir(parents=True, exist_ok=True)
-    draft = final.with_name(f".{plan.key}.{secrets.token_hex(4)}.tmp")
-    try:
-        with draft.open("x", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(plan), indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(draft, final)  # unlike a rename, it does not replace
-    finally:
-        draft.unlink(missing_ok=True)
+    text = (json.dumps(asdict(plan), indent=1) + "\n").encode()
+    name = f"{plan.key}.json"
+    if not store.place.local:  # of two at the same moment, the later one's is found by both
+        store.place.write(text, FOLDER, name)
+    else:
+        draft = f".{name}.{secrets.token_hex(4)}"
+        store.place.write(text, FOLDER, draft)
+        with suppress(FileExistsError):  # unlike a rename, a link does not replace
+            os.link(store.place.path(FOLDER, draft), store.place.path(FOLDER, name))
+        store.place.remove(FOLDER, draft)
     return _read(store, plan.key) or plan
 
 

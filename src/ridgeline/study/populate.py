@@ -13,7 +13,7 @@ from typing import Any
 from ridgeline.study.config import RunConfig
 from ridgeline.study.executors import Executor, Failure, InProcess, Workers
 from ridgeline.study.members import Sources
-from ridgeline.study.plan import Group, Machine, Plan, closure, plan_for
+from ridgeline.study.plan import Group, Machine, Plan, closure, names_of, plan_for
 from ridgeline.study.store import Store
 
 __all__ = ["Population", "Watcher", "populate"]
@@ -26,8 +26,8 @@ PATIENCE = 1.0
 class Watcher:
     """Told what happens while a population is trained; does nothing, to be overridden."""
 
-    def planned(self, plan: Plan, runs: Sequence[RunConfig], found: int) -> None:
-        """A plan is made or read, and so many of the runs are in the store."""
+    def planned(self, plan: Plan, names: Mapping[str, str], found: int) -> None:
+        """A plan is made or read: all runs' hashes and names; so many are in the store."""
 
     def progress(self, names: Sequence[str], said: Mapping[str, Any]) -> None:
         """The named members of a group are so far; see `training.Progress`."""
@@ -44,7 +44,9 @@ class Population:
     """What became of a spec's runs."""
 
     runs: tuple[RunConfig, ...]
-    """In the order of the spec; ancestors that it does not list come first."""
+    """In the order of the spec, but parents before their children."""
+    names: Mapping[str, str]
+    """Of each hash, no two alike."""
     plan: Plan
     found: frozenset[str]
     """Hashes of runs that were in the store before."""
@@ -93,12 +95,14 @@ def populate(
     configs = closure(runs)
     found = frozenset(c.hash for c in configs if store.find(c.hash) is not None)
     plan = plan_for(configs, store, machine, sources=sources)
-    watcher.planned(plan, configs, len(found))
+    names = names_of(configs)
+    watcher.planned(plan, names, len(found))
     work = _Work(
         store=store,
         configs={config.hash: config for config in configs},
+        names=names,
         common={
-            "store": str(store.path),
+            "store": store.place.url,
             "plan": plan.key,
             "device": machine.device,
             "threads": plan.threads,
@@ -116,6 +120,7 @@ def populate(
             work.do(wave, executor)
     return Population(
         runs=tuple(configs),
+        names=names,
         plan=plan,
         found=found,
         trained=frozenset(work.trained),
@@ -131,6 +136,7 @@ class _Work:
 
     store: Store
     configs: Mapping[str, RunConfig]
+    names: Mapping[str, str]
     common: Mapping[str, Any]
     watcher: Watcher
     trained: set[str] = field(default_factory=set)
@@ -177,13 +183,12 @@ class _Work:
         return busy
 
     def _task(self, group: Group) -> dict[str, Any]:
-        configs = [self.configs[name] for name in group.runs]
         return {
             **self.common,
             "key": group.key(self.common["device"], self.common["threads"]),
-            "names": [config.name for config in configs],
-            "configs": [config.full() for config in configs],
+            "names": self._names(group),
+            "configs": [self.configs[name].full() for name in group.runs],
         }
 
     def _names(self, group: Group) -> list[str]:
-        return [self.configs[name].name for name in group.runs]
+        return [self.names[name] for name in group.runs]

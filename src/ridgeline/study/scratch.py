@@ -9,17 +9,13 @@ from safetensors import SafetensorError, safe_open
 
 from ridgeline import io
 from ridgeline.state import State
+from ridgeline.study.store.records import state_name
 from ridgeline.training import Snapshot
 
-__all__ = ["Scratch", "state_name"]
+__all__ = ["Scratch"]
 
 MEMBERS = "group.json"
 SNAPSHOT = "snapshot.safetensors"
-
-
-def state_name(step: int) -> str:
-    """What a state is called that was kept after so many steps."""
-    return f"step-{step:08d}"
 
 
 class Scratch:

@@ -18,8 +18,9 @@ from ridgeline.errors import DataError
 from ridgeline.state import State, coordinates
 from ridgeline.study.config import RunConfig
 from ridgeline.study.members import Parents, Sources, prepare
-from ridgeline.study.scratch import Scratch, state_name
+from ridgeline.study.scratch import Scratch
 from ridgeline.study.store import Identity, Store, provenance
+from ridgeline.study.store.records import state_name
 
 __all__ = ["slots_name", "summary", "train_group"]
 
@@ -35,8 +36,8 @@ def train_group(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     """Train the runs of a group that the store lacks, and publish them.
 
     Args:
-        task: ``store``: its place. ``configs``: of the members, in order. ``key``: of the group.
-            ``plan``, ``device``, ``root``, ``download``, ``snapshot_seconds``.
+        task: ``store``: its place. ``configs`` and ``names`` of the members, in order. ``key`` of
+            the group. ``plan``, ``device``, ``root``, ``download``, ``snapshot_seconds``.
         tell: Given how far the members are, as `training.Progress` says it, with their ``names``.
 
     Returns:
@@ -70,7 +71,8 @@ def _train(
     members = scratch.begin(missing)
     by_hash = {config.hash: config for config in configs}
     chosen = [by_hash[name] for name in members]
-    names = [config.name for config in chosen]
+    label = dict(zip([config.hash for config in configs], task["names"], strict=True))
+    names = [label[name] for name in members]
     sources = Sources(root=task["root"], download=task["download"])
     prepared = [prepare(c, parents=_parents(store), sources=sources) for c in chosen]
     resume = scratch.snapshot()
@@ -87,7 +89,14 @@ def _train(
     )
     for config, one, run in zip(chosen, prepared, runs, strict=True):
         if config.hash in missing:
-            about = {"together": members, "plan": task["plan"], "data": one.fingerprint}
+            about = provenance(
+                device=task["device"],
+                seeds={"run": config.seed, "member": one.member.seed},
+                wall_seconds=run.seconds,
+                data=one.fingerprint,
+                plan=task["plan"],
+                together=members,
+            )
             _publish(store, config, run, scratch.kept(config.hash), about)
     taken = 0
     for one, run in zip(prepared, runs, strict=True):
@@ -116,7 +125,7 @@ def _publish(
         Identity(config.name, config.hash),
         config=config.defining(),
         full=config.full(),
-        provenance=provenance() | dict(about),
+        provenance=about,
         states=states,
         log=run.log,
         summary=summary(run),

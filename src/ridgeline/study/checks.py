@@ -1,0 +1,103 @@
+"""What can be said of a config before its data are loaded."""
+
+import re
+
+from ridgeline import data
+from ridgeline.errors import RidgelineError, UnknownName, UsageError
+from ridgeline.study.config import DataConfig, RunConfig
+from ridgeline.training import SWA, Duration
+
+__all__ = ["SAMPLES", "problems_in", "samples_of", "steps_of_epoch"]
+
+SAMPLES = {
+    "digits": 1437,
+    "mnist1d": 4000,
+    "mnist": 60_000,
+    "fashion-mnist": 60_000,
+    "cifar10": 50_000,
+    "cifar100": 50_000,
+}
+"""Training samples of the data sets that have a name."""
+
+
+def samples_of(config: DataConfig) -> int | None:
+    """How many training samples, if that is known from the name; for half of skewed data, about."""
+    name, _, options = config.set.partition("?")
+    if name not in SAMPLES:
+        return None
+    asked = re.search(r"(?:^|&)train=(\d+)", options)
+    samples = int(asked[1]) if asked else SAMPLES[name]
+    return samples if config.skew is None else samples // 2
+
+
+def steps_of_epoch(config: RunConfig) -> int | None:
+    """Steps of an epoch, if the number of samples is known."""
+    samples = samples_of(config.data)
+    return None if samples is None else -(-samples // config.training.batch_size)
+
+
+def problems_in(config: RunConfig) -> list[tuple[str, RidgelineError]]:
+    """What cannot be: data that have no name, times beyond the end of the run.
+
+    Times are compared if they have one unit, or if the steps of an epoch are known.
+
+    Args:
+        config: Of a run.
+
+    Returns:
+        Dotted path and refusal of each.
+    """
+    found: list[tuple[str, RidgelineError]] = []
+    refused = _set_refused(config.data.set)
+    if refused is not None:
+        found.append(("data.set", refused))
+    recipe = config.training
+    times = [("training.keep.at", time) for time in recipe.keep.at]
+    times += [("training.keep.spawn", time) for time in recipe.keep.spawn]
+    if isinstance(recipe.average, SWA):
+        times.append(("training.average.start", recipe.average.start))
+    if config.spawn is not None:
+        times = [("spawn.at", config.spawn.at)]
+    # Half of skewed data is only about known.
+    per_epoch = steps_of_epoch(config) if config.data.skew is None else None
+    for path, time in times:
+        if _beyond(time, recipe.length, per_epoch):
+            found.append(
+                (
+                    path,
+                    UsageError(
+                        f"A time within the run is at its end, {recipe.length}, at the latest.",
+                        got=repr(time) + (f" at {per_epoch} steps an epoch" if per_epoch else ""),
+                        remedy="Leave it out, or train for longer.",
+                    ),
+                )
+            )
+    return found
+
+
+def _beyond(time: str, length: str, per_epoch: int | None) -> bool:
+    a, b = Duration.parse(time), Duration.parse(length)
+    if per_epoch is not None:
+        return a.count(per_epoch) > b.count(per_epoch)
+    # Whatever an epoch is: at least one step.
+    return a.epochs >= b.epochs and a.count(1) > b.count(1)
+
+
+def _set_refused(text: str) -> RidgelineError | None:
+    name, mark, options = text.partition("?")
+    if ":" in text:
+        return None
+    if name not in data.known():
+        remedy = "Or name a function of yours, as in my_project.data:build."
+        return UnknownName("data set", name, data.known(), remedy)
+    for part in options.split("&") if mark else ():
+        key, _, value = part.partition("=")
+        if not value.isdecimal():
+            return UsageError(
+                "Options of a data set are whole numbers.",
+                got=repr(part),
+                remedy=f"Write {name}?train=5000&test=1000&seed=1.",
+            )
+        if key not in ("train", "test", "seed"):
+            return UnknownName(f"option of {name}", key, ("train", "test", "seed"))
+    return None
