@@ -266,6 +266,11 @@ def test_every_problem_is_told_with_its_place():
     assert "Did you mean 'cosine'?" in str(refused.value)
 
 
+def test_what_is_no_table_is_refused():
+    with pytest.raises(SpecError, match=r"net: It must be a table\. Got 3\."):
+        RunConfig.from_dict({**run().defining(), "net": 3})
+
+
 def test_a_value_out_of_range_is_told_with_its_place():
     values = run().defining()
     values["training"]["optimiser"] = {"kind": "sgd", "learning_rate": -1.0}

@@ -154,6 +154,7 @@ def test_a_wrong_line_is_told_with_its_path_and_the_remedy(line, path, said):
         ("net.kind=fnc", "net.kind", "Did you mean 'fcn'"),
         ("net.seed=a", "net.seed", "a whole number"),
         ("net.widths=2024-01-01", "net", "must be text"),
+        ("net.kind=[1]", "net.kind", "text in quotes"),
         ("net=3", "net", r"It must be a table\. Got 3"),
         ("data.set=digit", "data.set", "Did you mean 'digits'"),
         ("data.set='digits?trian=5'", "data.set", "Did you mean 'train'"),
@@ -194,7 +195,7 @@ def test_a_torn_file_is_told_by_line_and_column(tmp_path):
     with pytest.raises(SpecError, match=r"torn\.toml: line 2, column 5: .*Got `\[net`"):
         load_spec(path)
     path.write_text('name = "x"\n[net')
-    with pytest.raises(SpecError, match="torn.toml"):
+    with pytest.raises(SpecError, match=r"torn\.toml"):
         load_spec(path)
 
 

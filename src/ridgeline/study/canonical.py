@@ -151,7 +151,9 @@ def rebuilt(hint: Any, value: Any, path: str = "") -> Any:
     Raises:
         SpecError: If a name is unknown or missing, or a value is refused; it says where.
     """
-    if isinstance(value, Mapping) and (among := choices(hint)):
+    if value is not None and (among := choices(hint)):
+        if not isinstance(value, Mapping):
+            raise SpecError([(path, UsageError("It must be a table.", got=repr(value)))])
         cls = kind_of(hint, value)
         if cls is None:
             refused = UnknownName("kind", str(value.get("kind")), among)

@@ -214,7 +214,8 @@ def _table(table: Mapping[str, Any]) -> Table:
 
 def _defaults(net: Mapping[str, Any]) -> Mapping[str, Any]:
     kind = net.get("kind", "fcn")
-    return catalogue.options_of(kind) if kind in catalogue.KINDS else {}
+    known = isinstance(kind, str) and kind in catalogue.KINDS
+    return catalogue.options_of(kind) if known else {}
 
 
 def _dotted(path: Sequence[str | int]) -> str:

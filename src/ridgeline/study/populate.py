@@ -144,8 +144,14 @@ class _Work:
     steps: int = 0
 
     def open(self, groups: Sequence[Group]) -> list[Group]:
-        """Groups with a run that the store lacks."""
-        return [g for g in groups if any(self.store.find(name) is None for name in g.runs)]
+        """Groups with a run that the store lacks; what a kill has left of the others goes."""
+        found: list[Group] = []
+        for group in groups:
+            if any(self.store.find(name) is None for name in group.runs):
+                found.append(group)
+            else:
+                self.store.discard_scratch(self._key(group))
+        return found
 
     def do(self, groups: Sequence[Group], executor: Executor) -> None:
         """Train groups until all are in the store or have failed.
@@ -185,10 +191,13 @@ class _Work:
     def _task(self, group: Group) -> dict[str, Any]:
         return {
             **self.common,
-            "key": group.key(self.common["device"], self.common["threads"]),
+            "key": self._key(group),
             "names": self._names(group),
             "configs": [self.configs[name].full() for name in group.runs],
         }
+
+    def _key(self, group: Group) -> str:
+        return group.key(self.common["device"], self.common["threads"])
 
     def _names(self, group: Group) -> list[str]:
         return [self.names[name] for name in group.runs]

@@ -76,3 +76,4 @@ def test_what_is_not_one_question_is_refused(store, sql, tmp_path):
 
 def test_nested_fields_are_flattened():
     assert query.flat({"a": {"b": {"c": 1}}, "d": [1, 2]}) == {"a_b_c": 1, "d": "[1, 2]"}
+    assert query.flat({"net": {"options": {"width": 3}}}, joint=".") == {"net.width": 3}

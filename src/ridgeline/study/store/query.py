@@ -49,12 +49,15 @@ def run(runs: Sequence[StoredRun], sql: str) -> Any:
 
 
 def flat(record: Mapping[str, Any], prefix: str = "", joint: str = "_") -> dict[str, Any]:
-    """Nested fields under their joined paths; lists as JSON text."""
+    """Nested fields under their joined paths; lists as JSON text.
+
+    A level called ``options`` is left out of paths, as it is in a spec: ``net.widths``.
+    """
     found: dict[str, Any] = {}
     for name, value in record.items():
         path = f"{prefix}{joint}{name}" if prefix else name
         if isinstance(value, Mapping):
-            found |= flat(value, path, joint)
+            found |= flat(value, prefix if name == "options" and prefix else path, joint)
         else:
             found[path] = json.dumps(value) if isinstance(value, list) else value
     return found
