@@ -169,7 +169,7 @@ class UnknownName(RidgelineError, LookupError):
         listed = ", ".join(near + rest) or "none"
         hint = f"Did you mean {near[0]!r}? " if near else ""
         super().__init__(
-            f"A {kind} must be one that is known.",
+            f"{'An' if kind[:1] in 'aeiou' else 'A'} {kind} must be one that is known.",
             got=repr(name),
             remedy=f"{hint}Known: {listed}.{' ' + remedy if remedy else ''}",
         )
