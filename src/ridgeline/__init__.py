@@ -23,7 +23,18 @@ _HOME = {
     ),
     "ridgeline.training": ("Member", "Recipe", "Run", "train", "train_many", "train_together"),
 }
-_MODULES = ("data", "engine", "errors", "measures", "nets", "rng", "state", "testing", "training")
+_MODULES = (
+    "data",
+    "engine",
+    "errors",
+    "measures",
+    "nets",
+    "rng",
+    "state",
+    "study",
+    "testing",
+    "training",
+)
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = ["__version__", *sorted(_WHERE), *_MODULES]  # noqa: PLE0604 (all are strings)

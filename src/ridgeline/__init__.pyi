@@ -5,6 +5,7 @@ from ridgeline import measures as measures
 from ridgeline import nets as nets
 from ridgeline import rng as rng
 from ridgeline import state as state
+from ridgeline import study as study
 from ridgeline import testing as testing
 from ridgeline import training as training
 from ridgeline.io import inspect as inspect

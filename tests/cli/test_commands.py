@@ -301,3 +301,11 @@ def test_options_are_a_reviewed_list(ridgeline):
     assert set(flags["plane"]) == shared | {"--margin", "--trajectory"}
     assert set(flags["inspect"]) == {"--help", "--key", "--json"}
     assert set(flags["demo"]) == {"--help", "--out", "--overwrite"}
+    assert set(flags["train"]) == {
+        *("--help", "--seeds", "--set", "--data-root", "--download", "--device", "--workers"),
+        *("--threads", "--together", "--store", "--dry-run", "--json"),
+    }
+    assert set(flags["runs"]) == {
+        *("--help", "--where", "--sort", "--sql", "--shallow", "--keep", "--dry-run", "--yes"),
+        "--json",
+    }

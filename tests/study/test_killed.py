@@ -3,8 +3,10 @@
 import multiprocessing
 import os
 import random
+import tempfile
 import time
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -23,6 +25,16 @@ MACHINE = Machine(workers=1, threads=1, together=2)
 def runs():
     """Two groups of parents and two of children."""
     return specs(4, children=1, every="5it", spawn="8it")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """In memory where that is: most of the time would go into bringing files to the disk."""
+    if not os.access("/dev/shm", os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as made:
+        yield Path(made)
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +59,14 @@ def forked(function, *arguments):
     return process
 
 
-def test_twenty_kills_at_random_moments(runs, undisturbed, tmp_path):
+def test_twenty_kills_at_random_moments(runs, undisturbed, folder):
     begun = time.perf_counter()
-    work(Store(tmp_path / "timed"), runs)
+    work(Store(folder / "timed"), runs)
     whole = time.perf_counter() - begun
     draw = random.Random()  # other moments in every run of the test
     kills, rounds = 0, 0
     while kills < KILLS:
-        store = Store(tmp_path / f"store{rounds}")
+        store = Store(folder / f"store{rounds}")
         rounds += 1
         while True:
             child = forked(work, store, runs)
@@ -72,10 +84,10 @@ def test_twenty_kills_at_random_moments(runs, undisturbed, tmp_path):
 
 
 def test_a_kill_between_two_publications_changes_nobodys_company(
-    runs, undisturbed, tmp_path, monkeypatch
+    runs, undisturbed, folder, monkeypatch
 ):
     """The member that is left is trained again with the one that is published already."""
-    store = Store(tmp_path / "store")
+    store = Store(folder / "store")
     publish = Store.publish
     published = []
 
@@ -96,8 +108,8 @@ def test_a_kill_between_two_publications_changes_nobodys_company(
     assert contents(store, runs) == undisturbed
 
 
-def test_two_at_once_share_the_work_and_repeat_nothing(runs, undisturbed, tmp_path):
-    store, told = Store(tmp_path / "store"), multiprocessing.get_context("fork").SimpleQueue()
+def test_two_at_once_share_the_work_and_repeat_nothing(runs, undisturbed, folder):
+    store, told = Store(folder / "store"), multiprocessing.get_context("fork").SimpleQueue()
 
     def share():
         told.put(sorted(work(store, runs).trained))
@@ -113,9 +125,9 @@ def test_two_at_once_share_the_work_and_repeat_nothing(runs, undisturbed, tmp_pa
 
 
 def test_the_living_are_waited_for_and_the_dead_taken_over_from(
-    runs, undisturbed, tmp_path, monkeypatch
+    runs, undisturbed, folder, monkeypatch
 ):
-    store = Store(tmp_path / "store")
+    store = Store(folder / "store")
     ready = multiprocessing.get_context("fork").SimpleQueue()
 
     def hold():

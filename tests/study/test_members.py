@@ -6,6 +6,7 @@ import torch
 from ridgeline import data
 from ridgeline.data.corruption import noisy_labels, skewed
 from ridgeline.errors import DataError
+from ridgeline.rng import seed_of
 from ridgeline.study.members import Sources, prepare
 from study.tiny import config
 
@@ -78,7 +79,7 @@ def test_a_child_goes_on_from_its_parent(rule, optimiser, length):
 
     made = prepare(child, parents=parents).member
     assert asked == [(child.parent.hash, 8, optimiser == "kept")]
-    assert made.seed == 9 and made.origin.state is state
+    assert made.seed == made.draws == seed_of(2, "child", 9) and made.origin.state is state
     assert made.origin.step == (8 if length == "fixed" else 0)
     assert made.origin.slots == (slots if optimiser == "kept" else {})
     assert made.origin.count == (8 if optimiser == "kept" else 0)
@@ -87,6 +88,14 @@ def test_a_child_goes_on_from_its_parent(rule, optimiser, length):
     assert (planned.step, planned.count) == (made.origin.step, made.origin.count)
     names = {"sgd": {"velocity"}, "adam": {"first", "second"}}[rule]
     assert set(planned.slots) == (names if optimiser == "kept" else set())
+
+
+def test_a_child_may_differ_in_its_order_or_in_its_noise_alone():
+    own = seed_of(2, "child", 9)
+    made = prepare(config(2, child_seed=9, spawn="1ep", differ="order")).member
+    assert (made.seed, made.draws) == (own, 2)
+    made = prepare(config(2, child_seed=9, spawn="1ep", differ="augmentation")).member
+    assert (made.seed, made.draws) == (2, own)
 
 
 def test_a_childs_clock_is_in_the_epochs_of_what_it_trains_on():

@@ -77,14 +77,15 @@ def test_a_child_starts_exactly_where_its_parent_was(store, optimiser, length):
 
 
 @pytest.mark.parametrize("rule", ["sgd", "adam"])
-def test_a_child_of_its_parents_seed_follows_it(store, rule):
+def test_a_child_of_its_parents_order_follows_it(store, rule):
     """Clock, order of batches, schedule and slots all go on: what is left is rounding."""
-    (parent, child) = specs(1, children=1, child_seed=0, every="8it", rule=rule)
+    same = {"children": 1, "differ": "augmentation", "every": "8it", "rule": rule}
+    (parent, child) = specs(1, **same)
     populate([child], store, machine=MACHINE)
     a, b = store.find(parent.hash), store.find(child.hash)
     for name, x in a.state(24).items():
         torch.testing.assert_close(b.state(24)[name], x, rtol=1e-5, atol=1e-6)
-    (_, fresh) = specs(1, children=1, child_seed=0, every="8it", rule=rule, optimiser="reset")
+    (_, fresh) = specs(1, **same, optimiser="reset")
     populate([fresh], store, machine=MACHINE)
     assert not torch.allclose(
         store.find(fresh.hash).state(24)["fc1.weight"], a.state(24)["fc1.weight"], atol=1e-5

@@ -22,6 +22,7 @@ def config(
     child_seed=None,
     optimiser="kept",
     length="fixed",
+    differ="both",
     **more,
 ):
     """A run; a child if it is given a seed as one."""
@@ -43,6 +44,7 @@ def config(
             "seed": child_seed,
             "optimiser": optimiser,
             "length": length,
+            "differ": differ,
         }
     for path, value in more.items():
         table, _, name = path.partition("__")

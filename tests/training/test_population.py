@@ -358,3 +358,23 @@ def test_a_network_that_cannot_be_traced_trains_all_the_same(planted):
         torch.testing.assert_close(run.final[f"net.{name}"], x)
     with pytest.raises(NotStackable):
         training.train_together([Member(net, RECIPE, seed=s) for s in (1, 2)], planted)
+
+
+def test_order_and_draws_have_seeds_of_their_own(planted):
+    """Children may differ in their noise alone."""
+    recipe = replace(RECIPE, length="6it", augment=Augment(noise=0.5))
+    net = fcn(6, 8, 3).double()
+    pairs = [(1, None), (1, 1), (1, 2), (2, 1)]
+    runs = [
+        training.train_together([Member(net, recipe, seed=s, draws=d)], planted)[0]
+        for s, d in pairs
+    ]
+    weights = [run.final["fc1.weight"] for run in runs]
+    assert torch.equal(weights[0], weights[1])
+    for i, j in ((1, 2), (1, 3), (2, 3)):
+        assert not torch.equal(weights[i], weights[j])
+    plain = replace(recipe, augment=None)
+    same = [
+        training.train_together([Member(net, plain, seed=1, draws=d)], planted)[0] for d in (1, 2)
+    ]
+    assert torch.equal(same[0].final["fc1.weight"], same[1].final["fc1.weight"])

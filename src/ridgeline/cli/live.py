@@ -1,11 +1,11 @@
 """How far a population is: one live table on a terminal, plain lines elsewhere."""
 
 import math
-import os
 import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from ridgeline.cli.setting import stderr_console
@@ -45,7 +45,9 @@ def shortened(names: Collection[str]) -> dict[str, str]:
     """Names without the words that all of them begin with; a single name stays whole."""
     if len(names) < 2:
         return {name: name for name in names}
-    cut = os.path.commonprefix(list(names)).rfind("-") + 1
+    pairs = zip(min(names), max(names), strict=False)
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    cut = min(names)[:shared].rfind("-") + 1
     return {name: name[cut:] for name in names}
 
 

@@ -131,13 +131,17 @@ class SpawnConfig:
     at: str
     """A duration from the parent's start."""
     seed: int
-    """The child's: of the order of its batches and of its augmentation."""
+    """The child's: of the order of its batches and of its augmentation. The parent's seed is mixed
+    in, so child 0 of two parents are two."""
     optimiser: Literal["kept", "reset"] = "kept"
     """Whether it goes on with what the parent's optimiser remembered."""
     length: Literal["fixed", "full"] = "fixed"
     """Whether both end at the same step, or the child trains for the whole length."""
     augment: Augment | None = None
     """In place of the parent's, if given."""
+    differ: Literal["both", "order", "augmentation"] = "both"
+    """What the child's seed names; for the rest it goes on with its parent's. Augmentation
+    includes whatever the model draws, as dropout does."""
 
     def __post_init__(self) -> None:
         Duration.parse(self.at)

@@ -30,6 +30,8 @@ class Children:
     """Whether they end with the parent, or train for the whole length."""
     augment: Augment | None = None
     """In place of the parent's, if given."""
+    differ: Literal["both", "order", "augmentation"] = "both"
+    """What the child's seed names; for the rest it goes on with its parent's."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "at", (self.at,) if isinstance(self.at, str) else tuple(self.at))
@@ -48,6 +50,7 @@ class Children:
                     optimiser=self.optimiser,
                     length=self.length,
                     augment=self.augment,
+                    differ=self.differ,
                 ),
             )
             for time in self.at

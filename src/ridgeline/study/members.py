@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ridgeline import data
 from ridgeline.data import DataSet, Split
 from ridgeline.data.corruption import noisy_labels, skewed
+from ridgeline.rng import seed_of
 from ridgeline.state import State, capture
 from ridgeline.study.config import RunConfig, SpawnConfig
 from ridgeline.training import Duration, Library, Member, Origin
@@ -73,13 +74,23 @@ def prepare(
         targets = noisy_labels(split.targets, config.data.label_noise, classes, seed)
     rows = _rows(config, held["train"].targets)
     model = config.net.build(config.seed)
-    origin, seed = None, config.seed
+    origin, order, draws = None, config.seed, config.seed
     if config.spawn is not None and config.parent is not None:
         samples = len(split) if rows is None else len(rows)
         per_epoch = math.ceil(samples / config.training.batch_size)
         origin = _origin(config.spawn, config.parent, per_epoch, parents, model)
-        seed = config.spawn.seed
-    member = Member(model, config.recipe, seed=seed, rows=rows, targets=targets, origin=origin)
+        own = seed_of(config.seed, "child", config.spawn.seed)
+        order = own if config.spawn.differ in ("both", "order") else order
+        draws = own if config.spawn.differ in ("both", "augmentation") else draws
+    member = Member(
+        model,
+        config.recipe,
+        seed=order,
+        draws=draws,
+        rows=rows,
+        targets=targets,
+        origin=origin,
+    )
     return Prepared(member, split, test, (config.data.set, config.data.targets), held.fingerprint)
 
 

@@ -11,14 +11,15 @@ import math
 import os
 import secrets
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from ridgeline import training
+from ridgeline.data import Split
 from ridgeline.errors import RidgelineError, UsageError
 from ridgeline.study.config import RunConfig
-from ridgeline.study.members import Prepared, Sources, prepare
+from ridgeline.study.members import Sources, prepare
 from ridgeline.study.store import Store
 
 __all__ = ["Group", "Machine", "Plan", "closure", "cores", "names_of", "plan_for", "wave_of"]
@@ -136,84 +137,97 @@ def plan_for(
     settled = [machine.device, str(machine.threads), str(machine.together)]
     key = _digest([str(FORMAT), *settled, *(config.hash for config in runs)])
     plan = _read(store, key)
-    if plan is None:
-        have = {config.hash for config in runs if store.find(config.hash) is not None}
-        plan = _made(key, runs, have, machine, sources)
-        if record and plan.groups:
-            plan = _recorded(store, plan)
+    planned = {name for group in plan.groups for name in group.runs} if plan else set[str]()
+    # Of a recorded plan too: a run that was there when it was made may have been deleted since.
+    missing = [c for c in runs if c.hash not in planned and store.find(c.hash) is None]
+    if missing or plan is None:
+        more = _made(key, missing, machine, sources)
+        if plan is not None:
+            more = replace(more, groups=tuple(sorted(plan.groups + more.groups, key=_wave)))
+        if record and missing:
+            more = _recorded(store, more, instead=plan is not None)
+        plan = more
     return plan if machine.workers is None else replace(plan, workers=machine.workers)
 
 
-def _made(
-    key: str,
-    runs: Sequence[RunConfig],
-    have: Container[str],
-    machine: Machine,
-    sources: Sources | None,
-) -> Plan:
+def _made(key: str, runs: Sequence[RunConfig], machine: Machine, sources: Sources | None) -> Plan:
     groups: list[Group] = []
     reasons: dict[str, None] = {}
     shapes: list[tuple[float, int, int]] = []
     total: float | None = 0.0
-    for wave, members in _alike([c for c in runs if c.hash not in have], sources):
-        size, workers, threads, rate, reason = _arranged([p for _, p in members], machine)
-        steps = [_steps(p) for _, p in members]
-        parts = math.ceil(len(members) / size)
+    for kind in _alike(runs, sources):
+        size, workers, threads, rate, reason = _arranged(kind, machine)
+        parts = math.ceil(len(kind.members) / size)
+        if machine.together is None:  # so that every process that was asked for has a group
+            parts = max(parts, min(machine.workers or 1, len(kind.members)))
         for i in range(parts):  # as even as can be, so that no worker waits for one large group
-            part = slice(i * len(members) // parts, (i + 1) * len(members) // parts)
-            hashes = tuple(config.hash for config, _ in members[part])
-            groups.append(Group(hashes, wave, sum(steps[part])))
-        total = total + sum(steps) / rate if rate and total is not None else None
-        shapes.append((sum(steps) / (rate or 1.0), min(workers, parts), threads))
+            part = slice(i * len(kind.runs) // parts, (i + 1) * len(kind.runs) // parts)
+            groups.append(Group(tuple(kind.runs[part]), kind.wave, sum(kind.steps[part])))
+        steps = sum(kind.steps)
+        total = total + steps / rate if rate and total is not None else None
+        shapes.append((steps / (rate or 1.0), min(workers, parts), threads))
         reasons[reason] = None
-    groups.sort(key=lambda group: group.wave)
+    groups.sort(key=_wave)
     _, workers, threads = max(shapes, default=(0.0, 1, machine.threads or 1))
-    if machine.together is not None or machine.workers is not None:
-        widest = max((len(w) for w in Plan("", tuple(groups), 1, 1, None, ()).waves), default=1)
-        workers = min(machine.workers or workers, max(widest, 1))
     return Plan(key, tuple(groups), workers, threads, total, tuple(reasons))
 
 
-def _alike(
-    runs: Sequence[RunConfig], sources: Sources | None
-) -> list[tuple[int, list[tuple[RunConfig, Prepared]]]]:
-    """Runs that may share a stack, with their wave; in the order in which they first occur."""
-    found: dict[object, list[tuple[RunConfig, Prepared]]] = {}
+@dataclass
+class _Kind:
+    """Runs that may share a stack."""
+
+    wave: int
+    data: Split
+    runs: list[str] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
+    members: list[training.Member] = field(default_factory=list)
+    """To be measured: with weights and origin of the first, lest all be in memory at once."""
+
+
+def _alike(runs: Sequence[RunConfig], sources: Sources | None) -> list[_Kind]:
+    """Runs by what they may share, in the order in which they first occur."""
+    found: dict[object, _Kind] = {}
     for config in runs:
         prepared = prepare(config, sources=sources)
-        alike = training.likeness(prepared.member, len(prepared.data))
-        found.setdefault((wave_of(config), alike, prepared.key), []).append((config, prepared))
-    return [(wave_of(members[0][0]), members) for members in found.values()]
+        member, wave = prepared.member, wave_of(config)
+        alike = training.likeness(member, len(prepared.data))
+        kind = found.setdefault((wave, alike, prepared.key), _Kind(wave, prepared.data))
+        first = kind.members[0] if kind.members else member
+        kind.runs.append(config.hash)
+        kind.steps.append(_steps(member, len(prepared.data)))
+        kind.members.append(replace(member, model=first.model, origin=first.origin))
+    return list(found.values())
 
 
-def _arranged(
-    members: Sequence[Prepared], machine: Machine
-) -> tuple[int, int, int, float | None, str]:
+def _arranged(kind: _Kind, machine: Machine) -> tuple[int, int, int, float | None, str]:
     """Size of a group, workers, threads, steps a second, and why."""
-    threads, able = machine.threads, cores()
+    able, workers, threads = cores(), machine.workers, machine.threads
+    if workers is not None:
+        threads = threads or max(1, able // workers)
+        able = workers * threads
     if machine.together is not None:
-        threads = threads or (max(1, able // machine.workers) if machine.workers else 1)
+        threads = threads or 1
         workers = max(1, able // threads) if machine.device == "cpu" else 1
-        size = min(machine.together, len(members))
-        return size, workers, threads, None, f"groups of up to {machine.together}, as asked for"
-    if machine.workers is not None:
-        able = machine.workers * (threads or max(1, able // machine.workers))
-    stack = [prepared.member for prepared in members]
+        reason = f"groups of up to {machine.together}, as asked for"
+        return min(machine.together, len(kind.runs)), workers, threads, None, reason
     try:
-        found = training.arrange(stack, members[0].data, device=machine.device, cores=able)
+        found = training.arrange(kind.members, kind.data, device=machine.device, cores=able)
     except RidgelineError as error:  # its training will say so, and does not stop the others'
         reason = f"not measured ({type(error).__name__}), so one at a time"
         return 1, 1, threads or 1, None, reason
-    return found.size, found.workers, threads or found.threads, found.rate, found.reason
+    return found.size, workers or found.workers, threads or found.threads, found.rate, found.reason
 
 
-def _steps(prepared: Prepared) -> int:
+def _steps(member: training.Member, samples: int) -> int:
     """How many steps a member takes."""
-    member = prepared.member
-    samples = len(prepared.data) if member.rows is None else len(member.rows)
+    samples = samples if member.rows is None else len(member.rows)
     per_epoch = math.ceil(samples / member.recipe.batch_size)
     planned = training.Duration.parse(member.recipe.length).count(per_epoch)
     return planned - (member.origin.step if member.origin else 0)
+
+
+def _wave(group: Group) -> int:
+    return group.wave
 
 
 # --- the record ------------------------------------------------------------------------------
@@ -229,11 +243,17 @@ def _read(store: Store, key: str) -> Plan | None:
     return Plan(**(told | {"groups": groups, "reasons": tuple(told["reasons"])}))
 
 
-def _recorded(store: Store, plan: Plan) -> Plan:
-    """Keep a plan unless another process was faster; whichever is kept."""
+def _recorded(store: Store, plan: Plan, *, instead: bool) -> Plan:
+    """Keep a plan, unless another process was faster; whichever is kept.
+
+    Args:
+        store: Where.
+        plan: To be kept.
+        instead: Whether it is kept in place of an older one, of which it is a longer form.
+    """
     text = (json.dumps(asdict(plan), indent=1) + "\n").encode()
     name = f"{plan.key}.json"
-    if not store.place.local:  # of two at the same moment, the later one's is found by both
+    if instead or not store.place.local:  # of two at the same moment, the later one stays
         store.place.write(text, FOLDER, name)
     else:
         draft = f".{name}.{secrets.token_hex(4)}"

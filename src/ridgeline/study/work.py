@@ -87,17 +87,19 @@ def _train(
         snapshot=scratch.write,
         snapshot_seconds=task["snapshot_seconds"],
     )
+    about = provenance(
+        device=task["device"],
+        wall_seconds=runs[0].seconds,
+        data=prepared[0].fingerprint,
+        plan=task["plan"],
+        together=members,
+    )
     for config, one, run in zip(chosen, prepared, runs, strict=True):
         if config.hash in missing:
-            about = provenance(
-                device=task["device"],
-                seeds={"run": config.seed, "member": one.member.seed},
-                wall_seconds=run.seconds,
-                data=one.fingerprint,
-                plan=task["plan"],
-                together=members,
-            )
-            _publish(store, config, run, scratch.kept(config.hash), about)
+            member = one.member
+            draws = member.seed if member.draws is None else member.draws
+            seeds = {"run": config.seed, "order": member.seed, "draws": draws}
+            _publish(store, config, run, scratch.kept(config.hash), about | {"seeds": seeds})
     taken = 0
     for one, run in zip(prepared, runs, strict=True):
         start = one.member.origin.step if one.member.origin else 0

@@ -129,7 +129,8 @@ class Population:
         members, samples = indices.shape
         x = self.data.inputs.index_select(0, indices.flatten())
         x = x.view(members, samples, *x.shape[1:])
-        seeds = [self.members[i].seed for i in self.rows]
+        present = [self.members[i] for i in self.rows]
+        seeds = [m.seed if m.draws is None else m.draws for m in present]
         if self.recipe.augment is not None:
             x = augmented(x, self.recipe.augment, seeds, self.clock)
         loss, missed, gradients = self.kernel.step(

@@ -38,6 +38,8 @@ class Member:
     recipe: Recipe
     seed: int = 0
     """Names the order of batches, the augmentation, and what the model draws."""
+    draws: int | None = None
+    """Names augmentation and the model's draws in place of `seed`, which is left the order."""
     rows: Tensor | None = None
     """Which samples it trains on, (n,) int64; all by default."""
     targets: Tensor | None = None
