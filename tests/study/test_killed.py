@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import random
+import sys
 import tempfile
 import time
 import warnings
@@ -144,7 +145,7 @@ def test_the_living_are_waited_for_and_the_dead_taken_over_from(
         def waiting(self, names, who):
             waits.append((tuple(names), who, holder.is_alive()))
 
-    monkeypatch.setattr("ridgeline.study.populate.PATIENCE", 0.1)
+    monkeypatch.setattr(sys.modules[populate.__module__], "PATIENCE", 0.1)
     assert not populate(runs, store, machine=MACHINE, watcher=Waits()).failures
     assert not holder.is_alive()
     assert waits and waits[0][0] == (runs[0].name, runs[2].name)

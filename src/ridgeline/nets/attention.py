@@ -1,28 +1,26 @@
-"""What transformers share: attention, blocks, first weights.
+"""Attention and the block that transformers repeat.
 
-Reference: Radford et al. (2019), "Language Models are Unsupervised Multitask Learners" (GPT-2):
-normalisation before each branch, first weights normal with deviation 0.02. Differs in: query,
-key and value are layers of their own, so that a symmetry of heads acts on whole tensors; there
-is no dropout.
+Reference: Vaswani et al. (2017), with normalisation before each branch as in GPT-2. Query, key and
+value are layers of their own, so that a symmetry of heads acts on whole tensors; there is no
+dropout.
 
 Shapes: N sequences, T tokens, H heads, D width of a head, W width of the model.
 """
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ridgeline.errors import UsageError
-from ridgeline.nets.initialise import blank
+from ridgeline.nets.initialise import blank, check_scale
 from ridgeline.rng import stream
 
-__all__ = ["Attention", "Block", "check_heads", "draw"]
+__all__ = ["Attention", "Block", "draw"]
 
 DEVIATION = 0.02
+"""Of first weights (Radford et al. 2019)."""
 
 
 class Attention(nn.Module):
-    """Attention of several heads; causal where no token may see those after it."""
+    """Attention of several heads; causal if each token sees only itself and those before."""
 
     def __init__(self, width: int, heads: int, causal: bool) -> None:
         super().__init__()
@@ -36,7 +34,7 @@ class Attention(nn.Module):
         return x_NTW.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
     def forward(self, x_NTW: Tensor) -> Tensor:
-        """What each token takes from all, or from itself and those before it."""
+        """What each token takes from those it sees."""
         query, key, value = (self._split(layer(x_NTW)) for layer in self._maps())
         y_NHTD = functional.scaled_dot_product_attention(query, key, value, is_causal=self.causal)
         return self.out(y_NHTD.transpose(1, 2).flatten(2))
@@ -63,32 +61,25 @@ class Block(nn.Module):
         return x_NTW + self.down(self.act(self.up(self.norm2(x_NTW))))
 
 
-@torch.no_grad()
-def draw(model: nn.Module, *, depth: int, scale: float, seed: int) -> None:
-    """Draw the first weights of a transformer, in place; biases are zero.
+def draw(model: nn.Module, depth: int, seed: int, scale: float) -> None:
+    """Draw the weights of a transformer, in place: normal, biases zero.
+
+    Two branches per block add to the stream: as GPT-2 has it, the last layer of each starts
+    smaller by the root of their number, so that the variance does not grow with depth.
 
     Args:
-        model: Whose linear layers, convolutions and embeddings are drawn.
-        depth: Number of its blocks.
-        scale: Multiplies every weight.
-        seed: The network's seed.
+        model: Whose linear layers and embeddings are drawn, each from its own stream.
+        depth: Number of blocks.
+        seed: The network's.
+        scale: Multiplies every first weight.
     """
-    # Two branches per block add to the stream: GPT-2 keeps its variance from growing with depth.
+    check_scale(scale)
     smaller = (2 * depth) ** -0.5
     for name, layer in model.named_modules():
-        if isinstance(layer, nn.Linear | nn.Conv2d | nn.Embedding):
-            deviation = DEVIATION * (smaller if name.endswith((".out", ".down")) else 1.0)
-            draws = stream(seed, "init", f"{name}.weight")
-            nn.init.normal_(layer.weight, std=deviation, generator=draws).mul_(scale)
-            if not isinstance(layer, nn.Embedding) and layer.bias is not None:
-                layer.bias.zero_()
-
-
-def check_heads(width: int, heads: int) -> None:
-    """Refuse a number of heads that does not divide the width.
-
-    Raises:
-        UsageError: If so.
-    """
-    if width % heads:
-        raise UsageError("`heads` must divide `width`.", got=f"heads={heads}, width={width}")
+        if not isinstance(layer, nn.Linear | nn.Embedding | nn.Conv2d):
+            continue
+        deviation = DEVIATION * scale * (smaller if name.endswith(("out", "down")) else 1.0)
+        draws = stream(seed, "init", f"{name}.weight")
+        nn.init.normal_(layer.weight, std=abs(deviation), generator=draws)
+        if not isinstance(layer, nn.Embedding) and layer.bias is not None:
+            nn.init.zeros_(layer.bias)

@@ -1,16 +1,18 @@
 """Causal transformers.
 
 Reference: Radford et al. (2019), "Language Models are Unsupervised Multitask Learners" (GPT-2):
-blocks and first weights are those of `ridgeline.nets.attention`, positions are learned.
+normalisation before each branch, learned positions, first weights normal with deviation 0.02.
+Differs in: query, key and value are layers of their own, so that a symmetry of heads acts on
+whole tensors; there is no dropout.
 
-Shapes: N sequences, T tokens, V vocabulary, W width of the model.
+Shapes: N sequences, T tokens, V vocabulary, H heads, D width of a head, W width of the model.
 """
 
 from torch import Tensor, nn
 
 from ridgeline.errors import UsageError
-from ridgeline.nets.attention import Block, check_heads, draw
-from ridgeline.nets.initialise import blank, check_finite, check_positive
+from ridgeline.nets.attention import Block, draw
+from ridgeline.nets.initialise import blank, check_positive
 
 __all__ = ["transformer"]
 
@@ -39,20 +41,19 @@ def transformer(
         depth: Number of blocks.
         tied: Whether the head's weight is the embedding's: one tensor under both names.
         seed: The same seed gives the same network; torch's global generator is not used.
-        scale: Multiplies every first weight, embeddings too.
+        scale: Multiplies every first weight.
 
     Returns:
         A network of integer tokens (N, T), with logits (N, T, vocabulary).
 
     Raises:
-        UsageError: If a size is not positive, `heads` does not divide `width`, or `scale` is not
-            finite.
+        UsageError: If a size is not positive, or `heads` does not divide `width`.
     """
     check_positive(vocabulary=vocabulary, length=length, width=width, heads=heads, depth=depth)
-    check_heads(width, heads)
-    check_finite(scale=scale)
+    if width % heads:
+        raise UsageError("`heads` must divide `width`.", got=f"heads={heads}, width={width}")
     model = Transformer(vocabulary, length, width, heads, depth)
-    draw(model, depth=depth, scale=scale, seed=seed)
+    draw(model, depth, seed, scale)
     if tied:
         model.head.weight = model.token.weight
     return model

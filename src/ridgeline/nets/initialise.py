@@ -69,21 +69,6 @@ def fill(layer: nn.Module, name: str, *, init: str, seed: int, scale: float = 1.
             bias.zero_()
 
 
-def check_finite(**numbers: float) -> None:
-    """Refuse numbers that are not finite.
-
-    Args:
-        numbers: What each number is called, and its value.
-
-    Raises:
-        UsageError: Naming the first that is wrong.
-    """
-    for name, number in numbers.items():
-        real = isinstance(number, int | float) and not isinstance(number, bool)
-        if not real or not math.isfinite(number):
-            raise UsageError(f"`{name}` must be finite.", got=repr(number))
-
-
 def check_positive(**sizes: int) -> None:
     """Refuse sizes that are not whole numbers of at least one.
 

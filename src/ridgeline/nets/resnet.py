@@ -1,73 +1,53 @@
 """Residual networks for small images.
 
-Reference: He, Zhang, Ren & Sun (2015), "Deep Residual Learning for Image Recognition": section
-4.2 for the narrow ones of three stages, table 1 for ResNet-18. Differs in: shortcuts that change
-shape are projections (option B), where the paper's CIFAR networks pad with zeros (option A).
-Padding ties the channels of one stage to those of the next, which leaves fewer permutations for
-alignment. ResNet-18 begins with a 3 by 3 convolution and no pooling, as is usual for 32 by 32
-images; the paper's begins with 7 by 7 and a pooling.
+References: He, Zhang, Ren & Sun (2015), "Deep Residual Learning for Image Recognition", section
+4.2 (ResNet-20) and table 1 (ResNet-18, here with a stem of one 3 x 3 convolution and without
+pooling, as is usual on CIFAR); Zhang, Dauphin & Ma (2019), "Fixup Initialization". Differs in:
+shortcuts that change shape are projections (option B), where the first paper's CIFAR networks
+pad with zeros (option A). Padding ties the channels of one stage to those of the next, which
+leaves fewer permutations for alignment.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from ridgeline.errors import UnknownName
-from ridgeline.nets.fixup import FixupResNet
-from ridgeline.nets.initialise import INITS, blank, check_finite, check_positive, fill
-from ridgeline.nets.layers import IMAGE_NORMS, Init, check_known, convolution, stages
+from ridgeline.nets.initialise import blank, check_positive, check_scale, fill
+from ridgeline.nets.norms import NORMS, norm_of
 
-__all__ = ["resnet18", "resnet20", "resnet_cifar"]
+__all__ = ["resnet18", "resnet20"]
 
-ResidualNorm = Literal["batch", "layer", "fixup"]
-
-BLOCKS = {20: 3, 32: 5, 44: 7, 56: 9, 110: 18}
-"""Blocks in each of the three stages of the paper's CIFAR networks."""
+Norm = Literal["batch", "layer", "fixup"]
 
 
 def resnet20(
     classes: int = 10,
     width: int = 16,
-    norm: ResidualNorm | None = "batch",
+    norm: Norm | None = "batch",
     channels: int = 3,
     seed: int = 0,
     *,
-    init: Init = "he",
+    init: Literal["he", "xavier", "orthogonal", "torch"] = "he",
     scale: float = 1.0,
 ) -> nn.Module:
     """The ResNet-20 of He et al. for 32 by 32 images, with projection shortcuts (option B).
 
-    See `resnet_cifar`, of which this is the one of depth 20.
-    """
-    return resnet_cifar(20, classes, width, norm, channels, seed, init=init, scale=scale)
-
-
-def resnet_cifar(
-    depth: Literal[20, 32, 44, 56, 110],
-    classes: int = 10,
-    width: int = 16,
-    norm: ResidualNorm | None = "batch",
-    channels: int = 3,
-    seed: int = 0,
-    *,
-    init: Init = "he",
-    scale: float = 1.0,
-) -> nn.Module:
-    """A ResNet of three stages for 32 by 32 images, with projection shortcuts (option B).
-
     Modules are named as torchvision names them: ``conv1``, ``bn1``, ``layer1.0.conv1``,
-    ``layer2.0.downsample.0``, ``fc``; ``bn1`` is the norm, whichever it is. Biases are zero.
+    ``layer2.0.downsample.0``, ``fc``; with Fixup, scalars are named as by its authors
+    (``layer1.0.bias1a``, ``layer1.0.scale``).
 
     Args:
-        depth: Layers with weights, besides projections.
         classes: Number of outputs.
         width: Channels of the first stage; the others have two and four times as many.
-        norm: Batch normalisation, layer normalisation over the channels at each position,
-            ``"fixup"`` (see `ridgeline.nets.fixup`), or None. With None convolutions have
-            biases, and the last weight of each residual branch starts smaller by the root of
-            their number, because the signal's variance would otherwise double with every block.
+        norm: Batch normalisation, layer normalisation over channels (`ChannelNorm`), Fixup, or
+            None. With None convolutions have biases, and the last weight of each residual branch
+            starts smaller by the root of their number, because the signal's variance would
+            otherwise double with every block. With Fixup the last weight of each branch and the
+            classifier start at zero and the others smaller by that root (its rule for branches
+            of two layers), and each convolution has scalar biases in place of its own.
         channels: Channels of an image.
         seed: The same seed gives the same network; torch's global generator is not used.
         init: How weights are drawn; see `ridgeline.nets.initialise.fill`.
@@ -77,32 +57,32 @@ def resnet_cifar(
         A network of images (N, channels, H, W), of any height and width from 4 up.
 
     Raises:
-        UnknownName: If the depth, the norm or the init is not known.
-        UsageError: If a size is not positive, or `scale` is not finite.
+        UnknownName: If the norm or the init is not known.
+        UsageError: If a size is not positive.
     """
-    if depth not in BLOCKS:
-        raise UnknownName("depth of a ResNet for CIFAR", str(depth), map(str, BLOCKS))
-    return _build((BLOCKS[depth],) * 3, classes, width, norm, channels, seed, init, scale)
+    check_positive(classes=classes, width=width, channels=channels)
+    widths = (width, 2 * width, 4 * width)
+    return _built(ResNet(classes, widths, 3, norm, channels), norm, init, scale, seed)
 
 
 def resnet18(
     classes: int = 10,
     width: int = 64,
-    norm: ResidualNorm | None = "batch",
+    norm: Norm | None = "batch",
     channels: int = 3,
     seed: int = 0,
     *,
-    init: Init = "he",
+    init: Literal["he", "xavier", "orthogonal", "torch"] = "he",
     scale: float = 1.0,
 ) -> nn.Module:
-    """The ResNet-18 of He et al. with the first layer that is usual for 32 by 32 images.
+    """The ResNet-18 of He et al. with the stem that is usual for 32 by 32 images.
 
-    Four stages of two blocks. Modules are named as torchvision names them.
+    That stem is one 3 x 3 convolution of stride one, without pooling; names are torchvision's.
 
     Args:
         classes: Number of outputs.
         width: Channels of the first stage; the others have two, four and eight times as many.
-        norm: As for `resnet_cifar`.
+        norm: As for `resnet20`.
         channels: Channels of an image.
         seed: The same seed gives the same network; torch's global generator is not used.
         init: How weights are drawn; see `ridgeline.nets.initialise.fill`.
@@ -113,43 +93,31 @@ def resnet18(
 
     Raises:
         UnknownName: If the norm or the init is not known.
-        UsageError: If a size is not positive, or `scale` is not finite.
+        UsageError: If a size is not positive.
     """
-    return _build((2, 2, 2, 2), classes, width, norm, channels, seed, init, scale)
-
-
-def _build(
-    blocks: Sequence[int],
-    classes: int,
-    width: int,
-    norm: str | None,
-    channels: int,
-    seed: int,
-    init: str,
-    scale: float,
-) -> nn.Module:
-    check_known("norm", norm, [*IMAGE_NORMS, "fixup"], optional=True)
-    check_known("way to initialise", init, INITS)
     check_positive(classes=classes, width=width, channels=channels)
-    check_finite(scale=scale)
-    if norm == "fixup":
-        model = FixupResNet(blocks, classes, width, channels)
-    else:
-        model = ResNet(blocks, classes, width, norm, channels)
-    # The one weight of a branch that is smaller by the root of the number of branches.
-    smaller = {None: ".conv2", "fixup": ".conv1"}.get(norm)
+    widths = (width, 2 * width, 4 * width, 8 * width)
+    return _built(ResNet(classes, widths, 2, norm, channels), norm, init, scale, seed)
+
+
+def _built(model: "ResNet", norm: str | None, init: str, scale: float, seed: int) -> nn.Module:
+    """Draw the weights of a network."""
+    check_scale(scale)
+    smaller = model.branches**-0.5
     for name, layer in model.named_modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            ends = smaller is not None and name.endswith(smaller)
-            factor = sum(blocks) ** -0.5 if ends else 1.0
-            fill(layer, name, init=init, seed=seed, scale=scale * factor)
-    if isinstance(model, FixupResNet):
-        model.silence()
+        if not isinstance(layer, nn.Conv2d | nn.Linear):
+            continue
+        first, last = name.endswith(".conv1"), name.endswith(".conv2")
+        shrunk = (norm is None and last) or (norm == "fixup" and first)
+        fill(layer, name, init=init, seed=seed, scale=scale * (smaller if shrunk else 1.0))
+        if norm == "fixup" and (last or name == "fc"):
+            nn.init.zeros_(layer.weight)
     return model
 
 
-def _norm(channels: int, norm: str | None) -> nn.Module:
-    return nn.Identity() if norm is None else IMAGE_NORMS[norm](channels)
+def _convolution(inputs: int, outputs: int, size: int, stride: int, bias: bool) -> nn.Conv2d:
+    padding = size // 2
+    return blank(nn.Conv2d, inputs, outputs, size, stride=stride, padding=padding, bias=bias)
 
 
 class Block(nn.Module):
@@ -158,15 +126,15 @@ class Block(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int, norm: str | None) -> None:
         super().__init__()
         bias = norm is None
-        self.conv1 = convolution(inputs, outputs, 3, stride, bias)
-        self.bn1 = _norm(outputs, norm)
-        self.conv2 = convolution(outputs, outputs, 3, 1, bias)
-        self.bn2 = _norm(outputs, norm)
+        self.conv1 = _convolution(inputs, outputs, 3, stride, bias)
+        self.bn1 = norm_of(norm, outputs)
+        self.conv2 = _convolution(outputs, outputs, 3, 1, bias)
+        self.bn2 = norm_of(norm, outputs)
         self.relu = nn.ReLU()
         self.downsample = nn.Sequential()
         if stride != 1 or inputs != outputs:
-            self.downsample.append(convolution(inputs, outputs, 1, stride, bias))
-            self.downsample.append(_norm(outputs, norm))
+            self.downsample.append(_convolution(inputs, outputs, 1, stride, bias))
+            self.downsample.append(norm_of(norm, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         """The block's output."""
@@ -174,25 +142,67 @@ class Block(nn.Module):
         return self.relu(self.bn2(self.conv2(branch)) + self.downsample(x))
 
 
+class FixupBlock(nn.Module):
+    """Two convolutions with scalar biases, a scalar factor, and a shortcut."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.bias1a, self.bias1b = (nn.Parameter(torch.zeros(1)) for _ in range(2))
+        self.conv1 = _convolution(inputs, outputs, 3, stride, False)
+        self.bias2a, self.bias2b = (nn.Parameter(torch.zeros(1)) for _ in range(2))
+        self.conv2 = _convolution(outputs, outputs, 3, 1, False)
+        self.scale = nn.Parameter(torch.ones(1))
+        self.relu = nn.ReLU()
+        self.downsample = nn.Sequential()
+        if stride != 1 or inputs != outputs:
+            self.downsample.append(_convolution(inputs, outputs, 1, stride, False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The block's output."""
+        shifted = x + self.bias1a
+        branch = self.relu(self.conv1(shifted) + self.bias1b)
+        branch = self.conv2(branch + self.bias2a) * self.scale + self.bias2b
+        return self.relu(branch + (self.downsample(shifted) if len(self.downsample) else x))
+
+
 class ResNet(nn.Module):
-    """A convolution, stages of blocks, the mean over positions, a linear layer."""
+    """Stages of blocks; each but the first halves the image."""
 
     def __init__(
-        self, blocks: Sequence[int], classes: int, width: int, norm: str | None, channels: int
+        self, classes: int, widths: Sequence[int], blocks: int, norm: str | None, channels: int
     ) -> None:
         super().__init__()
-        self.conv1 = convolution(channels, width, 3, 1, norm is None)
-        self.bn1 = _norm(width, norm)
+        if norm not in (*NORMS, "fixup", None):
+            raise UnknownName("norm", str(norm), [*NORMS, "fixup"], "Or None.")
+        self.conv1 = _convolution(channels, widths[0], 3, 1, norm is None)
+        if norm == "fixup":
+            self.bias1, self.bias2 = (nn.Parameter(torch.zeros(1)) for _ in range(2))
+        else:
+            self.bn1 = norm_of(norm, widths[0])
         self.relu = nn.ReLU()
-        self.stages: list[str] = []
-        for name, stage in stages(partial(Block, norm=norm), blocks, width):
-            self.add_module(name, stage)
-            self.stages.append(name)
-        self.fc = blank(nn.Linear, width * 2 ** (len(blocks) - 1), classes)
+        self.stages = len(widths)
+        self.branches = blocks * len(widths)
+        """Residual branches in all."""
+        before = widths[0]
+        for i, width in enumerate(widths, start=1):
+            made = []
+            for j in range(blocks):
+                inputs, stride = (before, 1 if i == 1 else 2) if j == 0 else (width, 1)
+                made.append(
+                    FixupBlock(inputs, width, stride)
+                    if norm == "fixup"
+                    else Block(inputs, width, stride, norm)
+                )
+            self.add_module(f"layer{i}", nn.Sequential(*made))
+            before = width
+        self.fc = blank(nn.Linear, before, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits, (N, classes)."""
-        x = self.relu(self.bn1(self.conv1(x)))
-        for name in self.stages:
-            x = self.get_submodule(name)(x)
-        return self.fc(x.mean((2, 3)))
+        fixup = hasattr(self, "bias1")
+        x = self.conv1(x)
+        x = self.relu(x + self.bias1 if fixup else self.bn1(x))
+        for i in range(1, self.stages + 1):
+            x = self.get_submodule(f"layer{i}")(x)
+        x = x.mean((2, 3))
+        return self.fc(x + self.bias2 if fixup else x)

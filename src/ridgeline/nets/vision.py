@@ -1,9 +1,9 @@
-"""Vision transformers.
+"""Small vision transformers.
 
-Reference: Dosovitskiy et al. (2021), "An Image is Worth 16x16 Words". Differs in: blocks and
-first weights are those of `ridgeline.nets.attention`; there is no dropout.
+Reference: Dosovitskiy et al. (2021), "An Image is Worth 16x16 Words". Differs in: query, key and
+value are layers of their own, and weights start as GPT-2's (normal, deviation 0.02).
 
-Shapes: N images, C channels, T tokens, W width of the model.
+Shapes: N images, C channels, P patches, W width of the model.
 """
 
 from typing import Literal
@@ -11,32 +11,33 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ridgeline.errors import UsageError
-from ridgeline.nets.attention import Block, check_heads, draw
-from ridgeline.nets.initialise import blank, check_finite, check_positive
-from ridgeline.nets.layers import check_known
+from ridgeline.errors import UnknownName, UsageError
+from ridgeline.nets.attention import Block, draw
+from ridgeline.nets.initialise import blank, check_positive
 
 __all__ = ["vit"]
+
+POOLED = ("class", "mean")
 
 
 def vit(
     classes: int = 10,
     channels: int = 3,
     size: int = 32,
-    *,
     patch: int = 4,
     width: int = 64,
     heads: int = 4,
     depth: int = 4,
-    pool: Literal["token", "mean"] = "token",
-    scale: float = 1.0,
+    pooled: Literal["class", "mean"] = "class",
     seed: int = 0,
+    *,
+    scale: float = 1.0,
 ) -> nn.Module:
-    """A vision transformer of `depth` blocks.
+    """An encoder of `depth` blocks over the patches of an image.
 
-    Modules are ``patch``, ``token`` (if there is a class token), ``position``,
-    ``blocks.0.attention.query`` and so on as in `transformer`, ``norm``, ``head``. The class
-    token is the first of the sequence.
+    Modules are ``patch``, ``position``, ``blocks.0.norm1``, ``blocks.0.attention.query`` (``key``,
+    ``value``, ``out``), ``blocks.0.norm2``, ``blocks.0.up``, ``blocks.0.down``, ``norm``, ``head``;
+    the class token, if there is one, is the parameter ``token``.
 
     Args:
         classes: Number of outputs.
@@ -46,34 +47,33 @@ def vit(
         width: Width of the residual stream.
         heads: Number of heads; divides `width`.
         depth: Number of blocks.
-        pool: What the head sees: the class ``"token"``, or the ``"mean"`` of the patches, and
-            then there is no class token.
-        scale: Multiplies every first weight, token and positions too.
+        pooled: What the head sees: the stream at a class token, or its mean over patches.
         seed: The same seed gives the same network; torch's global generator is not used.
+        scale: Multiplies every first weight.
 
     Returns:
         A network of images (N, channels, size, size), with logits (N, classes).
 
     Raises:
         UnknownName: If the pooling is not known.
-        UsageError: If a size is not positive, `heads` does not divide `width`, `patch` does not
-            divide `size`, or `scale` is not finite.
+        UsageError: If a size is not positive or does not divide as it must.
     """
-    check_known("pooling", pool, ["token", "mean"])
     check_positive(classes=classes, channels=channels, size=size, patch=patch)
     check_positive(width=width, heads=heads, depth=depth)
-    check_heads(width, heads)
-    check_finite(scale=scale)
     if size % patch:
         raise UsageError("`patch` must divide `size`.", got=f"patch={patch}, size={size}")
+    if width % heads:
+        raise UsageError("`heads` must divide `width`.", got=f"heads={heads}, width={width}")
+    if pooled not in POOLED:
+        raise UnknownName("pooling", pooled, POOLED)
     patches = (size // patch) ** 2
-    model = VisionTransformer(classes, channels, patch, patches, width, heads, depth, pool)
-    draw(model, depth=depth, scale=scale, seed=seed)
+    model = VisionTransformer(classes, channels, patch, patches, width, heads, depth, pooled)
+    draw(model, depth, seed, scale)
     return model
 
 
 class VisionTransformer(nn.Module):
-    """Patches, blocks, norm, head."""
+    """Patches, positions, blocks, norm, head."""
 
     def __init__(
         self,
@@ -84,21 +84,21 @@ class VisionTransformer(nn.Module):
         width: int,
         heads: int,
         depth: int,
-        pool: str,
+        pooled: str,
     ) -> None:
         super().__init__()
         self.patch = blank(nn.Conv2d, channels, width, patch, stride=patch)
-        self.token = blank(nn.Embedding, 1, width) if pool == "token" else None
-        self.position = blank(nn.Embedding, patches + (pool == "token"), width)
+        first = pooled == "class"
+        self.token = nn.Parameter(torch.zeros(1, 1, width)) if first else None
+        self.position = blank(nn.Embedding, patches + first, width)
         self.blocks = nn.Sequential(*(Block(width, heads, causal=False) for _ in range(depth)))
         self.norm = nn.LayerNorm(width)
         self.head = blank(nn.Linear, width, classes)
 
-    def forward(self, x_NCHW: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Logits, (N, classes)."""
-        x_NTW = self.patch(x_NCHW).flatten(2).mT
+        x_NPW = self.patch(x).flatten(2).transpose(1, 2)
         if self.token is not None:
-            first_N1W = self.token.weight.expand(x_NTW.shape[0], 1, -1)
-            x_NTW = torch.cat([first_N1W, x_NTW], 1)
-        x_NTW = self.norm(self.blocks(x_NTW + self.position.weight))
-        return self.head(x_NTW.mean(1) if self.token is None else x_NTW[:, 0])
+            x_NPW = torch.cat([self.token.expand(len(x_NPW), -1, -1), x_NPW], dim=1)
+        x_NPW = self.norm(self.blocks(x_NPW + self.position.weight))
+        return self.head(x_NPW[:, 0] if self.token is not None else x_NPW.mean(1))

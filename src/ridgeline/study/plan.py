@@ -158,8 +158,9 @@ def _made(key: str, runs: Sequence[RunConfig], machine: Machine, sources: Source
     for kind in _alike(runs, sources):
         size, workers, threads, rate, reason = _arranged(kind, machine)
         parts = math.ceil(len(kind.members) / size)
-        if machine.together is None:  # so that every process that was asked for has a group
-            parts = max(parts, min(machine.workers or 1, len(kind.members)))
+        asked = min(machine.workers or 1, len(kind.runs))
+        if machine.together is None and parts < asked:
+            parts, reason = asked, f"{reason}; {asked} groups, for the processes asked for"
         for i in range(parts):  # as even as can be, so that no worker waits for one large group
             part = slice(i * len(kind.runs) // parts, (i + 1) * len(kind.runs) // parts)
             groups.append(Group(tuple(kind.runs[part]), kind.wave, sum(kind.steps[part])))
