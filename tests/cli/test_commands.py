@@ -306,6 +306,6 @@ def test_options_are_a_reviewed_list(ridgeline):
         *("--threads", "--together", "--store", "--dry-run", "--json"),
     }
     assert set(flags["runs"]) == {
-        *("--help", "--where", "--sort", "--sql", "--shallow", "--keep", "--dry-run", "--yes"),
-        "--json",
+        *("--help", "--where", "--sort", "--sql", "--curves", "--shallow", "--keep", "--dry-run"),
+        *("--yes", "--json"),
     }

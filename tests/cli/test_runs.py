@@ -81,6 +81,16 @@ def test_sql(filled, ridgeline):
     assert json.loads(out)[1] == {"name": "fcn-seed1", "best": 0.5}
 
 
+def test_learning_curves_are_drawn(filled, ridgeline, here):
+    code, out, _ = ridgeline("runs", "--where", "seed<2", "--curves", "drawn")
+    assert code == 0
+    assert "2 runs" in out
+    assert {p.name for p in (here / "drawn").iterdir()} == {
+        f"learning.{kind}" for kind in ("png", "pdf", "svg", "csv")
+    }
+    assert (here / "drawn" / "learning.csv").read_text().count("train,loss") == 4
+
+
 def test_verify(filled, ridgeline, here):
     code, out, _ = ridgeline("runs", "verify")
     assert code == 0

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from ridgeline.study.plan import Machine
-from ridgeline.study.populate import Watcher, populate
+from ridgeline.study.populations import Watcher, populate
 from ridgeline.study.store import Store
 from study.tiny import contents, litter, specs
 

@@ -7,7 +7,7 @@ import pytest
 from ridgeline import training
 from ridgeline.errors import ForwardFailed, UsageError
 from ridgeline.study.plan import Machine, closure, names_of, plan_for
-from ridgeline.study.populate import populate
+from ridgeline.study.populations import populate
 from ridgeline.study.store import Store
 from ridgeline.training import Arrangement
 from study.tiny import config, specs

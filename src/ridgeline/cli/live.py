@@ -11,7 +11,7 @@ from typing import Any
 from ridgeline.cli.setting import stderr_console
 from ridgeline.study.executors import Failure
 from ridgeline.study.plan import Plan
-from ridgeline.study.populate import Watcher
+from ridgeline.study.populations import Watcher
 
 __all__ = ["Lines", "Table", "duration", "shortened", "watcher"]
 

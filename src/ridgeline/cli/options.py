@@ -166,6 +166,9 @@ def _runs(made: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--sort", metavar="FIELD", help="by this field; --sort=-FIELD descends")
     group.add_argument("--sql", metavar="SELECT", help="ask the tables runs and logs instead")
+    group.add_argument(
+        "--curves", metavar="DIR", help="save the learning curves of these runs as a figure"
+    )
     group = made.add_argument_group("verify")
     group.add_argument("--shallow", action="store_true", help="look at names and sizes only")
     group = made.add_argument_group("prune")

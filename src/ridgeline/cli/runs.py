@@ -39,6 +39,8 @@ def run(chosen: argparse.Namespace) -> int:
     runs = ordered(runs, chosen.sort) if chosen.sort else runs
     if action == "prune":
         return _prune(store, runs, chosen)
+    if chosen.curves is not None:
+        return _draw(runs, chosen.curves)
     if chosen.json:
         print(json.dumps([_record(one) for one in runs], allow_nan=False))
     else:
@@ -99,6 +101,16 @@ def _show(store: Store, runs: Sequence[StoredRun]) -> None:
     console.print(table)
     more = f", the first {SHOWN} shown (--json has all)" if len(runs) > SHOWN else ""
     print(f"{store.place.url}: {len(runs)} runs{more}, {_bytes(sum(one.size for one in runs))}")
+
+
+def _draw(runs: Sequence[StoredRun], directory: str) -> int:
+    from ridgeline.report import learning_figure
+
+    figure = learning_figure({f"{r.identity.name} ({r.identity.hash[:8]})": r.log() for r in runs})
+    for path in figure.save(directory, overwrite=True):
+        print(path)
+    print(figure.caption)
+    return 0
 
 
 def _verify(store: Store, *, deep: bool, as_json: bool) -> int:

@@ -20,6 +20,7 @@ __all__ = [
     "Interruption",
     "Setting",
     "check_out",
+    "device_of",
     "interruptible",
     "load_points",
     "model_of",
@@ -41,7 +42,7 @@ class Setting:
     def __init__(self, chosen: argparse.Namespace) -> None:
         if chosen.threads:
             torch.set_num_threads(chosen.threads)
-        self.device = _device(chosen.device)
+        self.device = device_of(chosen.device)
         self.dtype = getattr(torch, chosen.dtype) if chosen.dtype else None
         self.model = model_of(chosen.model)
         self.data = data.load(
@@ -109,7 +110,12 @@ def load_points(setting: Setting, paths: list[str], key: str | None) -> list[Sta
     return [io.load(path, model=setting.model, dtype=setting.dtype, key=key) for path in paths]
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """The device of an option.
+
+    Raises:
+        UsageError: If there is none of this name on this machine.
+    """
     try:
         device = torch.device(name)
         torch.empty(0, device=device)

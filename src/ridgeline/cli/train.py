@@ -11,12 +11,12 @@ from types import FrameType
 from typing import Any
 
 from ridgeline.cli.live import duration, shortened, watcher
-from ridgeline.cli.setting import _device, stderr_console, stdout_console
+from ridgeline.cli.setting import device_of, stderr_console, stdout_console
 from ridgeline.study.describe import describe, plan_summary
 from ridgeline.study.executors import Failure
 from ridgeline.study.members import Sources, samples_of
 from ridgeline.study.plan import Machine, Plan, closure, plan_for
-from ridgeline.study.populate import Population, populate
+from ridgeline.study.populations import Population, populate
 from ridgeline.study.spec import Spec, load_spec
 from ridgeline.study.store import Store
 
@@ -34,7 +34,7 @@ def run(chosen: argparse.Namespace) -> int:
         about = describe(spec)
         print(json.dumps(about, allow_nan=False) if chosen.json else about)
         return 0
-    _device(chosen.device)
+    device_of(chosen.device)
     machine = Machine(
         device=chosen.device,
         workers=chosen.workers,

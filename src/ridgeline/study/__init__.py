@@ -10,9 +10,9 @@ from ridgeline.study.executors import Failure as Failure
 from ridgeline.study.executors import InProcess as InProcess
 from ridgeline.study.executors import Workers as Workers
 from ridgeline.study.plan import Machine as Machine
-from ridgeline.study.populate import Population as Population
-from ridgeline.study.populate import Watcher as Watcher
-from ridgeline.study.populate import populate as populate
+from ridgeline.study.populations import Population as Population
+from ridgeline.study.populations import Watcher as Watcher
+from ridgeline.study.populations import populate as populate
 from ridgeline.study.spec import Spec as Spec
 from ridgeline.study.spec import load_spec as load_spec
 from ridgeline.study.store import Store as Store

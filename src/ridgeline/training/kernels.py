@@ -96,10 +96,15 @@ class Kernel:
             except Exception:  # whatever the tracer may raise; the plain step says what is wrong
                 self.random = True  # it may draw, for all that is known
             else:
+                program = lower(traced).forward
+                try:  # what is traced need not run: torch's LSTM does not
+                    program(*(x.clone() for x in arguments))
+                except Exception:
+                    return self._step
                 self.random |= draws(traced.graph)
                 values = (node.meta.get("val") for node in traced.graph.nodes)
                 self.footprint = sum(x.nbytes for x in values if isinstance(x, Tensor))
-                return lower(traced).forward
+                return program
         return self._step
 
     def _step(self, *arguments: Tensor) -> list[Tensor | None]:

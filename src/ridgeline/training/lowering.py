@@ -71,6 +71,8 @@ def lower(traced: fx.GraphModule) -> fx.GraphModule:
         elif operation(node) in ("transpose", "t"):
             _transpose_factors(graph, node)
     graph.eliminate_dead_code()
+    if not written:
+        _reuse(graph)
     for node in graph.nodes:
         if node.op == "call_function":
             node.target = DIRECT.get(getattr(node.target, "__name__", ""), node.target)
@@ -160,3 +162,65 @@ def _swaps(node: Any, name: str | None) -> bool:
         return False
     axes = [axis % 3 for axis in node.args[1:] if isinstance(axis, int)]
     return name == "t" or sorted(axes) == [1, 2]
+
+
+def _threshold_backward(gradient: Tensor, output: Tensor, threshold: float) -> Tensor:
+    return torch.ops.aten.threshold_backward.grad_input(
+        gradient, output, threshold, grad_input=gradient
+    )
+
+
+# Operations that may write their result over their first argument.
+IN_PLACE: dict[str, Callable[..., Any]] = {
+    "add.Tensor": Tensor.add_,
+    "mul.Tensor": Tensor.mul_,
+    "relu.default": torch.relu_,
+    "threshold_backward.default": _threshold_backward,
+}
+# Operations whose results share memory with nothing.
+FRESH = frozenset(
+    {"add", "addmm", "baddbmm", "bmm", "convolution", "convolution_backward", "mm", "mul", "relu"}
+    | {"native_batch_norm", "native_batch_norm_backward", "threshold_backward", "sub"}
+)
+
+
+def _reuse(graph: fx.Graph) -> None:
+    """Write results over values that nobody needs any more.
+
+    Memory that was just read is in the cache, and fresh memory is not even there until it is
+    touched. Only values that share their memory with no other are written over.
+    """
+    order = {node: i for i, node in enumerate(graph.nodes)}
+    for node in graph.nodes:
+        name = getattr(node.target, "__name__", "")
+        source = node.args[0] if node.op == "call_function" and node.args else None
+        if name not in IN_PLACE or node.kwargs or not isinstance(source, fx.Node):
+            continue
+        if name == "add.Tensor" and not _ends_here(node, source, order):
+            first, second, *rest = node.args
+            if not rest and isinstance(second, fx.Node) and isinstance(first, fx.Node):
+                node.args, source = (second, first), second
+        before, after = _value(source), _value(node)
+        if before is None or after is None or not _ends_here(node, source, order):
+            continue
+        same = before.shape == after.shape and before.stride() == after.stride()
+        if same and before.dtype == after.dtype:
+            node.target = IN_PLACE[name]
+
+
+def _ends_here(node: fx.Node, source: fx.Node, order: dict[fx.Node, int]) -> bool:
+    """Whether a value is fresh, is used for the last time, once, and has no views."""
+    maker = source.args[0] if operation(source) == "getitem" else source
+    made = operation(maker) in FRESH if isinstance(maker, fx.Node) else False
+    again = sum(argument is source for argument in node.args) > 1
+    users = list(source.users)
+    last = all(order[user] <= order[node] for user in users)
+    return made and last and not again and not any(_views(user) for user in users)
+
+
+def _views(node: fx.Node) -> bool:
+    """Whether a node's result may share memory with what it takes; an output is taken for one."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None:
+        return node.op == "output" or node.target not in IN_PLACE.values()
+    return any(r.alias_info is not None for r in schema.returns)

@@ -21,6 +21,7 @@ from ridgeline.training.durations import Duration
 from ridgeline.training.grouping import likeness
 from ridgeline.training.heads import head_of
 from ridgeline.training.kernels import Kernel
+from ridgeline.training.memory import retain
 from ridgeline.training.orders import Orders, augmented
 from ridgeline.training.recipe import EMA, SWA
 from ridgeline.training.rules import Rules
@@ -70,6 +71,8 @@ class Population:
         keeper: Keeper | None = None,
     ) -> None:
         _check(members, data)
+        if device.type == "cpu":
+            retain()
         self.members, self.recipe = list(members), members[0].recipe
         self.data, self.test = data.to(device), test.to(device) if test is not None else None
         self.keeper = keeper

@@ -320,3 +320,18 @@ def test_provenance_says_where_numbers_come_from(tmp_path, monkeypatch):
     assert found["begun"] < found["ended"]
     monkeypatch.chdir(tmp_path)
     assert provenance()["commit"] is None
+
+
+def test_what_the_dead_left_is_swept_away_when_it_is_old(tmp_path):
+    store = fill(Store(tmp_path), 1)
+    old, fresh = tmp_path / ".tmp" / f"{HASH}.999999999-ab", tmp_path / ".tmp" / f"{HASH}.1-cd"
+    for folder in (old, fresh):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    store.sweep()
+    assert not old.exists()
+    assert fresh.exists()
+    assert len(store) == 1
+    with store.claim(HASH) as claim:
+        store.sweep()
+        assert not claim.lost

@@ -25,7 +25,7 @@ from typing import Any
 
 from ridgeline.study.store.places import Place
 
-__all__ = ["FOLDER", "Claim", "holder", "is_stale", "try_claim"]
+__all__ = ["FOLDER", "Claim", "holder", "is_stale", "started", "sweep", "try_claim"]
 
 FOLDER = ".claims"
 BEAT = 30.0
@@ -120,7 +120,18 @@ def is_stale(place: Place, name: str) -> bool:
     mine = _self()
     if told.get("machine") != mine["machine"]:
         return silent > SILENCE
-    return _started(int(told.get("pid", -1))) != told.get("started")
+    return started(int(told.get("pid", -1))) != told.get("started")
+
+
+def sweep(place: Place) -> None:
+    """Remove claims of processes that died."""
+    if not place.names(FOLDER):
+        return
+    with _locked(place):
+        for file in place.names(FOLDER):
+            name, _, suffix = file.rpartition(".")
+            if suffix == "json" and is_stale(place, name):
+                place.remove(FOLDER, file)
 
 
 def _parts(name: str) -> tuple[str, str]:
@@ -137,7 +148,7 @@ def _read(place: Place, name: str) -> dict[str, Any] | None:
 def _self() -> dict[str, Any]:
     return {
         "pid": os.getpid(),
-        "started": _started(os.getpid()),
+        "started": started(os.getpid()),
         "machine": _machine(),
         "host": socket.gethostname(),
     }
@@ -154,7 +165,7 @@ def _machine() -> str:
     return " ".join(found)
 
 
-def _started(pid: int) -> str | None:
+def started(pid: int) -> str | None:
     """When a process began, so that its number, used again, is not taken for it; None if dead."""
     try:
         told = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")

@@ -9,9 +9,10 @@ from ridgeline.study.store import claims
 from ridgeline.study.store.places import Place
 from ridgeline.study.store.records import MANIFEST, StoredRun, digest
 
-__all__ = ["Problem", "problems"]
+__all__ = ["TEMPORARY", "Problem", "abandoned", "problems"]
 
 Kind = Literal["incomplete", "unreadable", "missing", "changed", "foreign", "leftover"]
+TEMPORARY = ".tmp"
 FRESH = 60.0
 """Seconds within which a temporary may still be somebody's work."""
 
@@ -92,10 +93,10 @@ def _files(place: Place, run: StoredRun, deep: bool) -> list[Problem]:
 
 def _leftovers(place: Place) -> list[Problem]:
     found = []
-    for name in place.names(".tmp"):
-        if _old(place, ".tmp", name):
-            text = "Was left by a process that died; delete it."
-            found.append(Problem(f".tmp/{name}", "leftover", text))
+    for name in place.names(TEMPORARY):
+        if abandoned(place, name, FRESH):
+            text = "Was left by a process that died; the next training here removes it."
+            found.append(Problem(f"{TEMPORARY}/{name}", "leftover", text))
     for name in place.names(claims.FOLDER):
         hash = name.removesuffix(".json")
         if name.endswith(".json") and claims.is_stale(place, hash):
@@ -104,11 +105,11 @@ def _leftovers(place: Place) -> list[Problem]:
     return found
 
 
-def _old(place: Place, *parts: str) -> bool:
-    """Whether the process that a temporary's name tells is gone."""
-    pid = parts[-1].rpartition(".")[2].partition("-")[0]
-    alive = pid.isdigit() and claims._started(int(pid)) is not None
+def abandoned(place: Place, name: str, seconds: float = 3600.0) -> bool:
+    """Whether a temporary is older than so much, and no process of its number lives here."""
+    pid = name.rpartition(".")[2].partition("-")[0]
+    alive = pid.isdigit() and claims.started(int(pid)) is not None
     try:
-        return not alive and place.age(*parts) > FRESH
+        return not alive and place.age(TEMPORARY, name) > seconds
     except FileNotFoundError:
         return False

@@ -40,10 +40,11 @@ from ridgeline.study.store.records import (
     state_name,
     write_table,
 )
+from ridgeline.study.store.soundness import TEMPORARY
 
 __all__ = ["Freed", "Store"]
 
-TEMPORARY, SCRATCH = ".tmp", ".scratch"
+SCRATCH = ".scratch"
 
 
 @dataclass(frozen=True)
@@ -249,6 +250,16 @@ class Store:
             Problems, each with what to do; none if the store is sound.
         """
         return soundness.problems(self.place, self.folders(), deep=deep)
+
+    def sweep(self) -> None:
+        """Remove what processes left that died: half-made runs and claims.
+
+        What is younger than an hour stays: it may be the work of another machine.
+        """
+        for name in self.place.names(TEMPORARY):
+            if soundness.abandoned(self.place, name):
+                self.place.remove(TEMPORARY, name)
+        claims.sweep(self.place)
 
     def prune(
         self,

@@ -92,6 +92,7 @@ def populate(
     """
     machine, sources, watcher = machine or Machine(), sources or Sources(), watcher or Watcher()
     begun = time.perf_counter()
+    store.sweep()
     configs = closure(runs)
     found = frozenset(c.hash for c in configs if store.find(c.hash) is not None)
     plan = plan_for(configs, store, machine, sources=sources)

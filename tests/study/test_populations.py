@@ -5,7 +5,7 @@ import torch
 
 from ridgeline.study.executors import InProcess, Workers
 from ridgeline.study.plan import Machine
-from ridgeline.study.populate import Watcher, populate
+from ridgeline.study.populations import Watcher, populate
 from ridgeline.study.store import Store
 from study.tiny import config, contents, litter, specs
 
