@@ -6,6 +6,7 @@ import random
 import sys
 import tempfile
 import time
+import traceback
 import warnings
 from pathlib import Path
 
@@ -53,9 +54,18 @@ def work(store, runs, executor=None):
 
 def forked(function, *arguments):
     """A child with torch loaded; this process has one thread, as a fork wants it."""
+
+    def alone():
+        try:
+            function(*arguments)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)  # what pytest and coverage would do at an end is the parent's to do
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # 3.12 counts threads that rest
-        process = multiprocessing.get_context("fork").Process(target=function, args=arguments)
+        process = multiprocessing.get_context("fork").Process(target=alone)
         process.start()
     return process
 

@@ -23,13 +23,18 @@ def rewrite(place, name, **changes):
     place.write(json.dumps(told | changes).encode(), ".claims", f"{name}.json")
 
 
-def race(where, name, gate, won):
-    gate.wait()
-    claim = try_claim(Place(where), name)
-    if claim is not None:
-        with won.get_lock():
-            won.value += 1
+def race(where, turns, gate, won):
+    """Ask for every run at the same moment as the others, and hold on to what was won."""
+    held = []
+    for turn in range(turns):
+        gate.wait()
+        claim = try_claim(Place(where), f"run-{turn}")
+        if claim is not None:
+            held.append(claim)
+            with won.get_lock():
+                won[turn] += 1
     gate.wait()  # the dead lose their claims: nobody leaves before all have asked
+    os._exit(0)
 
 
 @pytest.mark.parametrize("stale", [False, True])
@@ -38,17 +43,16 @@ def test_exactly_one_of_four_processes_wins_every_race(stale, tmp_path):
     dead = FORK.Process(target=try_claim, args=(place, "dead"))
     dead.start()
     dead.join()
-    for turn in range(25):
-        name = f"run-{turn}"
-        if stale:
-            place.write(place.read(".claims", "dead.json"), ".claims", f"{name}.json")
-        gate, won = FORK.Barrier(4), FORK.Value("i", 0)
-        racers = [FORK.Process(target=race, args=(tmp_path, name, gate, won)) for _ in range(4)]
-        for racer in racers:
-            racer.start()
-        for racer in racers:
-            racer.join()
-        assert won.value == 1
+    turns = 50
+    for turn in range(turns) if stale else ():
+        place.write(place.read(".claims", "dead.json"), ".claims", f"run-{turn}.json")
+    gate, won = FORK.Barrier(4), FORK.Array("i", turns)
+    racers = [FORK.Process(target=race, args=(tmp_path, turns, gate, won)) for _ in range(4)]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join()
+    assert list(won) == [1] * turns
 
 
 def test_a_dead_process_s_claim_is_stale(tmp_path):
