@@ -73,7 +73,7 @@ def test_what_cannot_be_is_refused(filled, ridgeline, words, text):
 
 
 def test_sql(filled, ridgeline):
-    sql = "select name, min(loss) as best from logs group by name order by best"
+    sql = "select name, min(loss) as best from logs group by name order by best, name"
     code, out, _ = ridgeline("runs", "--sql", sql)
     assert code == 0
     assert out.split()[:4] == ["name", "best", "fcn-seed0", "0.25"]

@@ -146,7 +146,7 @@ def test_nothing_missing_is_no_plan(store):
 
 def test_cores_are_shared_out(store, arranged, monkeypatch):
     said, calls = arranged
-    monkeypatch.setattr("ridgeline.study.plan.cores", lambda: 8)
+    monkeypatch.setattr("ridgeline.training.cores_here", lambda: 8)
     plan_for(specs(2), store, Machine())
     plan_for(specs(3), store, Machine(workers=4))
     plan_for(specs(4), store, Machine(workers=2, threads=3))

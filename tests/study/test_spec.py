@@ -125,7 +125,11 @@ def test_overrides_take_the_place_of_values_as_toml_or_as_text():
             "training.optimiser.nesterow",
             "Did you mean 'nesterov'",
         ),
-        ("schedule = { kind = 'cosine', floor = nan }", "", r"`training\.schedule\.floor` must"),
+        (
+            "schedule = { kind = 'cosine', floor = nan }",
+            "training.schedule.floor",
+            r"`floor` must be finite",
+        ),
         ("[net2]", "net2", "Did you mean 'net'"),
         ("[data.skew]\npart = 'c'", "data.skew.part", "Known: a, b"),
         ("[data.skew]\npart = 'a'\nshare = 2", "data.skew.share", "from 0 to 1"),

@@ -378,3 +378,90 @@ def test_order_and_draws_have_seeds_of_their_own(planted):
         training.train_together([Member(net, plain, seed=1, draws=d)], planted)[0] for d in (1, 2)
     ]
     assert torch.equal(same[0].final["fc1.weight"], same[1].final["fc1.weight"])
+
+
+class Scaled(nn.Module):
+    """Does something that no tensor and no text of its own tells."""
+
+    def __init__(self, alpha, seed):
+        super().__init__()
+        self.net, self.alpha = fcn(6, 8, 3, seed=seed), alpha
+
+    def forward(self, x):
+        return self.alpha * self.net(x)
+
+
+def test_networks_that_differ_in_what_they_do_are_not_stacked(planted):
+    members = [Member(Scaled(alpha, 0).double(), RECIPE) for alpha in (1.0, 3.0)]
+    with pytest.raises(UsageError, match="are alike"):
+        training.train_together(members, planted)
+    runs = training.train_many(members, planted)
+    for member, run in zip(members, runs, strict=True):
+        (alone,) = training.train_together([member], planted)
+        assert_close(run.final, alone.final, rtol=0, atol=0)
+    heads = [nets.vit(4, size=8, width=8, heads=h, depth=1) for h in (1, 4)]
+    keys = {training.likeness(Member(net, RECIPE), 20) for net in heads}
+    assert len(keys) == 2
+    same = [nets.vit(4, size=8, width=8, heads=2, depth=1, seed=s) for s in (1, 2)]
+    assert len({training.likeness(Member(net, RECIPE), 20) for net in same}) == 1
+
+
+@pytest.mark.parametrize("steps", [8, 40])
+def test_what_a_network_draws_is_its_seed_however_it_draws(steps, planted):
+    class Functional(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = fcn(6, 8, 3)
+
+        def forward(self, x):
+            return self.net(nn.functional.dropout(x, 0.3, self.training))
+
+    recipe = replace(RECIPE, length=f"{steps}it")
+    members, taken, runs = [Member(Functional().double(), recipe, seed=4)], [], []
+    for noise in (1, 2):
+        torch.manual_seed(noise)
+        runs += training.train_together(
+            members, planted, snapshot=taken.append, snapshot_seconds=0.0
+        )
+    assert_close(runs[0].final, runs[1].final, rtol=0, atol=0)
+    (again,) = training.train_together(members, planted, resume=taken[4])
+    assert_close(again.final, runs[0].final, rtol=0, atol=0)
+
+
+def test_the_final_training_loss_is_of_what_was_trained_on(planted):
+    noisy = (planted.targets + 1) % 3
+    rows = torch.arange(10, 30)
+    members = [
+        Member(fcn(6, 8, 3, seed=s).double(), RECIPE, rows=rows, targets=targets)
+        for s, targets in enumerate((noisy, planted.targets))
+    ]
+    for batch in (members, members[:1]):
+        runs = training.train_together(batch, planted, test=planted)
+        for member, run in zip(batch, runs, strict=True):
+            outputs = torch.func.functional_call(member.model, run.final, (planted.inputs[rows],))
+            wanted = member.targets[rows]
+            loss = nn.functional.cross_entropy(outputs, wanted)
+            assert run.measured["train"]["loss"] == pytest.approx(float(loss))
+            error = (outputs.argmax(1) != wanted).double().mean()
+            assert run.measured["train"]["error"] == pytest.approx(float(error))
+
+
+def test_targets_to_be_ignored_do_not_count(planted):
+    some = planted.targets.clone()
+    some[:5] = -100
+    run = training.train(fcn(6, 3).double(), (planted.inputs, some), RECIPE)
+    assert not run.diverged
+    own = Member(fcn(6, 3).double(), RECIPE, targets=some)
+    (other,) = training.train_together([own], planted)
+    assert_close(run.final, other.final, rtol=0, atol=0)
+
+
+def test_running_statistics_do_not_see_the_step_that_diverges(planted):
+    inputs = planted.inputs.clone()
+    recipe = replace(RECIPE, batch_size=45, length="30it")
+    inputs[3, 2] = math.inf
+    members = [Member(fcn(6, 8, 3, norm="batch", seed=s).double(), recipe) for s in range(2)]
+    for run in training.train_together(members, (inputs, planted.targets)):
+        assert run.diverged
+        assert run.steps == 0
+        assert_close(run.final, run.initial, rtol=0, atol=0)

@@ -174,9 +174,9 @@ def _runs(made: argparse.ArgumentParser) -> None:
     group = made.add_argument_group("prune")
     group.add_argument(
         "--keep",
-        default="first,last",
+        default="first,last,average",
         metavar="STATES",
-        help="states that stay: first, last, steps, names (default: first,last)",
+        help="states that stay: first, last, steps, names (default: first,last,average)",
     )
     group.add_argument("--dry-run", action="store_true", help="say what would be freed; stop")
     group.add_argument("--yes", action="store_true", help="do it: what is freed is gone")

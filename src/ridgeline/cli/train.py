@@ -12,6 +12,7 @@ from typing import Any
 
 from ridgeline.cli.live import duration, shortened, watcher
 from ridgeline.cli.setting import device_of, stderr_console, stdout_console
+from ridgeline.study.config import DataConfig
 from ridgeline.study.describe import describe, plan_summary
 from ridgeline.study.executors import Failure
 from ridgeline.study.members import Sources, samples_of
@@ -86,7 +87,9 @@ def _terminable() -> Iterator[None]:
 
 def _dry(spec: Spec, store: Store, machine: Machine, sources: Sources, *, as_json: bool) -> int:
     runs = closure(spec.runs)
-    samples = {config.data.set: samples_of(config, sources) for config in runs}
+    samples: dict[DataConfig | str, int] = {
+        config.data: samples_of(config, sources) for config in runs
+    }
     summary = plan_summary(spec, samples=samples)
     plan = plan_for(runs, store, machine, sources=sources, record=False)
     missing = [config for config in runs if store.find(config.hash) is None]

@@ -58,29 +58,29 @@ def problems_in(config: RunConfig) -> list[tuple[str, RidgelineError]]:
         times.append(("training.average.start", recipe.average.start))
     if config.spawn is not None:
         times = [("spawn.at", config.spawn.at)]
+    going_on = config.spawn is not None and config.spawn.length == "fixed"
     # Half of skewed data is only about known.
     per_epoch = steps_of_epoch(config) if config.data.skew is None else None
     for path, time in times:
+        known = f" at {per_epoch} steps an epoch" if per_epoch else ""
         if _beyond(time, recipe.length, per_epoch):
-            found.append(
-                (
-                    path,
-                    UsageError(
-                        f"A time within the run is at its end, {recipe.length}, at the latest.",
-                        got=repr(time) + (f" at {per_epoch} steps an epoch" if per_epoch else ""),
-                        remedy="Leave it out, or train for longer.",
-                    ),
-                )
-            )
+            rule = f"A time within the run is at its end, {recipe.length}, at the latest."
+        elif going_on and _beyond(time, recipe.length, per_epoch, by=0):
+            rule = f"A child of fixed length starts before its parent ends, at {recipe.length}."
+        else:
+            continue
+        remedy = "Leave it out, or train for longer."
+        found.append((path, UsageError(rule, got=repr(time) + known, remedy=remedy)))
     return found
 
 
-def _beyond(time: str, length: str, per_epoch: int | None) -> bool:
+def _beyond(time: str, length: str, per_epoch: int | None, by: int = 1) -> bool:
+    """Whether a time is so many steps after a run's end, or more."""
     a, b = Duration.parse(time), Duration.parse(length)
     if per_epoch is not None:
-        return a.count(per_epoch) > b.count(per_epoch)
+        return a.count(per_epoch) >= b.count(per_epoch) + by
     # Whatever an epoch is: at least one step.
-    return a.epochs >= b.epochs and a.count(1) > b.count(1)
+    return a.epochs >= b.epochs and a.count(1) >= b.count(1) + by
 
 
 def _set_refused(text: str) -> RidgelineError | None:

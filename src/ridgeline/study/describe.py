@@ -16,7 +16,7 @@ from torch import nn
 from ridgeline.state import capture, coordinates
 from ridgeline.study.canonical import hints, kind_of, plain
 from ridgeline.study.checks import samples_of
-from ridgeline.study.config import NetConfig, RunConfig
+from ridgeline.study.config import DataConfig, NetConfig, RunConfig
 from ridgeline.study.defaults import leaves
 from ridgeline.study.grid import Axis, Table, get_at
 from ridgeline.study.spec import Spec
@@ -75,13 +75,13 @@ def describe(spec: Spec) -> Summary:
     )
 
 
-def plan_summary(spec: Spec, *, samples: Mapping[str, int] | None = None) -> Summary:
+def plan_summary(spec: Spec, *, samples: Mapping[DataConfig | str, int] | None = None) -> Summary:
     """What a spec would take: runs, parameters, steps, states, bytes. No data are loaded.
 
     Args:
         spec: As loaded.
-        samples: Data set, as the spec writes it, to its training samples, for sets that have
-            no name of their own.
+        samples: Data, or the set as the spec writes it, to the samples that are trained on,
+            where the set's name does not tell.
 
     Returns:
         ``runs``, ``parents``, ``children``, ``nets``: each with its parameters and runs; ``steps``,
@@ -118,10 +118,10 @@ def plan_summary(spec: Spec, *, samples: Mapping[str, int] | None = None) -> Sum
 
 
 def _takes(
-    run: RunConfig, net: Mapping[str, Any], samples: Mapping[str, int]
+    run: RunConfig, net: Mapping[str, Any], samples: Mapping[DataConfig | str, int]
 ) -> tuple[int | None, int | None, int | None]:
     """Steps, states and bytes of a run."""
-    number = samples.get(run.data.set, samples_of(run.data))
+    number = samples.get(run.data, samples.get(run.data.set, samples_of(run.data)))
     if number is None:
         return None, None, None
     recipe = run.training

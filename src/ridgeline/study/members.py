@@ -95,8 +95,10 @@ def prepare(
 
 
 def samples_of(config: RunConfig, sources: Sources | None = None) -> int:
-    """How many samples the training data of a run have, before any are left out."""
-    return len(_data(config, sources or Sources())[1])
+    """How many samples a run trains on."""
+    held, split, _ = _data(config, sources or Sources())
+    rows = _rows(config, held["train"].targets)
+    return len(split) if rows is None else len(rows)
 
 
 def _origin(
@@ -114,7 +116,8 @@ def _origin(
         state, slots = parents(parent, at, bool(remembered))
     else:
         state = capture(model)
-        slots = dict.fromkeys(remembered, state)
+        # Of a library's optimiser only its own state would do: none, to plan with.
+        slots = {} if remembered == ("library",) else dict.fromkeys(remembered, state)
     return Origin(
         state=state,
         slots=slots,

@@ -22,7 +22,7 @@ from ridgeline.study.config import RunConfig
 from ridgeline.study.members import Sources, prepare
 from ridgeline.study.store import Store
 
-__all__ = ["Group", "Machine", "Plan", "closure", "cores", "names_of", "plan_for", "wave_of"]
+__all__ = ["Group", "Machine", "Plan", "closure", "names_of", "plan_for", "wave_of"]
 
 FORMAT = 1
 FOLDER = ".plans"
@@ -107,11 +107,6 @@ def names_of(runs: Iterable[RunConfig]) -> dict[str, str]:
 def wave_of(config: RunConfig) -> int:
     """How many ancestors a run has."""
     return 0 if config.parent is None else 1 + wave_of(config.parent)
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def plan_for(
@@ -202,7 +197,7 @@ def _alike(runs: Sequence[RunConfig], sources: Sources | None) -> list[_Kind]:
 
 def _arranged(kind: _Kind, machine: Machine) -> tuple[int, int, int, float | None, str]:
     """Size of a group, workers, threads, steps a second, and why."""
-    able, workers, threads = cores(), machine.workers, machine.threads
+    able, workers, threads = training.cores_here(), machine.workers, machine.threads
     if workers is not None:
         threads = threads or max(1, able // workers)
         able = workers * threads

@@ -22,7 +22,7 @@ from ridgeline.training.population import Population
 from ridgeline.training.recipe import Keep
 from ridgeline.training.runs import Member
 
-__all__ = ["Arrangement", "arrange", "measure"]
+__all__ = ["Arrangement", "arrange", "cores_here", "measure"]
 
 LARGEST = 64
 """Members of a stack."""
@@ -75,7 +75,7 @@ def arrange(
     Returns:
         The arrangement under which all members are done soonest.
     """
-    cores = _cores() if cores is None else cores
+    cores = cores_here() if cores is None else cores
     device = torch.device(device)
     counts = [1] if cores == 1 or device.type != "cpu" else [1, cores]
     key = (_kind(members[0], data), len(members), str(device), tuple(counts))
@@ -217,7 +217,8 @@ def _free(device: torch.device) -> float:
         return math.inf
 
 
-def _cores() -> int:
+def cores_here() -> int:
+    """The cores that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:

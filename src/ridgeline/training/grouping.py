@@ -3,10 +3,14 @@
 from collections.abc import Hashable
 from dataclasses import replace
 
+from torch import nn
+
 from ridgeline.training.optimisers import SGD, Library
 from ridgeline.training.runs import Member
 
 __all__ = ["likeness"]
+
+INTERNAL = frozenset(vars(nn.Module())) | {"training"}
 
 
 def likeness(member: Member, samples: int) -> Hashable:
@@ -31,8 +35,30 @@ def likeness(member: Member, samples: int) -> Hashable:
         for name, x in [*member.model.named_parameters(), *member.model.named_buffers()]
     )
     return (
-        *(str(member.model), shapes, rule, optimiser.remembered()),
+        *(_code(member.model), shapes, rule, optimiser.remembered()),
         replace(recipe, optimiser=SGD(learning_rate=0.0)),
         samples if member.rows is None else len(member.rows),
         (origin.step, origin.count, tuple(origin.slots)) if origin else None,
     )
+
+
+def _code(model: nn.Module) -> Hashable:
+    """What a module does apart from its tensors: its classes, and all that they hold.
+
+    One member's code runs for all. An attribute whose text tells its place in memory makes
+    two models differ that do not, and then they are not stacked, which is only slower.
+    """
+    return tuple(
+        (
+            name,
+            type(module),
+            tuple(sorted((k, repr(v)) for k, v in vars(module).items() if not _hidden(module, k))),
+        )
+        for name, module in model.named_modules()
+    )
+
+
+def _hidden(module: nn.Module, name: str) -> bool:
+    """What every module holds, and what torch's own hold besides for their own use."""
+    torchs = type(module).__module__.startswith("torch.nn.")
+    return name in INTERNAL or (torchs and name.startswith("_"))

@@ -82,7 +82,9 @@ def _cross_entropy(
     wrong = (guess != own).to(outputs.dtype)
     if ignoring:
         counted = (targets != IGNORED).to(outputs.dtype)
-        share = counted / (counted.flatten(2).sum(2) if counted.ndim > 2 else counted).reshape(
+        of_sample = counted.flatten(2).sum(2) if counted.ndim > 2 else counted
+        # A sample of which nothing counts has no loss, as in the objective's cross entropy.
+        share = counted / of_sample.clamp(min=1).reshape(
             *counted.shape[:2], *[1] * (counted.ndim - 2)
         )
         share = share.unsqueeze(-1)

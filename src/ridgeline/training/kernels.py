@@ -8,8 +8,9 @@ Shapes: K members, B samples.
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -32,8 +33,6 @@ Step = Callable[..., Sequence[Tensor | None]]
 WORTH_TRACING = 16
 """Steps of one shape from which on a trace pays: it takes as long as some 500 small steps, but
 the first also loads what tracing needs."""
-ASSESSED = 2**22
-"""Values of inputs, all members together, that are assessed at a time."""
 
 
 class Kernel:
@@ -50,13 +49,14 @@ class Kernel:
         self._training, self._evaluating = Network(model), Network(model)
         self._training.module.train()
         self._programs: dict[Any, Step] = {}
-        self.random = any(isinstance(m, nn.modules.dropout._DropoutNd) for m in model.modules())
-        """Whether a step draws random numbers, as dropout does."""
+        self._held = ExitStack()
+        self._drawing: dict[Any, bool] = {}
+        """Whether a program may draw random numbers, as dropout does."""
         self.footprint = 0
         """Bytes of all values of a traced step: more than it holds at any one time."""
 
     def step(
-        self, x: Tensor, y: Tensor, *, planned: int, seed: int
+        self, x: Tensor, y: Tensor, *, planned: int, seed: Callable[[], int]
     ) -> tuple[Tensor, Tensor, list[Tensor | None]]:
         """Loss, error and gradients of a batch; buffers such as running means move.
 
@@ -64,7 +64,7 @@ class Kernel:
             x: Inputs, (K, B, ...).
             y: Targets, (K, B, ...).
             planned: How many steps of this shape there are in all.
-            seed: Of what the model draws in this step.
+            seed: Gives the seed of what the model draws in this step, if it may draw.
 
         Returns:
             Mean loss (K,), misses (K,), and a gradient for each parameter, stacked
@@ -77,35 +77,59 @@ class Kernel:
         key = (len(self.stack), x.shape, y.shape, planned >= WORTH_TRACING)
         arguments = [*self.stack.parameters.values(), *self.stack.fixed.values(), x, y]
         if key not in self._programs:
-            self._programs[key] = self._prepare(arguments, planned)
-        if self.random:
-            torch.manual_seed(seed)
+            self._programs[key], self._drawing[key] = self._prepare(arguments, planned)
+        if self._drawing[key]:
+            torch.manual_seed(seed())
         loss, missed, *gradients = self._programs[key](*arguments)
         assert loss is not None
         assert missed is not None
         return loss, missed, gradients
 
-    def _prepare(self, arguments: list[Tensor], planned: int) -> Step:
-        """A program for these shapes: traced if that pays and can be done."""
+    def _prepare(self, arguments: list[Tensor], planned: int) -> tuple[Step, bool]:
+        """A program for these shapes, traced if that pays and can be done; whether it may draw.
+
+        Of what is not traced it is not known, so it is taken to draw.
+        """
         if planned >= WORTH_TRACING:
             try:
                 with untouched():
                     traced = make_fx(self._step, tracing_mode="fake", _allow_non_fake_inputs=True)(
                         *arguments
                     )
-            except Exception:  # whatever the tracer may raise; the plain step says what is wrong
-                self.random = True  # it may draw, for all that is known
-            else:
-                program = lower(traced).forward
-                try:  # what is traced need not run: torch's LSTM does not
+                    program = lower(traced).forward
+                    # What is traced need not run: torch's LSTM in single precision does not.
                     program(*(x.clone() for x in arguments))
-                except Exception:
-                    return self._step
-                self.random |= draws(traced.graph)
+            except Exception:  # whatever the tracer may raise; the plain step says what is wrong
+                pass
+            else:
                 values = (node.meta.get("val") for node in traced.graph.nodes)
                 self.footprint = sum(x.nbytes for x in values if isinstance(x, Tensor))
-                return program
-        return self._step
+                return program, draws(traced.graph)
+        return (self._step if len(self.stack) > 1 else self._resident), True
+
+    @cached_property
+    def _resident(self) -> Step:
+        """The plain step of one member whose tensors stay in the module for good.
+
+        Putting them in and taking them out at each call costs an LSTM a tenth of its step.
+        """
+        leaves = {n: p[0].detach().requires_grad_() for n, p in self.stack.parameters.items()}
+        fixed = {name: f[0] for name, f in self.stack.fixed.items()}
+        # Never let go: they are views of the stack, which moves them.
+        run = self._held.enter_context(self._training.holding(leaves | fixed))
+
+        def step(*arguments: Tensor) -> list[Tensor | None]:
+            *_, x, y = arguments
+            with torch.enable_grad():
+                outputs = self._run(lambda: run(x[0]), several=False)[None]
+                with torch.no_grad():
+                    loss, missed, slope = self.head(outputs.detach(), y)
+                gradients = torch.autograd.grad(
+                    outputs, list(leaves.values()), slope, allow_unused=True
+                )
+            return [loss, missed, *(g if g is None else g[None] for g in gradients)]
+
+        return step
 
     def _step(self, *arguments: Tensor) -> list[Tensor | None]:
         """The step as it is written, to be traced or run."""
@@ -127,7 +151,13 @@ class Kernel:
         return [loss, missed, *gradients]
 
     def _outputs(
-        self, network: Network, parameters: Sequence[Tensor], fixed: Sequence[Tensor], x: Tensor
+        self,
+        network: Network,
+        parameters: Sequence[Tensor],
+        fixed: Sequence[Tensor],
+        x: Tensor,
+        *,
+        own: bool = True,
     ) -> Tensor:
         names = [*self.stack.parameters, *self.stack.fixed]
         several = len(self.stack) > 1
@@ -136,11 +166,17 @@ class Kernel:
             return network(dict(zip(names, tensors, strict=True)), data)
 
         tensors = [*parameters, *fixed]
+        if not several:
+            return self._run(lambda: one(tensors, x), several=False)
+        together = vmap(one, in_dims=(0, 0 if own else None))
+        with _stacked():
+            return self._run(lambda: together(tensors, x), several=True)
+
+    @staticmethod
+    def _run(forward: Callable[[], Tensor], *, several: bool) -> Tensor:
+        """Call the user's code, and say so if it raises."""
         try:
-            if not several:
-                return one(tensors, x)
-            with _stacked():
-                return vmap(one, in_dims=(0, 0 if network is self._training else None))(tensors, x)
+            return forward()
         except RidgelineError:
             raise
         except Exception as error:
@@ -149,33 +185,35 @@ class Kernel:
             raise ForwardFailed("The model", "training", error) from error
 
     @torch.no_grad()
-    def assess(self, inputs: Tensor, targets: Tensor, head: Head) -> tuple[Tensor, Tensor]:
+    def assess(
+        self, batches: Iterable[tuple[Tensor, Tensor]], head: Head, *, own: bool
+    ) -> tuple[Tensor, Tensor]:
         """Mean loss and error of every member in evaluation mode.
 
         Args:
-            inputs: (N, ...), shared by all members.
-            targets: (N, ...), shared too.
+            batches: Inputs and targets: (B, ...) that all members share, or (K, B, ...).
             head: Of this loss, without smoothing.
+            own: Whether each member has batches of its own.
 
         Returns:
             Loss (K,) and error (K,), float64.
         """
-        members = len(self.stack)
-        rows = max(1, ASSESSED // (members * max(1, inputs[0].numel())))
+        members, count = len(self.stack), 0
         parameters, fixed = (list(d.values()) for d in (self.stack.parameters, self.stack.fixed))
         if members == 1:
             parameters, fixed = [p[0] for p in parameters], [f[0] for f in fixed]
         loss = torch.zeros(members, dtype=torch.float64, device=self.stack.device)
         missed = torch.zeros_like(loss)
-        for start in range(0, len(inputs), rows):
-            x = inputs[start : start + rows]
-            y = targets[start : start + rows]
-            outputs = self._outputs(self._evaluating, parameters, fixed, x)
-            outputs = outputs if members > 1 else outputs[None]
-            of_batch, misses, _ = head(outputs, y.expand(members, *y.shape))
-            loss += of_batch.double() * len(x)
+        for x, y in batches:
+            given = x[0] if own and members == 1 else x
+            outputs = self._outputs(self._evaluating, parameters, fixed, given, own=own)
+            wanted = y if own else y.expand(members, *y.shape)
+            of_batch, misses, _ = head(outputs if members > 1 else outputs[None], wanted)
+            samples = wanted.shape[1]
+            loss += of_batch.double() * samples
             missed += misses.double()
-        return loss / len(inputs), missed / len(inputs)
+            count += samples
+        return loss / count, missed / count
 
 
 @contextmanager

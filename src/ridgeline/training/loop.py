@@ -202,7 +202,7 @@ def _end_epoch(population: Population, clock: "_Clock", ended: bool) -> None:
     due = bool(every) and epoch % every == 0
     ending = running if ended else stopping
     if population.test is not None and running and (due or ending):
-        found = population.assess(population.test)
+        found = population.assess("test")
         for row in running:
             if due or row in ending:
                 _log(population, row)["test_loss"][-1] = found[row]["loss"]
@@ -218,11 +218,8 @@ def _end_epoch(population: Population, clock: "_Clock", ended: bool) -> None:
 
 def _measure(population: Population, rows: Sequence[int]) -> None:
     """The final loss and error of members that end now, on every split."""
-    splits = {"train": population.data}
-    if population.test is not None:
-        splits["test"] = population.test
-    for name, split in splits.items():
-        found = population.assess(split)
+    for name in ("train", "test") if population.test is not None else ("train",):
+        found = population.assess(name)
         for row in rows:
             population.records[population.rows[row]].measured[name] = found[row]
 

@@ -30,7 +30,9 @@ def retain() -> bool:
         if not (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc"):
             return False
         library = ctypes.CDLL(None)
-        agreed = [library.mallopt(M_MMAP_THRESHOLD, LARGE), library.mallopt(M_TRIM_THRESHOLD, KEPT)]
-        return all(agreed)
+        # Older versions refuse more than 32 MiB. Without the first, the second would only switch
+        # off what glibc does by itself.
+        agreed = any(library.mallopt(M_MMAP_THRESHOLD, size) for size in (LARGE, 2**25))
+        return agreed and bool(library.mallopt(M_TRIM_THRESHOLD, KEPT))
     except (AttributeError, OSError, ValueError):  # another system
         return False

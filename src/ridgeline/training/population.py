@@ -7,7 +7,7 @@ Shapes: K members in the stack, B samples of a batch.
 # (torch's foreach and fused kernels have no other name)
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -30,6 +30,8 @@ from ridgeline.training.stacks import Stack
 
 __all__ = ["Population", "Record"]
 
+ASSESSED = 2**22
+"""Values of inputs, all members together, that are assessed at a time."""
 COLUMNS = (
     *("epoch", "step", "loss", "error", "learning_rate"),
     *("test_loss", "test_error", "seconds"),
@@ -95,9 +97,9 @@ class Population:
             )
         self.rules = Rules(members, self.stack)
         self.targets = _targets(members, self.data.targets)
-        self.head = head_of(self.recipe, self.data.targets)
+        self.head = head_of(self.recipe, self.targets)
         plain = replace(self.recipe, label_smoothing=0.0)
-        self.plain_head = head_of(plain, self.data.targets)
+        self.plain_head = head_of(plain, self.targets)
         self.kernel = Kernel(members[0].model, self.stack, self.head)
         self.rows = list(range(len(members)))
         """Row of the stack to member."""
@@ -105,6 +107,7 @@ class Population:
         self.average: list[Tensor] = []
         if self.recipe.average is not None:
             self.average = [x.clone() for x in self.stack.parameters.values()]
+        self._buffers = [x.clone() for x in self.stack.fixed.values()]
         self.averaged = 0
         self.spent = 0.0
         """Seconds before a kill."""
@@ -129,18 +132,19 @@ class Population:
         if self.clock == self.start:
             self.keep()
         indices = self.orders.at(self.clock)
-        members, samples = indices.shape
-        x = self.data.inputs.index_select(0, indices.flatten())
-        x = x.view(members, samples, *x.shape[1:])
+        samples = indices.shape[1]
+        x = self._inputs(indices)
         present = [self.members[i] for i in self.rows]
         seeds = [m.seed if m.draws is None else m.draws for m in present]
         if self.recipe.augment is not None:
             x = augmented(x, self.recipe.augment, seeds, self.clock)
+        if self._buffers:
+            torch._foreach_copy_(self._buffers, list(self.stack.fixed.values()))
         loss, missed, gradients = self.kernel.step(
             x,
             self._chosen(indices),
             planned=self.orders.planned(self.clock, self.start, self.planned),
-            seed=seed_of(seeds[0], "model", self.clock) if self.kernel.random else 0,
+            seed=lambda: seed_of(seeds[0], "model", self.clock),
         )
         self.total += loss.double() * samples
         self.seen += samples
@@ -169,6 +173,8 @@ class Population:
         finite = loss.isfinite().tolist()
         for row in self.running:
             if not finite[row]:
+                for buffer, before in zip(self.stack.fixed.values(), self._buffers, strict=True):
+                    buffer[row].copy_(before[row])  # running statistics saw the step
                 self.note(row)
                 self.end(row, "diverged")
         return bool(self.running)
@@ -220,11 +226,40 @@ class Population:
             instead = dict(zip(self.stack.parameters, self.average, strict=True))
             record.average = self.stack.state(row, instead)
 
-    def assess(self, data: Split) -> dict[int, dict[str, float]]:
-        """Loss and error of every row on a split, in evaluation mode."""
-        loss, error = self.kernel.assess(data.inputs, data.targets, self.plain_head)
+    def assess(self, split: str) -> dict[int, dict[str, float]]:
+        """Loss and error of every row in evaluation mode.
+
+        Args:
+            split: ``"test"``, or ``"train"``: each member's own samples with its own targets.
+        """
+        own = split == "train" and any(
+            self.members[i].rows is not None or self.members[i].targets is not None
+            for i in self.rows
+        )
+        data = self.test if split == "test" else self.data
+        assert data is not None
+        batches = self._own_batches() if own else self._batches(data)
+        loss, error = self.kernel.assess(batches, self.plain_head, own=own)
         pairs = zip(loss.tolist(), error.tolist(), strict=True)
         return {row: {"loss": a, "error": b} for row, (a, b) in enumerate(pairs)}
+
+    def _batches(self, data: Split) -> Iterator[tuple[Tensor, Tensor]]:
+        size = max(1, ASSESSED // (len(self.rows) * max(1, data.inputs[0].numel())))
+        for start in range(0, len(data), size):
+            chosen = slice(start, start + size)
+            yield data.inputs[chosen], data.targets[chosen]
+
+    def _own_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        every = torch.arange(len(self.data), device=self.stack.device)
+        own = [self.members[i].rows for i in self.rows]
+        indices = torch.stack([every if rows is None else rows.to(every) for rows in own])
+        size = max(1, ASSESSED // (len(self.rows) * max(1, self.data.inputs[0].numel())))
+        for chosen in indices.split(size, dim=1):
+            yield self._inputs(chosen), self._chosen(chosen)
+
+    def _inputs(self, indices: Tensor) -> Tensor:
+        x = self.data.inputs.index_select(0, indices.flatten())
+        return x.view(*indices.shape, *x.shape[1:])
 
     def epoch_begins(self) -> None:
         """Forget the sums of the last epoch, and let go of members that have ended.
@@ -236,6 +271,7 @@ class Population:
             self.stack.select(running)
             which = torch.tensor(running, device=self.stack.device)
             self.average = [x.index_select(0, which) for x in self.average]
+            self._buffers = [x.clone() for x in self.stack.fixed.values()]
             self.rows = [self.rows[row] for row in running]
             self.orders.select(running)
             self.rules.select(running)

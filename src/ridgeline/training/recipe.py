@@ -35,6 +35,8 @@ class Keep:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         for time in (*self.at, *self.spawn, *([self.every] if self.every else [])):
             Duration.parse(time)
+        if self.every is not None and Duration.parse(self.every) == Duration():
+            raise UsageError("`every` is at least one step.", got=repr(self.every))
         if self.geometric < 0 or self.geometric == 1:
             raise UsageError(
                 "`geometric` is 0, or a number of states from 2.", got=str(self.geometric)
@@ -59,7 +61,7 @@ class Keep:
             )
         kept = {0, total, *named}
         if self.every is not None:
-            kept |= set(range(0, total, max(1, Duration.parse(self.every).count(per_epoch))))
+            kept |= set(range(0, total, Duration.parse(self.every).count(per_epoch)))
         if self.geometric and total:
             ratio = total ** (1 / (self.geometric - 1))
             kept |= {min(total, round(ratio**i)) for i in range(self.geometric)}

@@ -76,7 +76,8 @@ class Run:
     """The averaged network, if the recipe asks for one; buffers are those of `final`, so that
     BatchNorm statistics want recomputing."""
     measured: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Split to `loss` and `error` of the final state in evaluation mode."""
+    """``train`` and ``test`` to `loss` and `error` of the final state in evaluation mode, without
+    label smoothing; ``train`` on the samples and the targets that it was trained on."""
     seconds: float = math.nan
     """Wall time of the population it was trained in."""
     together: int = 1

@@ -26,6 +26,11 @@ class Schedule:
 
     def __post_init__(self) -> None:
         Duration.parse(self.warm_up)
+        for name in ("floor", "by"):
+            if not 0 <= getattr(self, name, 0.0) < math.inf:
+                raise UsageError(
+                    f"`{name}` must be finite and not negative.", got=str(getattr(self, name))
+                )
 
     def factor(self, step: int, total: int, per_epoch: int) -> float:
         """What the learning rate is multiplied by.
@@ -91,6 +96,7 @@ class Steps(Schedule):
     by: float = 0.1
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "at", tuple(self.at))
         super().__post_init__()
         for time in self.at:
             Duration.parse(time)

@@ -88,6 +88,7 @@ def restore(population: Population, snapshot: Snapshot) -> None:
         population.rules.select(rows)
         population.average = population.average and [x[: len(rows)] for x in population.average]
         population.rows = rows
+        population._buffers = [x.clone() for x in population.stack.fixed.values()]
     for name, x in population.stack.tensors.items():
         x.copy_(tensors[f"stack/{name}"])
     for row in range(len(rows)):

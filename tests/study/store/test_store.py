@@ -335,3 +335,23 @@ def test_what_the_dead_left_is_swept_away_when_it_is_old(tmp_path):
     with store.claim(HASH) as claim:
         store.sweep()
         assert not claim.lost
+
+
+def test_pruning_looks_at_what_is_there_now(tmp_path):
+    store = fill(Store(tmp_path), 1)
+    runs = list(store)
+    store.prune(runs, keep=["last"])
+    store.prune(runs, keep=["first", "last"])
+    assert store.find(hash_of(0)).steps == [10]
+    assert store.verify() == []
+
+
+@pytest.mark.parametrize("file", ["full.json", "config.json", "provenance.json", "log.parquet"])
+def test_a_damaged_record_is_told(file, tmp_path):
+    store = fill(Store(tmp_path), 1)
+    path = tmp_path / f"run-0-{hash_of(0)}" / file
+    for broken in (lambda: path.write_bytes(b"{"), path.unlink):
+        broken()
+        run = store.find(hash_of(0))
+        with pytest.raises(StoreError, match=f"{file} cannot be read.*runs verify"):
+            run.log() if file == "log.parquet" else getattr(run, file.removesuffix(".json"))

@@ -226,7 +226,8 @@ class _Heart:
             with self._changed:
                 claims = list(self._claims)
             for claim in claims:
-                claim.refresh()
+                with suppress(Exception):  # a folder that is away for a moment is no end
+                    claim.refresh()
 
 
 _HEART = _Heart()

@@ -127,17 +127,17 @@ class StoredRun:
     @cached_property
     def config(self) -> dict[str, Any]:
         """What defines it, fields at their defaults left out."""
-        return json.loads(self._place.read(self.folder, "config.json"))
+        return self._record("config")
 
     @cached_property
     def full(self) -> dict[str, Any]:
         """Every field, as it was when it ran."""
-        return json.loads(self._place.read(self.folder, "full.json"))
+        return self._record("full")
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """Version, commit, packages, machine, times."""
-        return json.loads(self._place.read(self.folder, "provenance.json"))
+        return self._record("provenance")
 
     def extra(self, name: str) -> dict[str, Any]:
         """Another record that was stored with it.
@@ -148,7 +148,7 @@ class StoredRun:
         known = [f.removesuffix(".json") for f in self.manifest["files"] if f.endswith(".json")]
         if name not in known:
             raise UnknownName(f"record of {self.identity.name}", name, known)
-        return json.loads(self._place.read(self.folder, f"{name}.json"))
+        return self._record(name)
 
     def state(self, which: int | str) -> State:
         """One of its states.
@@ -180,7 +180,25 @@ class StoredRun:
         Raises:
             MissingExtra: If pyarrow is not installed.
         """
-        return read_table(self._place.read(self.folder, LOG)).to_pydict()
+        try:
+            return read_table(self._place.read(self.folder, LOG)).to_pydict()
+        except MissingExtra:
+            raise
+        except (OSError, ValueError) as error:
+            raise self._damaged(LOG, error) from error
+
+    def _record(self, name: str) -> dict[str, Any]:
+        try:
+            return json.loads(self._place.read(self.folder, f"{name}.json"))
+        except (OSError, ValueError) as error:
+            raise self._damaged(f"{name}.json", error) from error
+
+    def _damaged(self, file: str, error: Exception) -> StoreError:
+        return StoreError(
+            "A run of a store must be whole.",
+            got=f"'{self.path}', whose {file} cannot be read ({error})",
+            remedy="See `ridgeline runs verify`.",
+        )
 
 
 def read_table(data: bytes) -> Any:

@@ -265,21 +265,23 @@ class Store:
         self,
         runs: Iterable[StoredRun],
         *,
-        keep: Sequence[str | int] = ("first", "last"),
+        keep: Sequence[str | int] = ("first", "last", "average"),
         dry_run: bool = False,
     ) -> Freed:
         """Free the states of runs; their records stay.
 
         Args:
             runs: Which.
-            keep: States that stay: numbers of steps, names, ``"first"``, ``"last"``.
+            keep: States that stay: numbers of steps, names, ``"first"``, ``"last"``, and
+                ``"average"``; what the optimiser remembered at spawn points is a state too.
             dry_run: Whether to say only what would be freed.
 
         Returns:
             What was freed.
         """
         freed = [0, 0, 0]
-        for run in runs:
+        for given in runs:
+            run = StoredRun(self.place, given.folder)  # as it is now, not as it was read
             kept = {state_name(k) if isinstance(k, int) else k for k in keep}
             if run.steps:
                 ends = {"first": run.steps[0], "last": run.steps[-1]}
