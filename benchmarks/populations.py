@@ -22,6 +22,7 @@ from benchmarks.harness import interleave, machine, matrix_rate, ratio
 from ridgeline import data, nets, training
 from ridgeline.data import Split
 from ridgeline.training import SGD, Member, Recipe
+from ridgeline.training.arrangement import preferred
 from ridgeline.training.orders import Orders
 from ridgeline.training.population import Population
 
@@ -253,14 +254,13 @@ def measure(work: Work, repeats: int) -> str:
     found = training.arrange(members_of(work, work.steps, split), split)
     choosing = time.perf_counter() - start
     # Workers are the executor's; here the best of this process is timed.
-    size = max(
-        (key.split(" x ") for key in found.measured if key.endswith(f" {torch.get_num_threads()}")),
-        key=lambda pair: found.measured[" x ".join(pair)],
-    )[0]
-    apart = check(work, split, int(size))
+    threads = str(torch.get_num_threads())
+    sized = {tuple(key.split(" x ")): rate for key, rate in found.measured.items()}
+    size = preferred({(int(s), int(n)): r for (s, n), r in sized.items() if n == threads})
+    apart = check(work, split, size)
     assert apart < 1e-8, f"{work.name}: weights differ by {apart:.1e}"
     members = members_of(work, 10**6, split)
-    ours = Ours(members, split, int(size))
+    ours = Ours(members, split, size)
     plain = [Plain(member, split) for member in members_of(work, 10**6, split)]
     begun = time.perf_counter()
     ours.run(2)

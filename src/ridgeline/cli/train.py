@@ -165,7 +165,7 @@ def _render(told: Mapping[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    console = stdout_console()
+    console = stdout_console(wide=True)
     table = Table(
         box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False, header_style="dim"
     )

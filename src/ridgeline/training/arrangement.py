@@ -8,7 +8,7 @@ want one stack, of 784-128-128-10 stacks of four, ResNets none.
 import math
 import os
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -28,6 +28,8 @@ LARGEST = 64
 """Members of a stack."""
 TIMED = 0.09
 """Seconds of steps that a measurement takes at least; the best of three thirds counts."""
+ERROR = 0.05
+"""Share by which two measurements of the same may differ."""
 SHARED = 0.85
 """What a core yields of its lone rate when every core has a worker of its own: caches, memory
 and clock are shared. Measured 0.80 to 0.95 on 64-64-64-10 and 784-128-128-10, two cores."""
@@ -84,6 +86,7 @@ def arrange(
     rates = _KNOWN[key]
     steps = _steps(members[0], data) * len(members)
     best: tuple[float, Arrangement] | None = None
+    # Smaller stacks first: a larger one must be faster by more than measuring errs.
     for (size, threads), rate in rates.items():
         options = [(1, 1.0, 0.0)] if threads == counts[-1] else []
         # Every core must have a stack of its own for workers to pay.
@@ -92,7 +95,7 @@ def arrange(
             options.append((workers, workers * SHARED, STARTING))
         for workers, gain, start in options:
             taken = steps / (rate * gain) + start
-            if best is None or taken < best[0]:
+            if best is None or taken < best[0] * (1 - ERROR):
                 chosen = Arrangement(
                     size=size,
                     workers=workers,
@@ -104,6 +107,12 @@ def arrange(
                 best = taken, chosen
     assert best is not None
     return best[1]
+
+
+def preferred(rates: Mapping[tuple[int, int], float]) -> int:
+    """The smallest size that is as fast as the fastest, but for errors of measurement."""
+    fastest = max(rates.values())
+    return min(size for (size, _), rate in rates.items() if rate >= (1 - ERROR) * fastest)
 
 
 def measure(

@@ -18,7 +18,7 @@ from torch import Tensor
 from ridgeline.errors import ForwardFailed, UsageError
 from ridgeline.training.recipe import Recipe
 
-__all__ = ["Head", "head_of"]
+__all__ = ["Head", "head_of", "written_out"]
 
 Head = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 """(outputs, targets) to (mean loss (K,), misses (K,), slope like outputs).
@@ -50,6 +50,11 @@ def head_of(recipe: Recipe, targets: Tensor) -> Head:
         )
     ignoring = bool((targets == IGNORED).any())
     return partial(_cross_entropy, smoothing=recipe.label_smoothing, ignoring=ignoring)
+
+
+def written_out(head: Head) -> bool:
+    """Whether a head is one of these, not of a loss of the caller's."""
+    return not (isinstance(head, partial) and head.func is _own)
 
 
 def _cross_entropy(

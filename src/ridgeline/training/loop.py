@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ridgeline.data.sets import Split
 from ridgeline.rng import untouched
-from ridgeline.training.arrangement import measure
+from ridgeline.training.arrangement import measure, preferred
 from ridgeline.training.durations import Duration
 from ridgeline.training.grouping import likeness
 from ridgeline.training.population import Population
@@ -161,7 +161,7 @@ def train_many(
         size = together
         if size is None:
             rates = measure([members[i] for i in group], data, device=device)
-            size = max(rates, key=lambda tried: rates[tried])[0]
+            size = preferred(rates)
         for start in range(0, len(group), size):
             stack = group[start : start + size]
             done = train_together(
