@@ -27,6 +27,7 @@ format: $(STAMP)
 
 bench: $(STAMP)  ## ratios against the obvious loop and the existing tools, measured side by side
 	$(BIN)/python -m benchmarks.profiles
+	$(BIN)/python -m benchmarks.populations
 
 docs: $(STAMP)
 	$(BIN)/zensical serve

@@ -270,6 +270,13 @@ def test_pruning_frees_states_and_keeps_records(store):
     assert store.verify() == []
 
 
+def test_pruning_refuses_a_misspelt_name_before_it_frees_anything(store):
+    run = fill(store, 1).find(hash_of(0))
+    with pytest.raises(UnknownName, match="Did you mean 'first'"):
+        store.prune([run], keep=["frist", "last"])
+    assert store.find(hash_of(0)).states == run.states
+
+
 def test_pruning_that_was_broken_off_is_finished_by_the_next(tmp_path):
     store = fill(Store(tmp_path), 1)
     run = store.find(hash_of(0))

@@ -3,8 +3,8 @@
 import os
 import secrets
 import time
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -27,7 +27,8 @@ class Place:
     def __init__(self, where: str | os.PathLike[str]) -> None:
         text = os.fspath(where)
         try:
-            self.files, root = fsspec.core.url_to_fs(text)
+            # Listings that are kept would hide what other machines do, claims above all.
+            self.files, root = fsspec.core.url_to_fs(text, use_listings_cache=False)
         except (ImportError, ValueError, OSError) as error:
             raise StoreError(
                 "A store is a folder, or a place that fsspec can open.",
@@ -57,8 +58,11 @@ class Place:
         return sorted({str(name).rstrip("/").rpartition("/")[2] for name in found} - {""})
 
     def exists(self, *parts: str) -> bool:
-        """Whether there is a file or a folder."""
-        return bool(self.files.exists(self.path(*parts)))
+        """Whether there is a file or a folder, now: nothing is answered from memory."""
+        full = self.path(*parts)
+        if not self.local:
+            self.files.invalidate_cache(full.rpartition("/")[0])
+        return bool(self.files.exists(full))
 
     def size(self, *parts: str) -> int:
         """Bytes of a file.
@@ -110,11 +114,15 @@ class Place:
         """
         if self.local:
             return max(0.0, time.time() - Path(self.path(*parts)).stat().st_mtime)
-        self.files.info(self.path(*parts))
+        full = self.path(*parts)
+        self.files.invalidate_cache(full.rpartition("/")[0])
+        self.files.info(full)
         try:
-            written: Any = self.files.modified(self.path(*parts))
+            written: datetime = self.files.modified(full)
         except NotImplementedError:
             return 0.0
+        if written.tzinfo is None:  # file systems that leave the zone out mean UTC
+            written = written.replace(tzinfo=UTC)
         return max(0.0, time.time() - written.timestamp())
 
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ridgeline import io
-from ridgeline.errors import StoreBusy, StoreError
+from ridgeline.errors import StoreBusy, StoreError, UnknownName
 from ridgeline.state import State
 from ridgeline.study.store import claims, query, soundness
 from ridgeline.study.store.claims import Claim
@@ -278,10 +278,14 @@ class Store:
 
         Returns:
             What was freed.
+
+        Raises:
+            UnknownName: If a name to keep is of no state of these runs: nothing is freed.
         """
         freed = [0, 0, 0]
-        for given in runs:
-            run = StoredRun(self.place, given.folder)  # as it is now, not as it was read
+        found = [StoredRun(self.place, run.folder) for run in runs]  # as they are now
+        _refuse_unknown(keep, found)
+        for run in found:
             kept = {state_name(k) if isinstance(k, int) else k for k in keep}
             if run.steps:
                 ends = {"first": run.steps[0], "last": run.steps[-1]}
@@ -317,6 +321,16 @@ class Store:
             MissingExtra: If duckdb or pyarrow is not installed.
         """
         return query.run(self.runs(), sql)
+
+
+def _refuse_unknown(keep: Sequence[str | int], runs: Sequence[StoredRun]) -> None:
+    """A misspelt name would free what it was meant to keep."""
+    known = dict.fromkeys(["first", "last", "average"])
+    for run in runs:
+        known |= dict.fromkeys([*run.states, *run.pruned])
+    for name in keep:
+        if isinstance(name, str) and name not in known:
+            raise UnknownName("state to keep", name, list(known))
 
 
 class _Making:
