@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
@@ -17,8 +18,8 @@ class ListedFileSystem(MemoryFileSystem):
     """A bucket in memory that remembers listings, as s3fs does, and leaves zones out."""
 
     cachable = False
-    store: dict = {}
-    pseudo_dirs = [""]
+    store: ClassVar[dict] = {}
+    pseudo_dirs: ClassVar[list] = [""]
     late = timedelta(0)
 
     def ls(self, path, detail=True, **kwargs):
