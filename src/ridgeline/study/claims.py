@@ -79,7 +79,7 @@ def _finite(cases: Any) -> np.ndarray:
     return values
 
 
-def _enough(n: int, needs: int, test: "Test", values: np.ndarray) -> Measured | None:
+def _enough(n: int, needs: int, values: np.ndarray) -> Measured | None:
     if n >= needs and np.isfinite(values).all():
         return None
     good = values[np.isfinite(values)]
@@ -114,7 +114,7 @@ class Mean:
             cases: One number a run.
         """
         values = _finite(cases)
-        if few := _enough(len(values), self.needs, self, values):
+        if few := _enough(len(values), self.needs, values):
             return few
         span = intervals.mean(values)
         middle = float(values.mean())
@@ -143,7 +143,7 @@ class Share:
             cases: Whether it is so, one a case.
         """
         values = _finite(cases)
-        if few := _enough(len(values), self.needs, self, values):
+        if few := _enough(len(values), self.needs, values):
             return few
         hits, n = int(values.sum()), len(values)
         span = intervals.share(hits, n)
@@ -207,7 +207,7 @@ class Correlation:
             cases: ``{"x": ..., "y": ...}``, one number a run in each.
         """
         x, y = _finite(cases["x"]), _finite(cases["y"])
-        if few := _enough(len(x), self.needs, self, np.concatenate([x, y])):
+        if few := _enough(len(x), self.needs, np.concatenate([x, y])):
             return Measured("undecided", float("nan"), few.low, few.high, len(x), few.why)
         middle, span = intervals.spearman(x, y)
         return Measured(_judge(middle, span, self.side, self.at), middle, *span, len(x))
@@ -242,7 +242,7 @@ class Difference:
         more, less = _finite(cases["more"]), _finite(cases["less"])
         n = len(more) + len(less)
         small = min(len(more), len(less))
-        if few := _enough(small, self.needs, self, np.concatenate([more, less])):
+        if few := _enough(small, self.needs, np.concatenate([more, less])):
             return Measured("undecided", float("nan"), few.low, few.high, n, few.why)
         middle, span = intervals.difference(more, less)
         return Measured(_judge(middle, span, self.side, self.at), middle, *span, n)
