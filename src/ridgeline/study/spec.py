@@ -1,5 +1,6 @@
 """Specs: TOML files that declare runs. See docs/specs.md."""
 
+import copy
 import os
 import re
 import tomllib
@@ -13,7 +14,7 @@ from ridgeline.study.checks import problems_in
 from ridgeline.study.config import RunConfig
 from ridgeline.study.grid import Axis, axes_of, expand, points, put_at
 
-__all__ = ["Spec", "load_spec"]
+__all__ = ["Spec", "load_spec", "parsed", "parsed_overrides", "read_text", "spec_of"]
 
 TEXT = "the spec"
 """What a spec is called that was given as text."""
@@ -58,19 +59,38 @@ def load_spec(
             with its path and the nearest name.
         MissingExtra: If pydantic is not installed.
     """
-    text, path = _read(source)
+    text, path = read_text(source)
     where = TEXT if path is None else str(path)
     try:
-        table, fixed = _parsed(text), _parsed_overrides(overrides)
+        table, fixed = parsed(text), parsed_overrides(overrides)
         if seeds is not None:
             fixed["seeds"] = seeds if isinstance(seeds, int) else list(seeds)
-        grid = table.pop("grid", {})
-        axes = axes_of(grid, fixed)
-        runs = expand(points(table, axes, fixed))
-        if found := _unique(runs):
-            raise SpecError(found)
+        return spec_of(table, fixed, path=path)
     except SpecError as error:
         raise SpecError(error.problems, where=where) from error.__cause__
+
+
+def spec_of(
+    tables: Mapping[str, Any], overrides: Mapping[str, Any] | None = None, path: Path | None = None
+) -> Spec:
+    """Expand tables, as TOML gives them, to their runs. No data are loaded.
+
+    Args:
+        tables: With ``name``, ``net``, ``data``, ``training`` and, if wanted, the others.
+        overrides: Dotted path to a value in place of the tables' and of the grid's.
+        path: Of the file they were read from.
+
+    Returns:
+        The spec with its runs.
+
+    Raises:
+        SpecError: If values are unknown, missing or refused.
+    """
+    table, fixed = copy.deepcopy(dict(tables)), dict(overrides or {})
+    axes = axes_of(table.pop("grid", {}), fixed)
+    runs = expand(points(table, axes, fixed))
+    if found := _unique(runs):
+        raise SpecError(found)
     for place, value in fixed.items():
         put_at(table, place, value)
     return Spec(
@@ -84,7 +104,8 @@ def load_spec(
     )
 
 
-def _read(source: str | os.PathLike[str]) -> tuple[str, Path | None]:
+def read_text(source: str | os.PathLike[str]) -> tuple[str, Path | None]:
+    """The text of a file, and the file; or the text itself, if it has a line break."""
     if isinstance(source, str) and "\n" in source:
         return source, None
     path = Path(source)
@@ -101,7 +122,8 @@ def _read(source: str | os.PathLike[str]) -> tuple[str, Path | None]:
         ) from None
 
 
-def _parsed(text: str) -> dict[str, Any]:
+def parsed(text: str) -> dict[str, Any]:
+    """TOML as tables; what is wrong with it is said with its line."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -117,7 +139,7 @@ def _parsed(text: str) -> dict[str, Any]:
         raise SpecError([("", refused)]) from None
 
 
-def _parsed_overrides(overrides: Sequence[str]) -> dict[str, Any]:
+def parsed_overrides(overrides: Sequence[str]) -> dict[str, Any]:
     """Dotted path to value; a value that is no TOML is a text, so that 5ep needs no quotes."""
     found: dict[str, Any] = {}
     for text in overrides:
