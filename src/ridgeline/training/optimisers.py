@@ -22,7 +22,7 @@ from torch import Tensor
 
 from ridgeline.errors import UsageError
 
-__all__ = ["OPTIMISERS", "SGD", "Adam", "AdamW", "Library", "Optimiser", "RMSProp"]
+__all__ = ["OPTIMISERS", "SGD", "Adam", "AdamW", "Grafted", "Library", "Optimiser", "RMSProp"]
 
 Slots = Mapping[str, Sequence[Tensor]]
 
@@ -37,6 +37,8 @@ class Optimiser:
 
     slots: ClassVar[tuple[str, ...]] = ()
     """What is remembered of each parameter; zero before the first step."""
+    joint: ClassVar[bool] = False
+    """Whether a step looks at all tensors of a member at once; each then has the members' axis."""
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "weight_decay"):

@@ -1,0 +1,106 @@
+"""What studies share: groups of runs, and the panels that they are drawn in."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ridgeline.measures import Array
+from ridgeline.profiles import Profile
+from ridgeline.study.charts import Panel, Panels, Series, band
+from ridgeline.study.subjects import Subject
+
+__all__ = ["area", "curves_chart", "groups", "half", "mean_sd", "plateau_end", "sound", "tidy"]
+
+UNITS = {"error": "error (share of samples)", "loss": "loss (mean per sample)"}
+POSITION = "t (position on the line)"
+
+
+def groups(subjects: Iterable[Subject], path: str) -> dict[Any, list[Subject]]:
+    """Runs by one value of their configs, in the order in which values occur."""
+    found: dict[Any, list[Subject]] = {}
+    for subject in subjects:
+        value = subject.at(path)
+        found.setdefault(tuple(value) if isinstance(value, list) else value, []).append(subject)
+    return found
+
+
+def sound(subjects: Iterable[Subject]) -> list[Subject]:
+    """Runs that did not diverge: of the others there is no end to draw a line to."""
+    return [subject for subject in subjects if not subject.diverged]
+
+
+def area(profile: Profile, metric: str = "error", split: str | None = None) -> float:
+    """The area under a curve from t = 0 to 1, in the metric's units."""
+    return profile.plateau(metric=metric, split=split).area
+
+
+def plateau_end(profile: Profile, metric: str = "error") -> float:
+    """Where the plateau at the start ends; see `ridgeline.measures.plateau`."""
+    return profile.plateau(metric=metric).end
+
+
+def half(profile: Profile, metric: str = "error") -> float:
+    """The first position at half the reference level; 1 if there is none."""
+    found = profile.plateau(metric=metric).half
+    return 1.0 if np.isnan(found) else found
+
+
+def mean_sd(values: Iterable[float]) -> str:
+    """``0.347 ± 0.012 (5)``: mean, standard deviation and number of runs."""
+    found = np.asarray(list(values), dtype=np.float64)
+    if not len(found):
+        return "-"
+    spread = f" ± {found.std(ddof=1):.2g}" if len(found) > 1 else ""
+    return f"{found.mean():.3g}{spread} ({len(found)})"
+
+
+def tidy(value: Any) -> str:
+    """A setting's value as a label."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def curves_chart(
+    name: str,
+    title: str,
+    caption: str,
+    found: Mapping[str, Sequence[Profile]],
+    *,
+    metrics: Sequence[str] = ("loss", "error"),
+    split: str | None = None,
+    ordered: bool = False,
+    transform: Callable[[Array], Array] | None = None,
+) -> Panels:
+    """A panel for each metric, a line for each group: the mean over its runs, a band of one sd.
+
+    Args:
+        name: As in `Chart`.
+        title: As in `Chart`.
+        caption: As in `Chart`; the number of runs of each group is added.
+        found: Group to its profiles, all on one grid.
+        metrics: Which; those that no profile has are left out.
+        split: Which; the first by default.
+        ordered: Whether groups are values in an order, to be coloured on a ramp.
+        transform: Of the values drawn.
+    """
+    change = transform or (lambda y: y)
+    place = {group: i / max(len(found) - 1, 1) for i, group in enumerate(found)}
+    panels = []
+    for metric in metrics:
+        series: list[Series] = []
+        for group, profiles in found.items():
+            curves = [change(p.curve(metric, split).mean) for p in profiles if metric in _of(p)]
+            if curves:
+                shade = place[group] if ordered else None
+                series.append(band(group, profiles[0].t, curves, ordered=shade))
+        if series:
+            panels.append(Panel(x=POSITION, y=UNITS.get(metric, metric), series=series))
+    counts = ", ".join(f"{len(p)} ({group})" for group, p in found.items())
+    said = f"{caption} Mean over runs, band of one standard deviation; runs: {counts}."
+    return Panels(name=name, title=title, caption=said, panels=panels)
+
+
+def _of(profile: Profile) -> Mapping[str, Any]:
+    return next(iter(profile.curves.values()))

@@ -1,0 +1,72 @@
+"""A paper's questions: items, each a figure or a table with its claims."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ridgeline.errors import UnknownName
+from ridgeline.study.charts import Chart, Tabular
+from ridgeline.study.claims import Cases, Claim
+
+if TYPE_CHECKING:
+    from ridgeline.study.bench import Bench
+
+__all__ = ["Finding", "Item", "Paper"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Finding:
+    """What an item measured."""
+
+    charts: Sequence[Chart] = ()
+    tables: Sequence[Tabular] = ()
+    cases: Mapping[str, Cases] = field(default_factory=dict)
+    """For each claim's identifier, what its test takes. A claim that is left out was not measured
+    at this scale."""
+    words: Sequence[str] = ()
+    """Paragraphs: what was measured, on what, and what to know when reading it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One figure or table."""
+
+    name: str
+    """Lower case with hyphens, unique in its paper."""
+    id: str
+    """In the table of experiments of our specification: ``W2``."""
+    title: str
+    asks: str
+    """The question, in a sentence."""
+    measure: "Callable[[Bench], Finding]"
+    populations: tuple[str, ...] = ()
+    """Which of the scale's it needs; at a scale that lacks one it is left out."""
+    claims: tuple[Claim, ...] = ()
+    reported: str = ""
+    """What the paper reports, as far as it is known, with how sure that is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paper:
+    """What a paper asks."""
+
+    name: str
+    """Author and year: ``wang2023``."""
+    title: str
+    authors: str
+    where: str
+    """Venue, year and number in arXiv."""
+    items: tuple[Item, ...]
+    about: str = ""
+    """What is known of the paper's own settings, and what is not."""
+
+    def item(self, name: str) -> Item:
+        """One of its items, by name or identifier.
+
+        Raises:
+            UnknownName: If it has none of this name.
+        """
+        for item in self.items:
+            if name in (item.name, item.id):
+                return item
+        raise UnknownName(f"item of {self.name}", name, [item.name for item in self.items])

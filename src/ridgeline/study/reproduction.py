@@ -1,0 +1,146 @@
+"""The verb: a paper asked again. Train what is needed, measure, and decide every claim."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ridgeline.errors import RidgelineError
+from ridgeline.study.bench import Bench, Tell
+from ridgeline.study.claims import Verdict
+from ridgeline.study.config import RunConfig
+from ridgeline.study.executors import Failure
+from ridgeline.study.members import Sources
+from ridgeline.study.papers import Finding, Item, Paper
+from ridgeline.study.plan import Machine
+from ridgeline.study.populations import Population, Watcher, populate
+from ridgeline.study.scales import Scale
+from ridgeline.study.store import Store
+
+__all__ = ["Answer", "Reproduction", "missing", "needed", "reproduce"]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What became of an item."""
+
+    item: Item
+    finding: Finding | None
+    verdicts: tuple[Verdict, ...] = ()
+    seconds: float = 0.0
+    """Spent on measuring; runs are shared and not counted."""
+    left_out: str = ""
+    """Why it was not measured, if it was not."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reproduction:
+    """A paper at a scale."""
+
+    paper: Paper
+    scale: Scale
+    answers: tuple[Answer, ...]
+    population: Population | None
+    """What was trained; None if nothing had to be."""
+    seconds: float = 0.0
+    runs: int = 0
+    """How many runs the items are measured on."""
+    failures: tuple[Failure, ...] = field(default=())
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """Of all items."""
+        return [verdict for answer in self.answers for verdict in answer.verdicts]
+
+    def count(self, outcome: str) -> int:
+        """How many verdicts are of this outcome."""
+        return sum(verdict.outcome == outcome for verdict in self.verdicts)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One flat record for each verdict."""
+        return [
+            {"paper": self.paper.name, "item": answer.item.name, **verdict.row()}
+            for answer in self.answers
+            for verdict in answer.verdicts
+        ]
+
+
+def missing(item: Item, scale: Scale) -> list[str]:
+    """Populations that an item needs and a scale lacks."""
+    return [name for name in item.populations if name not in scale.tables]
+
+
+def needed(items: Sequence[Item], scale: Scale) -> list[RunConfig]:
+    """The runs that items are measured on, each once."""
+    able = [item for item in items if not missing(item, scale)]
+    names = dict.fromkeys(name for item in able for name in item.populations)
+    return list({run.hash: run for name in names for run in scale.populations[name].runs}.values())
+
+
+def reproduce(
+    paper: Paper,
+    scale: Scale,
+    store: Store,
+    *,
+    items: Sequence[Item] | None = None,
+    machine: Machine | None = None,
+    sources: Sources | None = None,
+    watcher: Watcher | None = None,
+    tell: Tell | None = None,
+) -> Reproduction:
+    """Train what a paper's items need, measure them, and decide their claims.
+
+    Runs and measurements are kept in the store: what is there is not done again, and the same
+    call after a kill goes on.
+
+    Args:
+        paper: Which.
+        scale: How large.
+        store: Where runs and measurements are kept.
+        items: Which of the paper's; all by default.
+        machine: What to train on.
+        sources: Of data.
+        watcher: Told about training.
+        tell: Told about measuring.
+
+    Returns:
+        Findings and verdicts. An item whose runs failed, or that refuses what it is given, says so
+        in `Answer.left_out` and stops no other.
+
+    Raises:
+        RidgelineError: If data are missing or a network cannot be built.
+    """
+    begun = time.perf_counter()
+    items = list(paper.items if items is None else items)
+    runs = needed(items, scale)
+    machine = machine or Machine()
+    trained = (
+        populate(runs, store, machine=machine, sources=sources, watcher=watcher) if runs else None
+    )
+    bench = Bench(scale, store, sources=sources, device=machine.device, tell=tell)
+    answers = tuple(_answer(item, bench) for item in items)
+    return Reproduction(
+        paper=paper,
+        scale=scale,
+        answers=answers,
+        population=trained,
+        seconds=time.perf_counter() - begun,
+        runs=len(runs),
+        failures=trained.failures if trained is not None else (),
+    )
+
+
+def _answer(item: Item, bench: Bench) -> Answer:
+    if lacking := missing(item, bench.scale):
+        names = ", ".join(lacking)
+        return Answer(item, None, left_out=f"scale {bench.scale.name} has no population {names}")
+    begun = time.perf_counter()
+    try:
+        finding = item.measure(bench.at(item.name))
+    except RidgelineError as error:
+        return Answer(item, None, left_out=str(error))
+    known = {claim.id: claim for claim in item.claims}
+    verdicts = tuple(
+        known[id].decide(cases, bench.scale.name) for id, cases in finding.cases.items()
+    )
+    return Answer(item, finding, verdicts, time.perf_counter() - begun)

@@ -1,0 +1,153 @@
+"""Scales: how large a paper's questions are asked; a TOML file for each.
+
+```toml
+paper = "wang2023"
+about = "5,000 images of Fashion-MNIST, two cores, about a quarter of an hour"
+seeds = 5                       # of every population that does not say its own
+
+[measure]                       # what studies ask for by name
+points = 51
+[measure.bias-ablation]         # for one item, in place of the general value
+points = 101
+
+[base.net]                      # under every population
+kind = "fcn"
+
+[populations.biases]            # a spec, laid over the base
+[populations.biases.grid]
+"net.bias" = [true, "last", false]
+```
+
+Your own data and network go in the same way: a file of your own, or overrides such as
+``base.data.set=my_project.data:load``.
+"""
+
+import copy
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ridgeline.errors import RidgelineError, SpecError, UnknownName, UsageError
+from ridgeline.study.grid import put_at
+from ridgeline.study.spec import Spec, parsed, parsed_overrides, read_text, spec_of
+
+__all__ = ["Scale", "load_scale"]
+
+KNOWN = ("paper", "about", "minutes", "seeds", "measure", "base", "populations")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """What a paper is measured on, and how finely."""
+
+    name: str
+    paper: str
+    about: str = ""
+    minutes: float | None = None
+    """How long it took from an empty store, as measured on the machine that `about` names."""
+    measure: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Of each population, with the base under it."""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def populations(self) -> dict[str, Spec]:
+        """Name to spec.
+
+        Raises:
+            SpecError: If a table cannot be taken, with the population in the path.
+        """
+        found: dict[str, Spec] = {}
+        problems: list[tuple[str, RidgelineError]] = []
+        for name, table in self.tables.items():
+            try:
+                found[name] = spec_of({"name": name, **table})
+            except SpecError as error:
+                problems += [(f"populations.{name}.{path}", e) for path, e in error.problems]
+        if problems:
+            raise SpecError(problems, where=f"scale {self.name} of {self.paper}")
+        return found
+
+    def setting(self, name: str, item: str = "") -> Any:
+        """What the file says for a name under ``measure``; the item's own value first.
+
+        Raises:
+            UnknownName: If it says nothing.
+        """
+        own = self.measure.get(item, {})
+        if isinstance(own, Mapping) and name in own:
+            return own[name]
+        if name not in self.measure:
+            known = [k for k, v in self.measure.items() if not isinstance(v, Mapping)]
+            raise UnknownName(f"setting of scale {self.name}", name, known)
+        return self.measure[name]
+
+
+def load_scale(
+    source: str | os.PathLike[str],
+    overrides: Sequence[str] = (),
+    seeds: int | Sequence[int] | None = None,
+) -> Scale:
+    """Read a scale. No data are loaded.
+
+    Args:
+        source: A TOML file, or the text of one.
+        overrides: ``"base.data.set=digits"``, ``"measure.points=11"``: a dotted path and a value.
+        seeds: Of every population, in place of the file's.
+
+    Returns:
+        The scale; its specs are expanded when they are first asked for.
+
+    Raises:
+        DataError: If there is no such file.
+        SpecError: If it is no TOML, or has an unknown table.
+    """
+    text, path = read_text(source)
+    where = "the scale" if path is None else str(path)
+    try:
+        told, fixed = parsed(text), parsed_overrides(overrides)
+        for place, value in fixed.items():
+            put_at(told, place, value)
+        if unknown := [key for key in told if key not in KNOWN]:
+            raise SpecError([(key, UnknownName("table of a scale", key, KNOWN)) for key in unknown])
+        if "paper" not in told:
+            raise SpecError([("paper", UsageError("A scale names the paper it is for."))])
+    except SpecError as error:
+        raise SpecError(error.problems, where=where) from error.__cause__
+    base, general = told.get("base", {}), told.get("seeds")
+    tables = {}
+    for name, table in told.get("populations", {}).items():
+        tables[name] = merged(base, table)
+        if seeds is not None or (general is not None and "seeds" not in table):
+            tables[name]["seeds"] = seeds if seeds is not None else general
+        for place, value in fixed.items():  # the base's override is over what a population says
+            if place.startswith("base."):
+                put_at(tables[name], place.removeprefix("base."), value)
+    return Scale(
+        name=Path(path).stem if path else "own",
+        paper=told["paper"],
+        about=told.get("about", ""),
+        minutes=told.get("minutes"),
+        measure=told.get("measure", {}),
+        tables=tables,
+        overrides=fixed | ({"seeds": seeds} if seeds is not None else {}),
+    )
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """One table laid over another; a table of another `kind` replaces the one under it."""
+    found = copy.deepcopy(dict(base))
+    for key, value in over.items():
+        under = found.get(key)
+        if isinstance(value, Mapping) and isinstance(under, Mapping) and _of_a_kind(value, under):
+            found[key] = merged(under, value)
+        else:
+            found[key] = copy.deepcopy(value)
+    return found
+
+
+def _of_a_kind(value: Mapping[str, Any], under: Mapping[str, Any]) -> bool:
+    return value.get("kind", under.get("kind")) == under.get("kind")
