@@ -7,10 +7,20 @@ import numpy as np
 
 from ridgeline.measures import Array
 from ridgeline.profiles import Profile
-from ridgeline.study.charts import Panel, Panels, Series, band
+from ridgeline.study.charts import Panel, Panels, Series, Tabular, band
 from ridgeline.study.subjects import Subject
 
-__all__ = ["area", "curves_chart", "groups", "half", "mean_sd", "plateau_end", "sound", "tidy"]
+__all__ = [
+    "area",
+    "curves_chart",
+    "groups",
+    "half",
+    "mean_sd",
+    "plateau_end",
+    "shapes_table",
+    "sound",
+    "tidy",
+]
 
 UNITS = {"error": "error (share of samples)", "loss": "loss (mean per sample)"}
 POSITION = "t (position on the line)"
@@ -100,6 +110,29 @@ def curves_chart(
     counts = ", ".join(f"{len(p)} ({group})" for group, p in found.items())
     said = f"{caption} Mean over runs, band of one standard deviation; runs: {counts}."
     return Panels(name=name, title=title, caption=said, panels=panels)
+
+
+def shapes_table(title: str, first: str, found: Mapping[str, Sequence[Profile]]) -> Tabular:
+    """Plateau ends, half points and areas of error and loss, a row for each group of profiles."""
+    rows = [
+        [
+            label,
+            mean_sd(plateau_end(p) for p in profiles),
+            mean_sd(half(p) for p in profiles),
+            mean_sd(area(p) for p in profiles),
+            mean_sd(plateau_end(p, "loss") for p in profiles),
+            mean_sd(half(p, "loss") for p in profiles),
+            mean_sd(p.plateau().relative_area for p in profiles),
+        ]
+        for label, profiles in found.items()
+    ]
+    columns = [
+        first,
+        *("error plateau ends", "half error at", "error area"),
+        *("loss plateau ends", "half loss at", "loss area / L(0)"),
+    ]
+    note = "Mean ± standard deviation over runs (number of runs); positions and areas in units of t"
+    return Tabular(title=title, columns=columns, rows=rows, note=f"{note}.")
 
 
 def _of(profile: Profile) -> Mapping[str, Any]:

@@ -16,8 +16,9 @@ INTERNAL = frozenset(vars(nn.Module())) | {"training"}
 def likeness(member: Member, samples: int) -> Hashable:
     """What members must share to be trained in one stack.
 
-    Weights, seeds, samples, targets, and the numbers of the optimiser may differ. The
-    architecture, the batches, the loss, the schedule and what is kept may not.
+    Weights, seeds, samples, targets, and the numbers of the optimiser, of a penalty and of a
+    relabelling (but for its times) may differ. The architecture, the batches, the loss, the
+    schedule and what is kept may not.
 
     Args:
         member: A run to be.
@@ -27,19 +28,24 @@ def likeness(member: Member, samples: int) -> Hashable:
         Equal for members that can be trained together.
     """
     recipe, origin = member.recipe, member.origin
-    optimiser = recipe.optimiser
+    optimiser, relabel = recipe.optimiser, recipe.relabel
     # An optimiser from a library looks after one network: no two members are alike.
-    rule = id(member) if isinstance(optimiser, Library) else type(optimiser).__name__
+    rule = id(member) if isinstance(optimiser, Library) else _kind(optimiser)
     shapes = tuple(
         (name, tuple(x.shape), str(x.dtype), x.requires_grad)
         for name, x in [*member.model.named_parameters(), *member.model.named_buffers()]
     )
     return (
         *(_code(member.model), shapes, rule, optimiser.remembered()),
-        replace(recipe, optimiser=SGD(learning_rate=0.0)),
+        (_kind(recipe.penalty), relabel and (relabel.since, relabel.until)),
+        replace(recipe, optimiser=SGD(learning_rate=0.0), penalty=None, relabel=None),
         samples if member.rows is None else len(member.rows),
         (origin.step, origin.count, tuple(origin.slots)) if origin else None,
     )
+
+
+def _kind(part: object) -> str:
+    return type(part).__name__
 
 
 def _code(model: nn.Module) -> Hashable:

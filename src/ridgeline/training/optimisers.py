@@ -22,7 +22,7 @@ from torch import Tensor
 
 from ridgeline.errors import UsageError
 
-__all__ = ["OPTIMISERS", "SGD", "Adam", "AdamW", "Grafted", "Library", "Optimiser", "RMSProp"]
+__all__ = ["SGD", "Adam", "AdamW", "Library", "Optimiser", "RMSProp", "Slots"]
 
 Slots = Mapping[str, Sequence[Tensor]]
 
@@ -228,13 +228,3 @@ class Library(Optimiser):
     """``package:Class``, as in ``pytorch_optimizer:Shampoo`` or ``torch.optim:Adagrad``."""
     options: Mapping[str, Any] | None = None
     """Keywords of the class, besides ``lr`` and ``weight_decay``."""
-
-
-OPTIMISERS: dict[str, type[Optimiser]] = {
-    "sgd": SGD,
-    "adam": Adam,
-    "adamw": AdamW,
-    "rmsprop": RMSProp,
-    "library": Library,
-}
-"""By the name that a spec gives as `kind`."""

@@ -27,6 +27,7 @@ from ridgeline.training.recipe import EMA, SWA
 from ridgeline.training.rules import Rules
 from ridgeline.training.runs import Keeper, Member
 from ridgeline.training.stacks import Stack
+from ridgeline.training.targets import Targets
 
 __all__ = ["Population", "Record"]
 
@@ -96,10 +97,12 @@ class Population:
                 got=f"step {self.start} of {self.planned}",
             )
         self.rules = Rules(members, self.stack)
-        self.targets = _targets(members, self.data.targets)
-        self.head = head_of(self.recipe, self.targets)
+        self.targets = Targets(
+            members, self.data.targets, self.planned, self.orders.per_epoch
+        )
+        self.head = head_of(self.recipe, self.targets.plain)
         plain = replace(self.recipe, label_smoothing=0.0)
-        self.plain_head = head_of(plain, self.targets)
+        self.plain_head = head_of(plain, self.targets.plain)
         self.kernel = Kernel(members[0].model, self.stack, self.head)
         self.rows = list(range(len(members)))
         """Row of the stack to member."""
@@ -142,7 +145,7 @@ class Population:
             torch._foreach_copy_(self._buffers, list(self.stack.fixed.values()))
         loss, missed, gradients = self.kernel.step(
             x,
-            self._chosen(indices),
+            self._chosen(indices, self.targets.at(self.clock)),
             planned=self.orders.planned(self.clock, self.start, self.planned),
             seed=lambda: seed_of(seeds[0], "model", self.clock),
         )
@@ -158,12 +161,12 @@ class Population:
         if self.clock in self.kept:
             self.keep()
 
-    def _chosen(self, indices: Tensor) -> Tensor:
-        if self.targets.ndim == self.data.targets.ndim:
-            chosen = self.targets.index_select(0, indices.flatten())
+    def _chosen(self, indices: Tensor, targets: Tensor) -> Tensor:
+        if targets.ndim == self.data.targets.ndim:
+            chosen = targets.index_select(0, indices.flatten())
         else:  # targets of each member's own
             own = torch.tensor(self.rows, device=indices.device)[:, None] * len(self.data)
-            chosen = self.targets.flatten(0, 1).index_select(0, (indices + own).flatten())
+            chosen = targets.flatten(0, 1).index_select(0, (indices + own).flatten())
         return chosen.view(*indices.shape, *chosen.shape[1:])
 
     def _finite(self, loss: Tensor) -> bool:
@@ -255,7 +258,7 @@ class Population:
         indices = torch.stack([every if rows is None else rows.to(every) for rows in own])
         size = max(1, ASSESSED // (len(self.rows) * max(1, self.data.inputs[0].numel())))
         for chosen in indices.split(size, dim=1):
-            yield self._inputs(chosen), self._chosen(chosen)
+            yield self._inputs(chosen), self._chosen(chosen, self.targets.plain)
 
     def _inputs(self, indices: Tensor) -> Tensor:
         x = self.data.inputs.index_select(0, indices.flatten())
@@ -293,11 +296,3 @@ def _check(members: Sequence[Member], data: Split) -> None:
                 "A member's own targets are as many as the samples of the data.",
                 got=f"{len(member.targets)} targets and {len(data)} samples",
             )
-
-
-def _targets(members: Sequence[Member], shared: Tensor) -> Tensor:
-    """Targets that all members share, (N, ...), or those of each, (K, N, ...)."""
-    if all(member.targets is None for member in members):
-        return shared
-    own = [shared if m.targets is None else m.targets.to(shared) for m in members]
-    return torch.stack(own)

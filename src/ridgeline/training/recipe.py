@@ -9,9 +9,10 @@ from torch import Tensor
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.training.durations import Duration
 from ridgeline.training.optimisers import SGD, Optimiser
+from ridgeline.training.penalties import L1, Radius
 from ridgeline.training.schedules import Constant, Schedule
 
-__all__ = ["EMA", "LOSSES", "SWA", "Augment", "Keep", "Recipe"]
+__all__ = ["EMA", "LOSSES", "SWA", "Augment", "Keep", "Recipe", "Relabel"]
 
 LOSSES = ("cross_entropy", "squared_error", "binary_cross_entropy")
 """Losses that a recipe may name: those of `ridgeline.objective`, per sample and then averaged."""
@@ -118,6 +119,68 @@ class Augment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Relabel:
+    """For a part of training, labels of which each may have been replaced by a uniform one.
+
+    One draw for the whole time, that of `ridgeline.data.corruption.noisy_labels`: at the same seed
+    more share keeps what was replaced, and a run that is relabelled throughout is one with so
+    much label noise. With `since` this is `corrupt_on_epoch` of the released code of Lucas et
+    al. (2021, train_fcnet/train.py), with `until` corruption first and clean labels afterwards.
+    """
+
+    share: float
+    """Probability with which a training label is replaced, perhaps by itself."""
+    since: str = "0it"
+    """A duration from the start: steps before it see the labels as they are."""
+    until: str | None = None
+    """A duration from the start: this step and later ones see them as they are; None for the
+    end."""
+    seed: int | None = None
+    """Of the draw; None for the run's seed."""
+    classes: int | None = None
+    """How many to draw from; None for all that the data have."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1:
+            raise UsageError("`share` is a share, from 0 to 1.", got=str(self.share))
+        for name, least in (("seed", 0), ("classes", 1)):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or value < least):
+                raise UsageError(
+                    f"`{name}` is a whole number from {least}, or None.", got=repr(value)
+                )
+        since = Duration.parse(self.since)
+        if self.until is None:
+            return
+        until = Duration.parse(self.until)
+        # Whatever an epoch is: at least one step.
+        if until.epochs <= since.epochs and until.count(1) <= since.count(1):
+            raise UsageError(
+                "`until` is after `since`.", got=f"since={self.since!r}, until={self.until!r}"
+            )
+
+    def steps(self, total: int, per_epoch: int) -> range:
+        """The steps that see the labels replaced, by how many were taken before them.
+
+        Args:
+            total: Steps planned.
+            per_epoch: Steps of an epoch.
+
+        Raises:
+            UsageError: If a time lies beyond the end, or `until` is not after `since`.
+        """
+        first = Duration.parse(self.since).count(per_epoch)
+        last = total if self.until is None else Duration.parse(self.until).count(per_epoch)
+        if not first < last <= total:
+            raise UsageError(
+                f"Labels are replaced from one step of a run to a later one, {total} at the latest.",
+                got=f"from {first} to {last}",
+                remedy="Choose other times, or train for longer.",
+            )
+        return range(first, last)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """How long, in what batches, by what rule, towards what loss, and what is kept."""
 
@@ -137,6 +200,12 @@ class Recipe:
     stop_below: float | None = None
     """Stop after an epoch whose mean training loss, as batches met it, is below this."""
     augment: Augment | None = None
+    penalty: Radius | L1 | None = None
+    """Added to what is minimised, before any clipping. Every loss in the log and at the end is
+    that of the data alone."""
+    relabel: Relabel | None = None
+    """Other labels for a part of training. What is measured at the end is on the labels as they
+    are; the log's `loss` and `error` are on those that the batches had."""
     average: EMA | SWA | None = None
     """A second network, the average of the trajectory, kept as `Run.average`."""
     keep: Keep = field(default_factory=Keep)

@@ -11,6 +11,7 @@ from torch import Tensor
 from ridgeline.errors import MissingExtra, UsageError
 from ridgeline.state import State
 from ridgeline.training.optimisers import Library, Optimiser
+from ridgeline.training.penalties import Penalties
 from ridgeline.training.runs import Member
 from ridgeline.training.stacks import Stack
 
@@ -43,6 +44,8 @@ class Rules:
             for slot in first.remembered()
         }
         self._library = _Wrapped(first, stack) if isinstance(first, Library) else None
+        penalties = [m.recipe.penalty for m in members if m.recipe.penalty is not None]
+        self._penalties = Penalties(penalties, stack.device) if penalties else None
         self._arrange()
         for row, origin in enumerate(origins):
             if origin is not None and origin.slots:
@@ -53,13 +56,16 @@ class Rules:
         """Take one step.
 
         Args:
-            gradients: One for each parameter of the stack; None leaves it in place.
+            gradients: One for each parameter of the stack; None leaves it in place, unless there
+                is a penalty.
             factor: Of the learning rates.
-            clip: Largest norm of a member's gradient.
+            clip: Largest norm of a member's gradient, that of its penalty included.
         """
         named = zip(self.stack.parameters, gradients, strict=True)
         # The fused kernels go over memory in order and take no notice of strides.
         moved = {name: g.contiguous() for name, g in named if g is not None}
+        if self._penalties is not None:
+            moved = self._penalties.added(moved, self.stack.parameters)
         if clip is not None:
             moved = clipped(moved, clip)
         if self._library is not None:
@@ -87,8 +93,10 @@ class Rules:
                 sets.setdefault(optimiser, []).append(row)
         whole = len(sets) == 1
         self._parts = [
-            _Part(optimiser, None if whole else rows, self.stack.parameters, self.slots)
+            _Part(optimiser, None if whole else part, self.stack.parameters, self.slots)
             for optimiser, rows in sets.items()
+            # A rule that looks at all of a member's tensors is asked about one at a time.
+            for part in ([[row] for row in rows] if optimiser.joint and not whole else [rows])
         ]
 
     def state(self, row: int) -> dict[str, State]:
@@ -128,6 +136,8 @@ class Rules:
             slot: {name: x.index_select(0, which) for name, x in held.items()}
             for slot, held in self.slots.items()
         }
+        if self._penalties is not None:
+            self._penalties.select(rows)
         self._arrange()
 
 
@@ -151,6 +161,8 @@ class _Part:
         """The tensor whole, or its rows of these members."""
         if self.rows is None:
             return [stacked]
+        if self.optimiser.joint:
+            return [stacked[row : row + 1] for row in self.rows]
         each = stacked.unbind()
         return [each[row] for row in self.rows]
 
