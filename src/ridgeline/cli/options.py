@@ -16,6 +16,9 @@ EXAMPLES = {
     "inspect": "ridgeline inspect a.safetensors",
     "train": "ridgeline train fcn.toml --seeds 16\n"
     "  ridgeline train fcn.toml --help     # the spec's own values",
+    "reproduce": "ridgeline reproduce --list\n"
+    "  ridgeline reproduce wang2023 --scale laptop --out wang2023\n"
+    "  ridgeline reproduce wang2023/bias-ablation --set base.data.set=my_project.data:load",
     "runs": "ridgeline runs --where net.kind=fcn --where 'final.test.error<0.1'\n"
     "  ridgeline runs --sql 'select name, min(loss) from logs group by name'\n"
     "  ridgeline runs verify STORE\n"
@@ -107,6 +110,9 @@ def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     look.add_argument("--json", action="store_true", help="print JSON to standard output")
 
     _train(verb("train", "Train the runs of a spec at once; keep them in a store.", help_=False))
+    _reproduce(
+        verb("reproduce", "Ask a paper's questions again, with a verdict for each of its claims.")
+    )
     _runs(verb("runs", "Look at a store of runs, verify it, or free its states."))
 
 
@@ -146,6 +152,41 @@ def _train(made: argparse.ArgumentParser) -> None:
     group.add_argument("--store", default="runs", metavar="DIR", help="(default: runs)")
     group.add_argument("--dry-run", action="store_true", help="say what would be trained; stop")
     group.add_argument("--json", action="store_true", help="print JSON to standard output")
+
+
+def _reproduce(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "what",
+        nargs="*",
+        metavar="PAPER[/ITEM]",
+        help="papers, or single figures and tables of them; all for every paper",
+    )
+    made.add_argument("--list", action="store_true", help="list papers, items and scales; stop")
+    group = made.add_argument_group("at what scale")
+    group.add_argument(
+        "--scale",
+        default="laptop",
+        metavar="NAME",
+        help="smoke, laptop, paper, or a TOML file of your own (default: laptop)",
+    )
+    group.add_argument("--seeds", type=int, metavar="N", help="of every population")
+    group.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="put a value in place of the scale's, as in base.data.set=digits or "
+        "measure.points=11; may be repeated",
+    )
+    group.add_argument("--data-root", metavar="DIR", help="where files of data sets are")
+    group.add_argument("--download", action="store_true", help="allow downloading them")
+    group = made.add_argument_group("how")
+    group.add_argument("--device", default="cpu", metavar="NAME", help="(default: cpu)")
+    group.add_argument("--workers", type=int, metavar="N", help="processes (default: measured)")
+    group.add_argument("--threads", type=int, metavar="N", help="of each (default: measured)")
+    group.add_argument("--store", default="runs", metavar="DIR", help="(default: runs)")
+    group.add_argument("--dry-run", action="store_true", help="say what would be trained; stop")
+    _output(made)
 
 
 def _runs(made: argparse.ArgumentParser) -> None:

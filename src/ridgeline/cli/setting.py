@@ -19,12 +19,14 @@ from ridgeline.state import State
 __all__ = [
     "Interruption",
     "Setting",
+    "Terminated",
     "check_out",
     "device_of",
     "interruptible",
     "load_points",
     "model_of",
     "progress_bar",
+    "terminable",
     "words",
 ]
 
@@ -185,6 +187,24 @@ def interruptible() -> Iterator[Interruption]:
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, treated like Ctrl-C: claims are released, workers stopped."""
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Turn SIGTERM into `Terminated` within the block."""
+
+    def stop(_: int, __: FrameType | None) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

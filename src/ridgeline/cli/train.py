@@ -5,13 +5,17 @@ import json
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
-from types import FrameType
 from typing import Any
 
 from ridgeline.cli.live import duration, shortened, watcher
-from ridgeline.cli.setting import device_of, stderr_console, stdout_console
+from ridgeline.cli.setting import (
+    Terminated,
+    device_of,
+    stderr_console,
+    stdout_console,
+    terminable,
+)
 from ridgeline.study.config import DataConfig
 from ridgeline.study.describe import describe, plan_summary
 from ridgeline.study.executors import Failure
@@ -21,7 +25,7 @@ from ridgeline.study.populations import Population, populate
 from ridgeline.study.spec import Spec, load_spec
 from ridgeline.study.store import Store
 
-__all__ = ["run"]
+__all__ = ["complain", "run"]
 
 FAILED = 3
 COLUMNS = ("run", "hash", "steps", "train loss", "train error", "test error", "time", "")
@@ -47,7 +51,7 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.dry_run:
         return _dry(spec, store, machine, sources, as_json=chosen.json)
     try:
-        with _terminable(), watcher() as shown:
+        with terminable(), watcher() as shown:
             found = populate(spec.runs, store, machine=machine, sources=sources, watcher=shown)
     except KeyboardInterrupt as ended:
         print(
@@ -55,31 +59,15 @@ def run(chosen: argparse.Namespace) -> int:
             "with the others from their last snapshot.",
             file=sys.stderr,
         )
-        return 128 + (signal.SIGTERM if isinstance(ended, _Terminated) else signal.SIGINT)
+        return 128 + (signal.SIGTERM if isinstance(ended, Terminated) else signal.SIGINT)
     told = _told(spec, store, found)
     if chosen.json:
         print(json.dumps(told, allow_nan=False))
     else:
         _render(told)
     for failure in found.failures:
-        _complain(failure)
+        complain(failure)
     return FAILED if found.failures else 0
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM, treated like Ctrl-C: claims are released, workers stopped."""
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    def stop(_: int, __: FrameType | None) -> None:
-        raise _Terminated
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 # --- what would be done ----------------------------------------------------------------------
@@ -201,7 +189,8 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _complain(failure: Failure) -> None:
+def complain(failure: Failure) -> None:
+    """Say which group failed, why, and with which config."""
     names = failure.task["names"]
     print(
         f"ridgeline: failed: {', '.join(names)}\n  {failure.kind}: {failure.text}\n"

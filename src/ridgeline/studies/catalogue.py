@@ -37,10 +37,9 @@ def paper(name: str) -> Paper:
 def scales(name: str) -> dict[str, Path]:
     """The scales of a paper that come with Ridgeline: name to file, from small to large."""
     order = ("smoke", "laptop", "paper")
-    found = {file.stem: file for file in (FOLDER / name).glob("*.toml")}
-    return {scale: found[scale] for scale in sorted(found, key=lambda s: (s not in order, s))} | {
-        scale: found[scale] for scale in order if scale in found
-    }
+    found = {file.stem: file for file in sorted((FOLDER / name).glob("*.toml"))}
+    place = {scale: order.index(scale) if scale in order else len(order) for scale in found}
+    return {scale: found[scale] for scale in sorted(found, key=lambda s: place[s])}
 
 
 def scale(name: str, which: str, overrides: Sequence[str] = (), seeds: int | None = None) -> Scale:

@@ -1,0 +1,348 @@
+"""``ridgeline reproduce``: papers asked again, with a verdict for every claim."""
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ridgeline import io
+from ridgeline.cli.live import duration, watcher
+from ridgeline.cli.setting import (
+    Terminated,
+    check_out,
+    device_of,
+    progress_bar,
+    stderr_console,
+    stdout_console,
+    terminable,
+)
+from ridgeline.errors import UsageError
+from ridgeline.studies import catalogue
+from ridgeline.study.members import Sources
+from ridgeline.study.papers import Item, Paper
+from ridgeline.study.plan import Machine, closure, plan_for
+from ridgeline.study.reproduction import Reproduction, missing, needed, reproduce
+from ridgeline.study.scales import Scale
+from ridgeline.study.store import Store
+
+if TYPE_CHECKING:
+    from ridgeline import report
+
+__all__ = ["run"]
+
+FAILED = 3
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Items of a paper, at a scale."""
+
+    paper: Paper
+    scale: Scale
+    items: tuple[Item, ...]
+
+    @property
+    def runs(self) -> list[Any]:
+        """What they are measured on, parents among them."""
+        return closure(needed(self.items, self.scale))
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """See the options."""
+    stderr_console()
+    if chosen.list or not chosen.what:
+        return _list(chosen)
+    asked = list(_asked(chosen))
+    if chosen.dry_run:
+        return _dry(chosen, asked)
+    check_out(chosen)
+    device_of(chosen.device)
+    found: list[Reproduction] = []
+    try:
+        with terminable():
+            for one in asked:
+                found.append(_reproduced(chosen, one))
+                _say(found[-1], as_json=chosen.json)
+    except KeyboardInterrupt as ended:
+        print(
+            "ridgeline: stopped; what was trained and measured is in the store, and the same "
+            "command goes on.",
+            file=sys.stderr,
+        )
+        return 128 + (signal.SIGTERM if isinstance(ended, Terminated) else signal.SIGINT)
+    if chosen.json:
+        print(json.dumps(_told(found), allow_nan=False))
+    if chosen.out is not None:
+        for page in _written(chosen, found):
+            print(f"written: {page}", file=sys.stderr)
+    return FAILED if any(one.failures for one in found) else 0
+
+
+def _asked(chosen: argparse.Namespace) -> Iterator[Asked]:
+    """Papers in the order in which they are named; several items of one are asked together."""
+    wanted: dict[str, list[str]] = {}
+    names = catalogue.PAPERS if chosen.what == ["all"] else chosen.what
+    for word in names:
+        name, slash, item = word.partition("/")
+        wanted.setdefault(name, [])
+        if slash:
+            wanted[name].append(item)
+    if len(wanted) > 1 and chosen.scale.endswith(".toml"):
+        raise UsageError("A scale of your own is for one paper.", got=f"{len(wanted)} papers")
+    for name, items in wanted.items():
+        paper = catalogue.paper(name)
+        scale = catalogue.scale(name, chosen.scale, chosen.set, chosen.seeds)
+        some = tuple(paper.item(item) for item in items) or paper.items
+        yield Asked(paper, scale, some)
+
+
+def _reproduced(chosen: argparse.Namespace, asked: Asked) -> Reproduction:
+    machine = Machine(device=chosen.device, workers=chosen.workers, threads=chosen.threads)
+    with watcher() as shown, progress_bar() as tell:
+        return reproduce(
+            asked.paper,
+            asked.scale,
+            Store(chosen.store),
+            items=asked.items,
+            machine=machine,
+            sources=Sources(root=chosen.data_root, download=chosen.download),
+            watcher=shown,
+            tell=tell,
+        )
+
+
+# --- what there is -----------------------------------------------------------------------------
+
+
+def _list(chosen: argparse.Namespace) -> int:
+    """Papers, their items, what each needs at each scale."""
+    named = {word.partition("/")[0] for word in chosen.what if word != "all"}
+    papers = [catalogue.paper(name) for name in catalogue.PAPERS if not named or name in named]
+    for name in named:
+        catalogue.paper(name)  # refuses one that is not known
+    told = [_listed(paper) for paper in papers]
+    if chosen.json:
+        print(json.dumps(told, allow_nan=False))
+        return 0
+    for one in told:
+        print(f"{one['name']}: {one['title']}\n  {one['authors']}; {one['where']}")
+        for scale in one["scales"]:
+            minutes = scale["minutes"]
+            takes = f"{minutes:g} min measured" if minutes is not None else "not measured"
+            print(f"  scale {scale['name']}: {scale['runs']} runs, {takes}; {scale['about']}")
+        for item in one["items"]:
+            at = ", ".join(f"{n} runs at {s}" for s, n in item["runs"].items() if n is not None)
+            claims = f"{len(item['claims'])} claims"
+            print(f"    {one['name']}/{item['name']} ({item['id']}): {item['asks']}")
+            print(f"        {claims}; {at or 'no runs needed'}")
+        print()
+    return 0
+
+
+def _listed(paper: Paper) -> dict[str, Any]:
+    scales = {name: catalogue.scale(paper.name, name) for name in catalogue.scales(paper.name)}
+
+    def runs(items: Sequence[Item], scale: Scale) -> int:
+        return len(closure(needed(items, scale)))
+
+    return {
+        "name": paper.name,
+        "title": paper.title,
+        "authors": paper.authors,
+        "where": paper.where,
+        "about": paper.about,
+        "scales": [
+            {
+                "name": name,
+                "about": " ".join(scale.about.split()),
+                "minutes": scale.minutes,
+                "runs": runs(paper.items, scale),
+            }
+            for name, scale in scales.items()
+        ],
+        "items": [
+            {
+                "name": item.name,
+                "id": item.id,
+                "title": item.title,
+                "asks": item.asks,
+                "populations": list(item.populations),
+                "claims": [claim.id for claim in item.claims],
+                "runs": {
+                    name: None if missing(item, scale) else runs([item], scale)
+                    for name, scale in scales.items()
+                },
+            }
+            for item in paper.items
+        ],
+    }
+
+
+def _dry(chosen: argparse.Namespace, asked: Sequence[Asked]) -> int:
+    """What would be trained, and how long that would take."""
+    store = Store(chosen.store)
+    machine = Machine(device=chosen.device, workers=chosen.workers, threads=chosen.threads)
+    sources = Sources(root=chosen.data_root, download=chosen.download)
+    told = []
+    for one in asked:
+        lacking = [config for config in one.runs if store.find(config.hash) is None]
+        plan = plan_for(one.runs, store, machine, sources=sources, record=False)
+        told.append(
+            {
+                "paper": one.paper.name,
+                "scale": one.scale.name,
+                "items": [item.name for item in one.items],
+                "left_out": {
+                    i.name: missing(i, one.scale) for i in one.items if missing(i, one.scale)
+                },
+                "runs": len(one.runs),
+                "in_store": len(one.runs) - len(lacking),
+                "steps": sum(group.steps for group in plan.groups) if lacking else 0,
+                "training_seconds": plan.seconds if lacking else 0.0,
+            }
+        )
+    if chosen.json:
+        print(json.dumps(told, allow_nan=False))
+        return 0
+    for one in told:
+        seconds = one["training_seconds"]
+        takes = "not estimated" if seconds is None else f"about {duration(seconds)}"
+        others = f"; training the others: {one['steps']} steps, {takes}" if one["steps"] else ""
+        print(
+            f"{one['paper']} at scale {one['scale']}: {len(one['items'])} items; "
+            f"{one['in_store']} of {one['runs']} runs are in the store{others}"
+        )
+        for item, lacks in one["left_out"].items():
+            print(f"  left out: {item} (this scale has no population {', '.join(lacks)})")
+    return 0
+
+
+# --- what was found ----------------------------------------------------------------------------
+
+
+def _say(found: Reproduction, *, as_json: bool) -> None:
+    from ridgeline import report
+    from ridgeline.cli.train import complain
+
+    for failure in found.failures:
+        complain(failure)
+    for answer in found.answers:
+        if answer.left_out:
+            print(f"ridgeline: left out: {answer.item.name}: {answer.left_out}", file=sys.stderr)
+    if as_json:
+        return
+    console = stdout_console(wide=True)
+    print(f"{found.paper.name} at scale {found.scale.name}: {_summary(found)}")
+    report.render_verdicts(found.verdicts, console)
+
+
+def _summary(found: Reproduction) -> str:
+    counts = ", ".join(f"{found.count(o)} {o}" for o in ("holds", "fails", "undecided"))
+    return f"{len(found.verdicts)} claims: {counts}; {found.runs} runs, {duration(found.seconds)}"
+
+
+def _told(found: Sequence[Reproduction]) -> dict[str, Any]:
+    return {
+        "format": "ridgeline-reproduction",
+        "version": 1,
+        "papers": [
+            {
+                "paper": one.paper.name,
+                "scale": one.scale.name,
+                "about": one.scale.about,
+                "overrides": dict(one.scale.overrides),
+                "runs": one.runs,
+                "seconds": one.seconds,
+                "verdicts": one.rows(),
+                "left_out": {a.item.name: a.left_out for a in one.answers if a.left_out},
+            }
+            for one in found
+        ],
+    }
+
+
+def _written(chosen: argparse.Namespace, found: Sequence[Reproduction]) -> list[Path]:
+    """A page for each paper, with its figures, tables and verdicts."""
+    from ridgeline import report
+
+    several = len(found) > 1
+    pages = []
+    with io.fresh_directory(chosen.out, overwrite=chosen.overwrite) as folder:
+        for one in found:
+            own = folder / one.paper.name if several else folder
+            rows = one.rows()
+            report.to_json(_told([one]), own / "verdicts.json")
+            if rows:
+                report.write_csv(rows, own / "verdicts.csv")
+            with io.atomic_path(own / "verdicts.md") as temporary:
+                temporary.write_text(_markdown(chosen, one), encoding="utf-8")
+            report.write_page(_page(chosen, one), own)
+            pages.append(own.relative_to(folder) / "report.html")
+    return [Path(chosen.out) / page for page in pages]
+
+
+def _markdown(chosen: argparse.Namespace, found: Reproduction) -> str:
+    from ridgeline import report
+
+    about = f"Scale `{found.scale.name}`: {' '.join(found.scale.about.split())} {_summary(found)}."
+    left = [f"Left out: {a.item.name}: {a.left_out}" for a in found.answers if a.left_out]
+    return report.verdicts_markdown(
+        f"{found.paper.name}: {found.paper.title}",
+        found.rows(),
+        command=_command(chosen, found),
+        about="\n\n".join([about, *left]),
+    )
+
+
+def _command(chosen: argparse.Namespace, found: Reproduction) -> str:
+    words = ["ridgeline reproduce", found.paper.name, "--scale", chosen.scale]
+    words += [f"--set '{given}'" for given in chosen.set]
+    words += [f"--seeds {chosen.seeds}"] if chosen.seeds is not None else []
+    return " ".join(words)
+
+
+def _page(chosen: argparse.Namespace, found: Reproduction) -> "report.Page":
+    from ridgeline import report
+
+    cards = [
+        report.Card(name, str(found.count(outcome)), f"of {len(found.verdicts)} claims")
+        for name, outcome in (("Hold", "holds"), ("Fail", "fails"), ("Undecided", "undecided"))
+    ]
+    cards.append(report.Card("Runs", str(found.runs), f"scale {found.scale.name}"))
+    sections = []
+    for answer in found.answers:
+        item, finding = answer.item, answer.finding
+        text = [item.asks]
+        if finding is None:
+            text.append(f"Not measured: {answer.left_out}.")
+        else:
+            text += list(finding.words)
+            unasked = [c.id for c in item.claims if c.id not in finding.cases]
+            text += [f"Not measured at this scale: {', '.join(unasked)}."] if unasked else []
+        sections.append(
+            report.Section(
+                f"{item.id} {item.title}",
+                text=text,
+                figures=[report.chart_figure(c) for c in finding.charts] if finding else [],
+                tables=[report.Table(t.title, t.columns, t.rows, t.note) for t in finding.tables]
+                if finding
+                else [],
+                verdicts=answer.verdicts,
+                reported=item.reported,
+            )
+        )
+    told = _told([found])["papers"][0]
+    about = {
+        "command": _command(chosen, found),
+        "store": Store(chosen.store).place.url,
+        "ridgeline": io.version(),
+        **{k: told[k] for k in ("scale", "about", "overrides", "runs", "seconds")},
+    }
+    lead = f"{found.paper.authors}: {found.paper.where}. {found.paper.about}"
+    return report.Page(
+        title=found.paper.title, lead=lead, sections=sections, provenance=about, cards=cards
+    )

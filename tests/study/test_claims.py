@@ -1,0 +1,89 @@
+"""Verdicts are computed: holds, fails and undecided can each be had."""
+
+import math
+
+import pytest
+
+from ridgeline.errors import UsageError
+from ridgeline.study.claims import Claim, Correlation, Difference, Every, Mean, Share
+
+CLEAR = [2.0, 2.1, 1.9, 2.05, 1.95, 2.0]
+WIDE = [-3.0, 4.0, 0.5, -1.0, 2.0, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("test", "cases", "outcome"),
+    [
+        (Mean("x", "above", 1.0), CLEAR, "holds"),
+        (Mean("x", "above", 3.0), CLEAR, "fails"),
+        (Mean("x", "below", 3.0), CLEAR, "holds"),
+        (Mean("x", "below", 1.0), CLEAR, "fails"),
+        (Mean("x", "above", 0.0), WIDE, "undecided"),
+        (Share("x", "above", 0.5), [True] * 12, "holds"),
+        (Share("x", "above", 0.5), [False] * 12, "fails"),
+        (Share("x", "above", 0.5), [True] * 7 + [False] * 5, "undecided"),
+        (Share("x", "below", 0.5), [False] * 12, "holds"),
+        (Every("x"), [True] * 6, "holds"),
+        (Every("x"), [True] * 50 + [False], "fails"),
+        (Correlation("x"), {"x": range(10), "y": [v**3 for v in range(10)]}, "holds"),
+        (Correlation("x"), {"x": range(10), "y": [-v for v in range(10)]}, "fails"),
+        (Correlation("x", "below"), {"x": range(10), "y": [-v for v in range(10)]}, "holds"),
+        (
+            Correlation("x"),
+            {"x": range(10), "y": [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]},
+            "undecided",
+        ),
+        (Difference("x"), {"more": CLEAR, "less": [0.0, 0.1, -0.1, 0.2, 0.0]}, "holds"),
+        (Difference("x"), {"less": CLEAR, "more": [0.0, 0.1, -0.1, 0.2, 0.0]}, "fails"),
+        (Difference("x"), {"more": WIDE, "less": WIDE[::-1]}, "undecided"),
+        (Difference("x"), {"more": [True] * 5, "less": [False] * 5}, "holds"),
+    ],
+)
+def test_outcomes(test, cases, outcome):
+    assert test.decide(cases).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("test", "cases"),
+    [
+        (Mean("x", "above", 1.0), CLEAR[:4]),
+        (Share("x", "above", 0.5), [True] * 4),
+        (Every("x"), [True] * 4),
+        (Correlation("x"), {"x": range(7), "y": range(7)}),
+        (Difference("x"), {"more": CLEAR, "less": [0.0] * 4}),
+        (Mean("x", "above", 1.0), []),
+    ],
+)
+def test_too_few_runs_decide_nothing(test, cases):
+    found = test.decide(cases)
+    assert found.outcome == "undecided"
+    assert "wanted" in found.why
+
+
+def test_one_exception_refutes_what_is_proved_however_few():
+    assert Every("x").decide([True, False]).outcome == "fails"
+
+
+def test_a_number_that_is_not_finite_decides_nothing():
+    found = Mean("x", "above", 1.0).decide([*CLEAR, math.inf])
+    assert (found.outcome, found.n) == ("undecided", 7)
+    assert "not finite" in found.why
+
+
+def test_an_interval_that_touches_the_threshold_from_the_claimed_side_does_not_hold():
+    assert Mean("x", "above", 2.0).decide([2.0] * 6).outcome == "fails"
+
+
+def test_a_verdict_is_a_flat_record_of_json_values():
+    claim = Claim(id="X1", text="It rises", place="figure 1", test=Mean("slope", "above", 1.0))
+    row = claim.decide(CLEAR, "smoke").row()
+    assert row["claim"] == "X1"
+    assert row["verdict"] == "holds"
+    assert row["test"] == "mean slope above 1"
+    assert row["low"] < row["estimate"] < row["high"]
+    assert claim.decide(CLEAR[:2], "smoke").row()["low"] is None
+
+
+def test_what_is_no_list_of_numbers_is_refused():
+    with pytest.raises(UsageError, match="one number a case"):
+        Mean("x", "above", 1.0).decide([[1.0, 2.0], [3.0, 4.0]])
