@@ -62,7 +62,7 @@ class Measurements:
             }
         )
         name = f"{key}.npz"
-        with suppress(FileNotFoundError, ValueError, zipfile.BadZipFile, KeyError):
+        with suppress(FileNotFoundError, ValueError, EOFError, zipfile.BadZipFile, KeyError):
             return dict(np.load(io.BytesIO(self._place.read(FOLDER, name)), allow_pickle=False))
         arrays = {k: np.asarray(v) for k, v in measure().items()}
         written = io.BytesIO()
