@@ -1,8 +1,8 @@
 """What was measured is kept: a killed study goes on, and a figure drawn anew measures nothing.
 
 A measurement is arrays, in the store beside the runs that it is of, under a name made of what was
-asked, of the runs' hashes, and of the text of the function that measures: a changed function
-measures again.
+asked, of the runs' hashes, of the version, and of the text of the function that measures: a changed
+function measures again.
 """
 
 import inspect
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ridgeline import __version__
 from ridgeline.measures import Array, Curve
 from ridgeline.profiles import Profile
 from ridgeline.study.canonical import digest
@@ -55,6 +56,7 @@ class Measurements:
         key = digest(
             {
                 "format": FORMAT,
+                "ridgeline": __version__,
                 "what": what,
                 "runs": list(hashes),
                 "settings": dict(settings or {}),
