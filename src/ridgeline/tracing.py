@@ -91,7 +91,9 @@ class Network:
     def __init__(self, model: nn.Module, forward: Forward | None = None) -> None:
         self.module = private_copy(model)
         """Shares its tensors with the caller's model; in evaluation mode."""
-        self._caller = _Caller(self.module, forward or call)
+        self.forward = forward or call
+        """``(model, inputs) -> outputs``."""
+        self._caller = _Caller(self.module, self.forward)
         self.tensors = named_tensors(self.module)
         """What a state must hold: each shared tensor under its first name."""
 

@@ -14,6 +14,7 @@ EXAMPLES = {
     "layers": "ridgeline layers a.safetensors b.safetensors --model nets:build --data digits",
     "plane": "ridgeline plane init.pt a.pt b.pt --model nets:build --data digits --out plane",
     "inspect": "ridgeline inspect a.safetensors",
+    "explain": "ridgeline explain start.pt minimum.pt --model nets:build --data digits --out why",
     "train": "ridgeline train fcn.toml --seeds 16\n"
     "  ridgeline train fcn.toml --help     # the spec's own values",
     "reproduce": "ridgeline reproduce --list\n"
@@ -85,6 +86,15 @@ def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     layers.add_argument("--hold", choices=("a", "b"), default="a", help="where others stay")
     _engine(layers)
     _output(layers)
+
+    explain = verb("explain", "Say why the loss falls as it does from a start to a minimum.")
+    explain.add_argument("a", metavar="START", help=f"the initialisation; {POINT}")
+    explain.add_argument("b", metavar="MINIMUM", help="what training reached from it")
+    _objective(explain)
+    explain.add_argument("--points", type=int, default=51, metavar="N", help="(default: 51)")
+    explain.add_argument("--no-layers", action="store_true", help="leave out single layers")
+    _engine(explain, seed=False)
+    _output(explain)
 
     plane = verb("plane", "Measure the plane through three checkpoints, or around one.")
     plane.add_argument("states", metavar="CKPT", nargs="+", help=f"three, or one; {POINT}")

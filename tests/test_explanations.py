@@ -1,0 +1,132 @@
+"""Explanations on networks whose reasons are planted."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ridgeline import data, report
+from ridgeline.explanations import HOMOGENEOUS, SETTLED, UNIFORM, ZERO, explain
+from ridgeline.nets import fcn
+from ridgeline.objective import Objective, squared_error
+from ridgeline.paths.starts import zeros
+from ridgeline.training import SGD, Recipe, train
+
+
+@pytest.fixture(scope="module")
+def digits():
+    split = data.load("digits?train=300")["train"]
+    return split.inputs, split.targets
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    model = fcn(64, 32, 32, 10, bias="last", scale=0.5)
+    recipe = Recipe(length="60ep", batch_size=50, optimiser=SGD(learning_rate=0.05, momentum=0.9))
+    return model, train(model, digits, recipe)
+
+
+@pytest.fixture(scope="module")
+def drowned(trained, digits):
+    """From zero weights, with a last bias that drowns the signal for long."""
+    model, run = trained
+    b = {**run.final}
+    b["fc3.bias"] = b["fc3.bias"].clone()
+    b["fc3.bias"][4] += 3 * 2.0
+    scaled = {**b, "fc3.weight": b["fc3.weight"] * 4}
+    return explain(zeros(scaled), scaled, Objective(model, digits), points=21)
+
+
+def test_biases_that_drown_the_signal_are_found_out(drowned):
+    # From zero, homogeneous labels are those of the end all the way: the whole area is theirs.
+    share, (low, high) = drowned.saved("error")
+    assert low > 0.5
+    assert low < share < high
+    flat = drowned.profiles[HOMOGENEOUS].curve("error").mean[1:]
+    np.testing.assert_allclose(flat, flat[-1])
+    assert drowned.dominant.label == 4
+    assert drowned.dominant.share > 0.95
+    said = " ".join(report.explained(drowned)["The part of the biases"])
+    assert "take away" in said
+    assert "class 4" in said
+    assert "homogeneous biases" in report.explained(drowned)["What would shorten it"][0]
+
+
+def test_the_line_from_zero_is_the_uniform_line_of_a_zero_start(drowned):
+    np.testing.assert_allclose(
+        drowned.profiles[ZERO].curve().mean, drowned.profiles[UNIFORM].curve().mean
+    )
+
+
+def test_paths_end_where_they_should(trained, digits):
+    model, run = trained
+    found = explain(run.initial, run.final, Objective(model, digits), points=11)
+    assert set(found.profiles) == {UNIFORM, HOMOGENEOUS, SETTLED, ZERO}
+    ends = {name: one.curve().mean[-1] for name, one in found.profiles.items()}
+    np.testing.assert_allclose(list(ends.values()), ends[UNIFORM], rtol=1e-5)
+    assert set(found.layers) == {"fc1", "fc2", "fc3"}
+    order = [layer.cost for layer in found.matter()]
+    assert order == sorted(order, reverse=True)
+    first = found.layers["fc2"].curve()
+    mixed = {**run.final, "fc2.weight": run.initial["fc2.weight"]}
+    loss = nn.functional.cross_entropy(_call(model, mixed, digits[0]), digits[1])
+    assert first.mean[0] == pytest.approx(float(loss), rel=1e-5)
+    assert found.gauss.mean > 0
+
+
+def _call(model, state, x):
+    return torch.func.functional_call(model, state, x)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"), [({"norm": "batch"}, "layer index"), ({"bias": False}, "no biases")]
+)
+def test_what_cannot_be_formed_is_said(digits, options, why):
+    model, other = (fcn(64, 16, 16, 10, seed=seed, **options) for seed in (0, 1))
+    found = explain(
+        model.state_dict(), other.state_dict(), Objective(model, digits), points=5, layers=False
+    )
+    assert HOMOGENEOUS not in found.profiles
+    assert why in found.why_not[HOMOGENEOUS]
+    assert found.saved() is None
+    assert found.dominant is None
+    assert found.layers == {}
+    said = report.explained(found)
+    assert "Layers" not in said
+    assert any("Not measured" in sentence for sentence in said["The part of the biases"])
+
+
+def test_a_regression_is_explained_by_its_loss_alone(digits):
+    model, other = (fcn(64, 16, 1, seed=seed) for seed in (0, 1))
+    goal = Objective(model, (digits[0], digits[1].float()[:, None]), loss=squared_error)
+    found = explain(model.state_dict(), other.state_dict(), goal, points=5)
+    assert found.areas("error") == {}
+    assert found.saved("error") is None
+    assert found.saved("loss") is not None
+    assert found.matter()[0].error is None
+    summary = report.summarise_explanation(found)
+    assert summary["said"]["Monotone or not"]
+
+
+def test_the_summary_is_strict_json(drowned):
+    import json
+
+    summary = report.summarise_explanation(drowned)
+    again = json.loads(json.dumps(summary, allow_nan=False))
+    assert again["dominant"]["label"] == 4
+    assert again["format"] == "ridgeline-explanation"
+    assert {"uniform rates", "from zero weights"} <= set(again["profiles"])
+    assert again["matter"][0]["name"] in again["layers"]
+
+
+def test_progress_is_told(trained, digits):
+    model, run = trained
+    told = []
+    explain(
+        run.initial,
+        run.final,
+        Objective(model, digits),
+        points=3,
+        progress=lambda what, done, of: told.append(what),
+    )
+    assert {"uniform rates", "layer fc1"} <= set(told)
