@@ -1,0 +1,126 @@
+"""``ridgeline reproduce``: what it lists, decides, writes, and how it ends."""
+
+import csv
+import json
+
+import pytest
+
+from ridgeline.study.store import Store
+
+TINY = """
+paper = "tao2024"
+about = "tiny"
+seeds = 5
+[measure]
+points = 5
+[base.net]
+kind = "fcn"
+widths = [64, 8, 10]
+[base.data]
+set = "digits?train=120&test=60"
+[base.training]
+length = "2ep"
+batch_size = 40
+[populations.biases.grid]
+"net.bias" = [true, "last", false]
+"""
+FAST = ("--workers", 1, "--threads", 1)
+
+
+@pytest.fixture
+def tiny(here):
+    (here / "tiny.toml").write_text(TINY)
+    return "tiny.toml"
+
+
+def test_the_list_names_papers_items_and_scales(ridgeline):
+    code, out, _ = ridgeline("reproduce", "--list")
+    assert code == 0
+    for text in ("wang2023/bias-ablation (W2)", "scale laptop", "lucas2021", "claims"):
+        assert text in out, text
+    code, out, _ = ridgeline("reproduce", "tao2024", "--list", "--json")
+    (told,) = json.loads(out)
+    assert told["name"] == "tao2024"
+    assert [item["id"] for item in told["items"]] == ["T1", "T2"]
+    assert told["scales"][0]["name"] == "smoke"
+    assert told["items"][0]["runs"]["smoke"] == 15
+
+
+def test_without_a_paper_it_lists(ridgeline):
+    assert ridgeline("reproduce")[:2] == ridgeline("reproduce", "--list")[:2]
+
+
+def test_a_paper_is_asked_and_the_second_time_nothing_is_done(here, tiny, ridgeline):
+    words = ("reproduce", "tao2024", "--scale", tiny, *FAST)
+    code, out, err = ridgeline(*words, "--out", "out")
+    assert code == 0, err
+    assert "5 claims" in out
+    assert "T2a" in out
+    for file in ("report.html", "verdicts.json", "verdicts.csv", "verdicts.md", "manifest.json"):
+        assert (here / "out" / file).exists(), file
+    assert (here / "out" / "figures" / "scale-paths.pdf").exists()
+    rows = list(csv.DictReader((here / "out" / "verdicts.csv").read_text().splitlines()))
+    assert {row["claim"] for row in rows} == {"T1a", "T1b", "T2a", "T2b", "T2c"}
+    assert {row["item"] for row in rows} == {"other-starts", "scale-paths"}
+    page = (here / "out" / "report.html").read_text()
+    for text in ("Scale invariance of the solution", "The error still falls monotonically", "T2a"):
+        assert text in page, text
+    markdown = (here / "out" / "verdicts.md").read_text()
+    assert "ridgeline reproduce tao2024 --scale tiny.toml" in markdown
+    code, out, err = ridgeline(*words, "--json")
+    told = json.loads(out)
+    assert told["format"] == "ridgeline-reproduction"
+    (paper,) = told["papers"]
+    assert len(paper["verdicts"]) == 5
+    assert "15 in the store, 0 to train" in err
+    assert len(Store("runs")) == 15
+
+
+def test_one_item_and_overrides(here, tiny, ridgeline):
+    words = ("--scale", tiny, *FAST, "--seeds", 1, "--set", "measure.points=3")
+    code, out, _ = ridgeline("reproduce", "tao2024/T2", *words, "--json")
+    (paper,) = json.loads(out)["papers"]
+    assert code == 0
+    assert {row["item"] for row in paper["verdicts"]} == {"scale-paths"}
+    assert {row["n"] for row in paper["verdicts"]} == {1, 2}
+    assert {row["verdict"] for row in paper["verdicts"]} <= {"undecided", "fails"}
+    assert paper["overrides"] == {"measure.points": 3, "seeds": 1}
+
+
+def test_a_trial_trains_nothing(here, tiny, ridgeline):
+    code, out, _ = ridgeline("reproduce", "tao2024", "--scale", tiny, "--dry-run")
+    assert code == 0
+    assert "2 items; 0 of 15 runs are in the store" in out
+    assert "90 steps" in out
+    assert not (here / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("tao2042",), "Did you mean 'tao2024'"),
+        (("tao2024/scale-path",), "Did you mean 'scale-paths'"),
+        (("tao2024", "--scale", "lap"), "laptop"),
+        (("wang2023", "--scale", "tiny.toml"), "'tao2024'"),
+        (("wang2023", "tao2024", "--scale", "tiny.toml"), "one paper"),
+        (("tao2024", "--scale", "tiny.toml", "--set", "base.net.widhts=[3]"), "widths"),
+        (("tao2024", "--scale", "missing.toml"), "missing.toml"),
+    ],
+)
+def test_what_is_wrong_is_refused_before_any_work(here, tiny, ridgeline, words, said):
+    code, _, err = ridgeline("reproduce", *words, "--out", "out")
+    assert code in (2, 3)
+    assert said in err
+    assert not (here / "out").exists()
+    assert not (here / "runs").exists()
+
+
+def test_an_item_that_a_scale_lacks_is_said_and_stops_no_other(here, ridgeline):
+    text = TINY.replace("tao2024", "wang2023")
+    (here / "some.toml").write_text(text)
+    code, out, err = ridgeline("reproduce", "wang2023", "--scale", "some.toml", *FAST, "--json")
+    (paper,) = json.loads(out)["papers"]
+    assert code == 0
+    assert "no population depths" in paper["left_out"]["depth"]
+    assert "left out: depth" in err
+    assert any(row["item"] == "bias-ablation" for row in paper["verdicts"])
