@@ -1,16 +1,16 @@
 """Why a line from an initialisation to a minimum looks as it does."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ridgeline import state as states
-from ridgeline.engine import outputs_at
-from ridgeline.errors import NoLayerIndex, NotTraceable, RidgelineError
+from ridgeline.biases import decompose
+from ridgeline.errors import NoLayerIndex, NotTraceable, RidgelineError, UsageError
 from ridgeline.measures import Array, Interval, interval
 from ridgeline.objective import Objective
-from ridgeline.paths import Grid, Line, Path, Power, grid, homogeneous_biases
+from ridgeline.paths import Grid, Line, Path, homogeneous_biases
 from ridgeline.paths.starts import zeros
 from ridgeline.profiles import GaussLength, Profile, gauss_length, layerwise, profile
 from ridgeline.state import State
@@ -25,8 +25,6 @@ Tell = Callable[[str, int, int], None]
 """Told (what is measured, samples done, samples in all)."""
 SAMPLES = 256
 """Of inputs for the Gauss length."""
-COUNTED = 2000
-"""Samples of which predictions are counted."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,7 @@ class Layer:
 class Dominant:
     """Samples predicted as the class of the largest last bias, where they are most.
 
-    It is the direct sign of biases that drown the signal (Wang et al. 2023); of the first 2,000
-    samples in the objective's fixed random order.
+    It is the direct sign of biases that drown the signal (Wang et al. 2023).
     """
 
     label: int
@@ -60,6 +57,8 @@ class Dominant:
     """Where."""
     final: float
     """The share at the end."""
+    crossing: float
+    """From where on the signal's spread over classes is the larger one; NaN if nowhere."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,28 +191,20 @@ def explain(
         gauss=gauss,
         distance=states.distance(a, b),
         start_norm=states.norm(a),
-        dominant=_dominant(paths, b, objective, points),
+        dominant=_dominant(paths[UNIFORM], objective, points),
         why_not=why,
     )
 
 
-def _dominant(
-    paths: Mapping[str, Path], b: State, objective: Objective, points: Grid
-) -> Dominant | None:
-    """The class of the largest last bias on the line; None if there is no last bias."""
-    homogeneous = paths.get(HOMOGENEOUS)
-    if not isinstance(homogeneous, Line) or objective.classes is None:
+def _dominant(line: Path, objective: Objective, points: Grid) -> Dominant | None:
+    """The class of the largest last bias on the line; None if there is no such bias."""
+    try:
+        found = decompose(line, objective, points)
+    except (NoLayerIndex, NotTraceable, UsageError):
         return None
-    depth = {n: r.exponent for n, r in homogeneous.rates.items() if isinstance(r, Power)}
-    last = max(depth, key=lambda name: depth[name])
-    if b[last].numel() != objective.classes:
-        return None
-    label = int(b[last].argmax())
-    t = grid(points)
-    outputs = outputs_at(objective, paths[UNIFORM].combination(t), COUNTED)
-    share = (outputs.argmax(-1) == label).double().mean(1).numpy()
-    at = 1 + int(np.argmax(share[1:]))  # at t = 0 the biases are those of the start
-    return Dominant(label, float(share[at]), float(t[at]), float(share[-1]))
+    at = 1 + int(np.argmax(found.dominant[1:]))  # at t = 0 the biases are those of the start
+    share, final = float(found.dominant[at]), float(found.dominant[-1])
+    return Dominant(found.largest, share, float(found.t[at]), final, found.crossing)
 
 
 def _variants(a: State, b: State, objective: Objective) -> tuple[dict[str, Path], dict[str, str]]:

@@ -11,6 +11,7 @@ from ridgeline.errors import RidgelineError, UnknownName, UsageError
 from ridgeline.io import resolve
 from ridgeline.nets.decoders import transformer
 from ridgeline.nets.fully_connected import autoencoder, fcn
+from ridgeline.nets.masked import masked_fcn
 from ridgeline.nets.recurrent import lstm
 from ridgeline.nets.resnet import resnet18, resnet20
 from ridgeline.nets.vgg import lenet, vgg, vgg11, vgg16
@@ -21,6 +22,7 @@ __all__ = ["KINDS", "build", "options_of"]
 
 KINDS: dict[str, Callable[..., nn.Module]] = {
     "fcn": fcn,
+    "masked_fcn": masked_fcn,
     "autoencoder": autoencoder,
     "lenet": lenet,
     "vgg": vgg,

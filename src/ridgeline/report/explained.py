@@ -119,6 +119,10 @@ def _biases(found: "Explanation") -> list[str]:
             f"predicted as class {dominant.label}, the one of the largest last bias "
             f"({100 * dominant.final:.0f} % at the end)."
         )
+        if dominant.crossing == dominant.crossing and dominant.crossing > 0:
+            sentences[-1] += (
+                f" The signal outgrows that bias from t = {position(dominant.crossing)} on."
+            )
     whys = dict.fromkeys(
         f"Not measured: {what}: {why}" for what, why in found.why_not.items() if "bias" in what
     )

@@ -10,7 +10,7 @@ obtained, and no code was released. The settings of the scales are ours, those o
 our calibration, with thresholds fixed before anything was measured at that scale.
 """
 
-from ridgeline.studies.wang2023 import biases, sweeps
+from ridgeline.studies.wang2023 import biases, flow, sweeps, theory
 from ridgeline.study.papers import Paper
 
 __all__ = ["PAPER"]
@@ -22,5 +22,10 @@ PAPER = Paper(
     where="ICLR 2023, arXiv 2210.01019",
     about="The paper's widths, learning rates and lengths could not be obtained; directions can "
     "be checked, its numbers cannot.",
-    items=(*biases.ITEMS, *sweeps.ITEMS),
+    items=tuple(
+        sorted(
+            (*biases.ITEMS, *sweeps.ITEMS, *theory.ITEMS, *flow.ITEMS),
+            key=lambda item: int(item.id.removeprefix("W")),
+        )
+    ),
 )

@@ -1,0 +1,256 @@
+"""W6 and W9: the mechanism in trained networks, and the order in which classes are learned."""
+
+import numpy as np
+
+from ridgeline.biases import (
+    decompose,
+    last_bias,
+    learned_at,
+    loss_floor,
+    network_interval,
+    zero_start_prediction,
+)
+from ridgeline.measures import Array
+from ridgeline.studies.common import area, groups, mean_sd, sound
+from ridgeline.study.bench import Bench, line
+from ridgeline.study.charts import Panel, Panels, Series, Tabular, band
+from ridgeline.study.claims import Claim, Every, Mean, Share
+from ridgeline.study.papers import Finding, Item
+from ridgeline.study.subjects import Subject
+
+__all__ = ["ITEMS"]
+
+POSITION = "t (position on the line)"
+
+
+# --- W6: signal and bias ---------------------------------------------------------------------
+
+
+def mechanism(bench: Bench) -> Finding:
+    """Signal against bias, the theorem's interval, and the prediction from one forward pass."""
+    runs = sound(bench.runs("biases", {"net.bias": "last"}))
+    found = []
+    for i, run in enumerate(runs):
+        bench.tell("signal and bias", i, len(runs))
+        found.append(_mechanism(bench, run))
+    t = found[0]["t"]
+    measured = [bench.profile(run) for run in runs]
+    sizes = Panel(
+        x=POSITION,
+        y="spread over classes (logits)",
+        series=[
+            band("signal", t, [f["signal"] for f in found]),
+            band("last bias", t, [f["bias"] for f in found]),
+        ],
+        log_y=True,
+    )
+    labels = Panel(
+        x=POSITION,
+        y="share of samples",
+        series=[
+            band("predicted as the class of the largest bias", t, [f["dominant"] for f in found]),
+            band("error, measured", t, [p.curve("error").mean for p in measured]),
+            band("error, predicted from zero", t, [f["predicted"] for f in found], dash=1),
+        ],
+    )
+    proved = [f for f in found if f["interval"][0] < f["interval"][1]]
+    predicted = [float(np.trapezoid(f["predicted"], f["t"])) for f in found]
+    pairs = list(zip(found, measured, strict=True))
+    columns = ["quantity", "mean ± sd (runs)"]
+    rows = [
+        ["measured error area", mean_sd(area(p) for p in measured)],
+        ["predicted error area (zero start)", mean_sd(predicted)],
+        ["predicted end of the plateau", mean_sd(float(f["leaves"]) for f in found)],
+        [
+            "largest share predicted as the class of the largest bias",
+            mean_sd(_peak(f) for f in found),
+        ],
+        ["networks whose interval of theorem 1 is not empty", f"{len(proved)} of {len(found)}"],
+    ]
+    return Finding(
+        charts=[
+            Panels(
+                name="mechanism",
+                title="Signal and bias on the line",
+                caption=f"Networks with a bias on the last layer only; mean and one standard "
+                f"deviation over {len(runs)} runs.",
+                panels=[sizes, labels],
+            )
+        ],
+        tables=[Tabular(title="The mechanism in numbers", columns=columns, rows=rows)],
+        cases={
+            "W6a": [_peak(f) for f in found],
+            "W6b": [p >= area(m) for p, m in zip(predicted, measured, strict=True)],
+            "W6c": [bool(_inside(f, p.curve("error").mean)) for f, p in pairs if f in proved],
+            "W6d": [bool((p.curve().mean >= f["floor"] - 1e-4).all()) for f, p in pairs],
+        },
+        words=[
+            "The theorem bounds the signal by spectral norms, which over-estimate it in trained "
+            "networks: an empty interval says that the bound proves nothing, not that there is "
+            "no plateau. The prediction from zero takes the signal itself.",
+        ],
+    )
+
+
+def _mechanism(bench: Bench, run: Subject) -> dict[str, Array]:
+    def measure() -> dict[str, Array]:
+        objective = run.objective()
+        data = run.train
+        split = decompose(line(run), objective, bench.setting("points"))
+        zero = zero_start_prediction(run.model(), run.final, data.inputs, data.targets, split.t)
+        bound = network_interval(run.model(), run.initial, run.final, data.inputs)
+        floor = loss_floor(
+            split.t,
+            depth=bound.depth,
+            start=bound.start,
+            end=bound.end,
+            radius=bound.radius,
+            classes=zero.classes,
+        )
+        inside = bound.interval
+        return {
+            "t": split.t,
+            "signal": split.signal_spread,
+            "bias": split.bias_spread,
+            "dominant": split.dominant,
+            "predicted": zero.error,
+            "leaves": np.array(zero.end),
+            "interval": np.array([0.0, 0.0] if inside.empty else [inside.start, inside.end]),
+            "floor": floor,
+            "chance": np.array(1 - 1 / zero.classes),
+        }
+
+    return bench.kept("mechanism", [run], measure, points=bench.setting("points"))
+
+
+def _peak(found: dict[str, Array]) -> float:
+    """The largest share of samples predicted as one class, inside the line."""
+    return float(found["dominant"][1:-1].max())
+
+
+def _inside(found: dict[str, Array], error: Array) -> np.bool_:
+    low, high = found["interval"]
+    inside = (found["t"] > low) & (found["t"] < high)
+    return np.isclose(error[inside], found["chance"]).all()
+
+
+# --- W9: the order of learning ---------------------------------------------------------------
+
+
+def learning_order(bench: Bench) -> Finding:
+    """Is the class learned last the one of the largest bias, on small data?"""
+    series, rows, every, hits = [], [], [], []
+    for data, runs in groups(sound(bench.runs("small")), "data.set").items():
+        found = []
+        for i, run in enumerate(runs):
+            bench.tell(str(data), i, len(runs))
+            found.append(_order(bench, run))
+        good = [f for f in found if np.isfinite(f["correlation"])]
+        every += [float(f["correlation"]) for f in good]
+        hits += [bool(f["hit"]) for f in good]
+        x = np.concatenate([f["learned"] for f in good])
+        y = np.concatenate([f["bias"] for f in good])
+        series.append(Series(label=str(data), x=x, y=y, points=True))
+        shown = [
+            mean_sd(float(f["correlation"]) for f in good),
+            f"{sum(int(f['hit']) for f in good)} of {len(good)}",
+        ]
+        rows.append([str(data), *shown])
+    panel = Panel(x="step at which a class is learned", y="its last bias", series=series)
+    columns = ["data", "rank correlation, mean ± sd (runs)", "last class has the largest bias"]
+    return Finding(
+        charts=[
+            Panels(
+                name="learning-order",
+                title="When a class is learned, and its bias",
+                caption="One point a class and run. A class is learned at the first kept state "
+                "from which on nine tenths of its samples are right (a derived choice).",
+                panels=[panel],
+            )
+        ],
+        tables=[Tabular(title="Learning order and biases", columns=columns, rows=rows)],
+        cases={"W9a": every, "W9b": hits},
+    )
+
+
+def _order(bench: Bench, run: Subject) -> dict[str, Array]:
+    def measure() -> dict[str, Array]:
+        states = {step: run.state(step) for step in run.steps}
+        order = learned_at(states, run.objective())
+        bias = run.final[last_bias(run.model(), run.train.inputs[:2])].double().numpy()
+        finite = np.where(np.isfinite(order.learned), order.learned, run.steps[-1])
+        return {
+            "learned": finite,
+            "bias": bias,
+            "correlation": np.array(order.correlation(bias)),
+            "hit": np.array(order.last_has_largest(bias)),
+        }
+
+    return bench.kept("learning order", [run], measure)
+
+
+ITEMS = (
+    Item(
+        name="mechanism",
+        id="W6",
+        title="Biases drown the signal",
+        asks="Are the samples on the plateau predicted as the class of the largest bias, and can "
+        "the curve be computed from the trained network?",
+        measure=mechanism,
+        populations=("biases",),
+        reported="For small t the bias, of order t, dominates the signal, of order t to the power "
+        "of the number of layers; theorem 1 gives ends of the plateau up to constants.",
+        claims=(
+            Claim(
+                id="W6a",
+                text="On the plateau nearly all samples are predicted as one class",
+                place="section 3",
+                test=Mean("largest share predicted as the class of the largest bias", "above", 0.9),
+            ),
+            Claim(
+                id="W6b",
+                text="The prediction from a zero start bounds the error area from above",
+                place="our specification 3.2 (iii)",
+                source="derived",
+                test=Share("runs whose predicted area is at least the measured one", "above", 0.5),
+            ),
+            Claim(
+                id="W6c",
+                text="Inside the interval of theorem 1 the error is that of one class",
+                place="theorem 1, with our constants",
+                source="derived",
+                test=Every("the error is 1 - 1/k inside the interval"),
+            ),
+            Claim(
+                id="W6d",
+                text="The loss is never below the theorem's floor",
+                place="theorem 1, with our constants",
+                source="derived",
+                test=Every("the loss is at or above the floor at every position"),
+            ),
+        ),
+    ),
+    Item(
+        name="learning-order",
+        id="W9",
+        title="The class learned last has the largest bias",
+        asks="Do biases follow the order in which classes are learned?",
+        measure=learning_order,
+        populations=("small",),
+        reported="On small data sets biases correlate with the order of learning.",
+        claims=(
+            Claim(
+                id="W9a",
+                text="Classes learned later have larger biases",
+                place="section 5",
+                test=Mean("rank correlation of learning time and bias, by run", "above", 0.0),
+            ),
+            Claim(
+                id="W9b",
+                text="The class learned last has the largest bias more often than by chance",
+                place="section 5",
+                test=Share("runs whose last class has the largest bias", "above", 0.1),
+            ),
+        ),
+    ),
+)
