@@ -9,6 +9,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "ridgeline.explanations": ("explain",),
     "ridgeline.io": ("load", "save", "inspect"),
     "ridgeline.objective": (
         *("Objective", "cross_entropy", "squared_error", "binary_cross_entropy"),
@@ -19,7 +20,8 @@ _HOME = {
         "random_direction",
     ),
     "ridgeline.profiles": (
-        *("Precision", "Profile", "Surface", "gauss_length", "layerwise", "profile", "surface"),
+        *("Precision", "Profile", "Surface", "gauss_length", "layerwise", "linearity"),
+        *("output_paths", "profile", "project", "surface"),
     ),
     "ridgeline.training": ("Member", "Recipe", "Run", "train", "train_many", "train_together"),
 }

@@ -11,7 +11,15 @@ import zoo
 from ridgeline.engine import evaluate
 from ridgeline.errors import ForwardFailed, NotTraceable, StateMismatch, UnknownName
 from ridgeline.objective import Objective
-from ridgeline.paths import Bezier, Line, Plane, Polygon, Power
+from ridgeline.paths import (
+    Bezier,
+    Line,
+    Plane,
+    Polygon,
+    Power,
+    TwoPowers,
+    homogeneous_biases,
+)
 from ridgeline.state import layers
 
 NAMES = list(zoo.ZOO)
@@ -179,6 +187,22 @@ def test_two_rates_that_meet_are_general_and_right():
         evaluate(objective, line, strategy="shared")
     found = evaluate(objective, line)
     np.testing.assert_allclose(found.moments["loss"].mean, expected.mean(1), rtol=1e-10)
+
+
+@pytest.mark.parametrize("strategy", FAST)
+def test_a_start_that_fades_to_a_third_basis_state_is_right(strategy):
+    """Biases on a, b and zero, weights on a and b; the first layer held, so that some is shared."""
+    model, data, a, b = zoo.build("mlp")
+    rates = homogeneous_biases(model, start="power")
+    assert any(isinstance(rate, TwoPowers) for rate in rates.values())
+    objective = Objective(model, data, dtype=torch.float64, rows=16)
+    for more in ({}, {"layers": ["2.bias", "4"]}):
+        line = Line(a, b, rates=rates, **more).combination(np.linspace(0, 1, 7))
+        assert len(line.basis) == 3
+        expected = slow(model, line, data, recompute=True)
+        found = evaluate(objective, line, strategy=strategy).moments["loss"]
+        np.testing.assert_allclose(found.mean, expected.mean(1), rtol=1e-10)
+        np.testing.assert_allclose(found.covariance, np.cov(expected), rtol=1e-8, atol=1e-10)
 
 
 def test_an_untraceable_network_falls_back_and_says_why(monkeypatch):

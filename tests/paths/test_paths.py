@@ -88,6 +88,15 @@ def test_only_the_chosen_layers_move(layers, hold, seed):
 
 
 @law
+@given(t=st.floats(-0.5, 1.5), hold=st.sampled_from(["a", "b"]), seed=st.integers(0, 1000))
+def test_a_path_on_which_all_layers_move_is_the_whole_path(t, hold, seed):
+    a, b = draw(seed), draw(seed + 1)
+    whole, layered = Line(a, b), Line(a, b, layers=list(states.layers(a)), hold=hold)
+    for s in (0, t, 1):
+        assert all(torch.equal(x, layered(s)[n]) for n, x in whole(s).items())
+
+
+@law
 @given(kind=st.sampled_from(KINDS), t=st.floats(0, 1), seed=st.integers(0, 1000))
 def test_a_reversed_path_is_the_path_with_its_points_reversed(kind, t, seed):
     if kind == "rates":

@@ -1,6 +1,7 @@
 """Homogeneous biases: the exponents, and the theorem that they are for."""
 
 import hypothesis.strategies as st
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,8 +9,10 @@ from hypothesis import given, settings
 from torch import nn
 from torch.func import functional_call
 
-from ridgeline.errors import NoLayerIndex, NotTraceable
-from ridgeline.paths import Line, Power, homogeneous_biases
+from ridgeline import state as states
+from ridgeline.errors import NoLayerIndex, NotTraceable, UnknownName
+from ridgeline.paths import Line, Power, TwoPowers, homogeneous_biases
+from ridgeline.testing import check_path
 
 
 def mlp(*widths):
@@ -55,6 +58,7 @@ NETS = {
     "mlp": (lambda: mlp(4, 6, 5, 3), (4,)),
     "deep": (lambda: mlp(4, 5, 5, 5, 5, 5, 2), (4,)),
     "linear": (lambda: nn.Linear(4, 2), (4,)),
+    "deep linear": (lambda: nn.Sequential(*[nn.Linear(4, 4) for _ in range(4)]), (4,)),
     "conv + maxpool": (nested, (1, 8, 8)),
     "functional": (Functional, (2, 5, 5)),
 }
@@ -127,6 +131,110 @@ def test_the_ends_of_the_homogeneous_path_are_the_states():
     path = Line(a, b, rates=homogeneous_biases(net))
     assert all(x is a[n] for n, x in path(0).items())
     assert all(x is b[n] for n, x in path(1).items())
+
+
+# --- a start that is not zero ------------------------------------------------------------------
+
+
+def ends_of(net, seed, dtype=torch.float64):
+    draw = torch.Generator().manual_seed(seed)
+    make = lambda x: torch.randn(x.shape, generator=draw).to(dtype)  # noqa: E731
+    return [{n: make(x) for n, x in net.state_dict().items()} for _ in range(2)]
+
+
+@settings(deadline=None, max_examples=25, derandomize=True)
+@given(t=st.floats(-0.5, 1.5), seed=st.integers(0, 2**16))
+def test_both_rules_for_the_start_are_their_formulas(t, seed):
+    net = mlp(4, 6, 5, 3)
+    a, b = ends_of(net, seed)
+    odd = lambda s, p: np.sign(s) * abs(s) ** p  # noqa: E731 (beyond the ends the sign is kept)
+    kept = Line(a, b, rates=homogeneous_biases(net))(t)
+    faded = Line(a, b, rates=homogeneous_biases(net, start="power"))(t)
+    for depth, name in enumerate(("0", "2", "4"), start=1):
+        a0, b0 = a[f"{name}.bias"], b[f"{name}.bias"]
+        grown = odd(t, depth)
+        want = (1 - grown) * a0 + grown * b0, odd(1 - t, depth) * a0 + grown * b0
+        assert torch.allclose(kept[f"{name}.bias"], want[0], rtol=1e-12, atol=1e-12)
+        assert torch.allclose(faded[f"{name}.bias"], want[1], rtol=1e-12, atol=1e-12)
+        weight = f"{name}.weight"
+        assert torch.equal(faded[weight], kept[weight])
+        straight = (1 - t) * a[weight] + t * b[weight]
+        assert torch.allclose(faded[weight], straight, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_a_fading_start_keeps_the_laws_of_paths(dtype):
+    net = mlp(4, 6, 5, 3)
+    a, b = ends_of(net, 1, dtype)
+    a["2.bias"][0] = -0.0
+    path = Line(a, b, rates=homogeneous_biases(net, start="power"))
+    check_path(path, a=a, b=b)
+    assert all(x is a[n] for n, x in path(0).items())
+    assert all(x is b[n] for n, x in path(1).items())
+
+
+def test_zero_is_a_third_basis_state_only_where_a_start_fades():
+    net = mlp(4, 6, 5, 3)
+    a, b = ends_of(net, 2)
+    plain = Line(a, b, rates=homogeneous_biases(net)).combination([0, 0.5, 1])
+    assert len(plain.basis) == 2
+    fading = Line(a, b, rates=homogeneous_biases(net, start="power")).combination([0, 0.5, 1])
+    assert len(fading.basis) == 3
+    assert (fading.basis[2]["4.bias"] == 0).all() and fading.basis[2]["0.bias"] is a["0.bias"]
+    # the first layer's power is the uniform rate: nothing is missing from its coefficients
+    assert powers(homogeneous_biases(net, start="power")) == {"0.bias": 1, "2.bias": 2, "4.bias": 3}
+    assert len(Line(a, b, rates={"0.bias": Power(1)}).combination([0.5]).basis) == 2
+    one = nn.Linear(4, 2)
+    assert homogeneous_biases(one, start="power") == homogeneous_biases(one)
+    held = Line(a, b, rates=homogeneous_biases(net, start="power"), layers=["0"])
+    assert len(held.combination([0.5]).basis) == 2  # none that fades moves
+
+
+@settings(deadline=None, max_examples=10, derandomize=True)
+@given(t=st.floats(0.01, 1), seed=st.integers(0, 2**16))
+def test_toward_zero_a_fading_start_is_homogeneous_in_the_rest(t, seed):
+    """f(x; theta(t)) = (1 - t)**r f(x; theta(0)): the other end of the theorem."""
+    net = mlp(4, 6, 5, 3).double().eval()
+    a, _ = ends_of(net, seed)
+    zero = {n: torch.zeros_like(x) for n, x in a.items()}
+    x = torch.randn(6, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    path = Line(a, zero, rates=homogeneous_biases(net, start="power"))
+    want = (1 - t) ** 3 * functional_call(net, a, (x,))
+    assert torch.allclose(functional_call(net, path(t), (x,)), want, rtol=1e-10, atol=1e-12)
+
+
+def test_tied_biases_fade_together_and_stay_tied():
+    x, y = torch.ones(3), torch.full((3,), 2.0)
+    a, b = ({"one": z, "two": z.detach(), "w": z.clone()} for z in (x, y))
+    middle = Line(a, b, rates={"one": TwoPowers(2)})(0.5)
+    assert middle["one"] is middle["two"] and float(middle["one"][0]) == 0.75
+
+
+def test_an_unknown_rule_for_the_start_is_refused():
+    with pytest.raises(UnknownName, match="complement"):
+        homogeneous_biases(mlp(4, 3), start="zero")
+
+
+@pytest.mark.parametrize("exponent", [1, 1.5, 2, 3, 4.5])
+def test_curvature_is_the_derivative_of_the_slope(exponent):
+    rate, h = Power(exponent), 1e-6
+    for t in (0.1, 0.5, 0.9, 1.4, -0.3):
+        want = (rate.slope(t + h) - rate.slope(t - h)) / (2 * h)
+        assert rate.curvature(t) == pytest.approx(want, rel=1e-6, abs=1e-8)
+    assert rate.curvature(0) == {1: 0, 1.5: float("inf"), 2: 2}.get(exponent, 0)
+
+
+def test_the_acceleration_of_a_line_is_the_derivative_of_its_tangent():
+    net = mlp(4, 6, 5, 3)
+    a, b = ends_of(net, 4)
+    rates = {**homogeneous_biases(net, start="power"), "2.weight": Power(2.5)}
+    path, h = Line(a, b, rates=rates, layers=["0", "2", "4.bias"]), 1e-6
+    found = path.acceleration(0.3)
+    high, low = path.tangent(0.3 + h), path.tangent(0.3 - h)
+    for name, x in found.items():
+        assert torch.allclose(x, (high[name] - low[name]) / (2 * h), rtol=1e-6, atol=1e-7)
+    assert states.norm(found, names=["4.weight", "0.weight", "0.bias"]) == 0
+    assert states.norm(found, names=["2.bias"]) > 0 and states.norm(found, names=["4.bias"]) > 0
 
 
 def test_a_residual_sum_of_unequal_depth_is_refused_with_the_place():

@@ -1,4 +1,4 @@
-"""Measures: pure functions of a curve."""
+"""Measures: pure functions of a curve, and of the states of a run."""
 
 from ridgeline.measures.barrier import (
     BARRIER_KINDS,
@@ -10,10 +10,12 @@ from ridgeline.measures.barrier import (
     instability,
     layer_barrier,
 )
+from ridgeline.measures.convexity import Convexity, convexity
 from ridgeline.measures.curve import Array, Curve, Interval, interval
 from ridgeline.measures.length import Length, arc_length, length, turning
 from ridgeline.measures.monotonicity import Bump, Monotonicity, bumps, monotonicity
 from ridgeline.measures.plateau import Plateau, plateau
+from ridgeline.measures.trajectory import Trajectory, normalised_distance, trajectory
 
 __all__ = [
     "BARRIER_KINDS",
@@ -22,20 +24,25 @@ __all__ = [
     "BarrierKind",
     "Bump",
     "Connectivity",
+    "Convexity",
     "Curve",
     "Interval",
     "Length",
     "Monotonicity",
     "Plateau",
+    "Trajectory",
     "arc_length",
     "barrier",
     "bumps",
     "connectivity",
+    "convexity",
     "instability",
     "interval",
     "layer_barrier",
     "length",
     "monotonicity",
+    "normalised_distance",
     "plateau",
+    "trajectory",
     "turning",
 ]

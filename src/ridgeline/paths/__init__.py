@@ -6,11 +6,13 @@ from ridgeline.paths.curves import Bezier, Polygon
 from ridgeline.paths.grid import Grid, grid
 from ridgeline.paths.line import Line
 from ridgeline.paths.plane import Plane, random_direction
-from ridgeline.paths.rates import Power, Rate, homogeneous_biases
+from ridgeline.paths.rates import Curved, Power, Rate, TwoPowers, homogeneous_biases
+from ridgeline.paths.starts import noise, permuted, scaled, zeros
 
 __all__ = [
     "Bezier",
     "Combination",
+    "Curved",
     "Grid",
     "Line",
     "Path",
@@ -18,7 +20,12 @@ __all__ = [
     "Polygon",
     "Power",
     "Rate",
+    "TwoPowers",
     "grid",
     "homogeneous_biases",
+    "noise",
+    "permuted",
     "random_direction",
+    "scaled",
+    "zeros",
 ]

@@ -1,17 +1,19 @@
 """The straight line, with rates and with layers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.paths.base import Path, check_points
-from ridgeline.paths.combination import Combination
-from ridgeline.paths.rates import Power, Rate
-from ridgeline.state import State, layers, ties, wide
+from ridgeline.paths.combination import Combination, Table
+from ridgeline.paths.rates import Curved, Power, Rate, TwoPowers
+from ridgeline.state import State, layers, place, ties, wide
 
 __all__ = ["Line"]
 
@@ -77,24 +79,75 @@ class Line(Path):
         return rates, follows
 
     def combination(self, t: Sequence[float] | NDArray[np.floating]) -> Combination:
-        """The line at K positions; the basis is (a, b)."""
+        """The line at K positions; the basis is (a, b), and zero if a rate is `TwoPowers`."""
         rates, follows = self._schedule()
+        fading = {n for n, k in follows.items() if isinstance(rates[k], TwoPowers)}
+        basis = (self.a, self.b, _zero(self.a, fading)) if fading else (self.a, self.b)
+        tables = [self._table(rate, t, len(basis)) for rate in rates]
+        return Combination(basis, tuple(tables), follows)
+
+    def _table(
+        self, rate: Rate | None, t: Sequence[float] | NDArray[np.floating], columns: int
+    ) -> Table:
+        """The coefficients of a tensor that moves at a rate, or stands still."""
         held = 0.0 if self.hold == "a" else 1.0
-        tables = []
-        for rate in rates:
-            r = np.array([rate(float(s)) if rate else held for s in t], dtype=np.float64)
-            tables.append(np.stack([1 - r, r], axis=1))
-        return Combination((self.a, self.b), tuple(tables), follows)
+        table = np.zeros((len(t), columns))
+        table[:, 1] = [rate(float(s)) if rate else held for s in t]
+        table[:, 0] = 1 - table[:, 1]
+        if isinstance(rate, TwoPowers):
+            table[:, 0] = [rate.rest(1 - float(s)) for s in t]
+            table[:, 2] = 1 - table[:, 0] - table[:, 1]
+        return table
 
     def tangent(self, t: float) -> State:
         """r'(t) (b - a), for floating tensors only."""
+        return self._derivative(lambda rate: rate.slope(t), lambda rate: -rate.rest.slope(1 - t))
+
+    def acceleration(self, t: float) -> State:
+        """The second derivative by t, r''(t) (b - a), for floating tensors only.
+
+        Raises:
+            UsageError: If a tensor that moves has a rate whose second derivative is not known.
+        """
+        for rate in self._schedule()[0]:
+            if rate is not None and not isinstance(rate, Curved):
+                raise UsageError(
+                    "The second derivative of a line needs that of each of its rates.",
+                    got=f"{type(rate).__name__} without `curvature`",
+                    remedy="Use Power, or give the rate a method curvature(t).",
+                )
+        return self._derivative(
+            lambda rate: rate.curvature(t),  # type: ignore[attr-defined]  # all are Curved, as just checked
+            lambda rate: rate.rest.curvature(1 - t),
+        )
+
+    def _derivative(
+        self, end: Callable[[Rate], float], start: Callable[[TwoPowers], float]
+    ) -> State:
+        """A derivative of the line from those of the coefficients of b and, where told, of a."""
         rates, follows = self._schedule()
-        slopes = [rate.slope(t) if rate else 0.0 for rate in rates]
-        return {
-            name: ((wide(self.b[name]) - wide(x)) * slopes[follows[name]]).to(x.dtype)
-            for name, x in self.a.items()
-            if x.is_floating_point()
-        }
+        found: State = {}
+        for name, x in self.a.items():
+            if not x.is_floating_point():
+                continue
+            rate = rates[follows[name]]
+            to = end(rate) if rate else 0.0
+            if isinstance(rate, TwoPowers):
+                moved = start(rate) * wide(x) + to * wide(self.b[name])
+            else:
+                moved = (wide(self.b[name]) - wide(x)) * to
+            found[name] = moved.to(x.dtype)
+        return found
+
+
+def _zero(like: State, names: Collection[str]) -> State:
+    """The state with some tensors zero; ties stay, and a zero takes no memory of its own."""
+    made: dict[object, Tensor] = {}
+    for name in names:
+        x = like[name]
+        if x.is_floating_point() and place(x) not in made:
+            made[place(x)] = torch.zeros((), dtype=x.dtype, device=x.device).expand(x.shape)
+    return {n: made.get(place(x), x) if n in names else x for n, x in like.items()}
 
 
 def _select(state: State, chosen: Sequence[str] | None) -> frozenset[str]:

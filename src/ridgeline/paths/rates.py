@@ -7,16 +7,16 @@ grows like t**l, while a bias at the uniform rate grows like t and drowns it at 
 """
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import nn
 
-from ridgeline.errors import NoLayerIndex, UsageError
+from ridgeline.errors import NoLayerIndex, UnknownName, UsageError
 from ridgeline.tracing import Forward, layer_index
 
-__all__ = ["Power", "Rate", "homogeneous_biases"]
+__all__ = ["Curved", "Power", "Rate", "TwoPowers", "homogeneous_biases"]
 
 
 @runtime_checkable
@@ -29,6 +29,15 @@ class Rate(Protocol):
 
     def slope(self, t: float, /) -> float:
         """The derivative by t."""
+        ...
+
+
+@runtime_checkable
+class Curved(Rate, Protocol):
+    """A rate whose second derivative is known, as derivatives of outputs along a path need."""
+
+    def curvature(self, t: float, /) -> float:
+        """The second derivative by t."""
         ...
 
 
@@ -57,6 +66,32 @@ class Power:
         """The derivative by t."""
         return float(self.exponent * np.abs(t) ** (self.exponent - 1))
 
+    def curvature(self, t: float, /) -> float:
+        """The second derivative by t; at 0 from the right, infinite for exponents in (1, 2)."""
+        factor = self.exponent * (self.exponent - 1)
+        if factor == 0:
+            return 0.0
+        if t == 0 and self.exponent < 2:
+            return float("inf")
+        return float((1 if t >= 0 else -1) * factor * np.abs(t) ** (self.exponent - 2))
+
+
+@dataclass(frozen=True)
+class TwoPowers(Power):
+    """The point ``(1 - t)**exponent a + t**exponent b``: the start fades as the end grows.
+
+    The two coefficients do not sum to one; what is missing is on zero. As a rate, it is the
+    coefficient of b; `rest` is the coefficient of a.
+
+    Args:
+        exponent: At least 1; 1 is the uniform rate.
+    """
+
+    @property
+    def rest(self) -> Power:
+        """The power of 1 - t that multiplies a."""
+        return Power(self.exponent)
+
 
 # Layers that keep a homogeneous function homogeneous, for chains read without an example.
 _WEIGHTS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -82,13 +117,15 @@ def homogeneous_biases(
     example: torch.Tensor | None = None,
     *,
     forward: Forward | None = None,
+    start: Literal["complement", "power"] = "complement",
 ) -> dict[str, Rate]:
     """Rates at which biases stay homogeneous with the weights (Wang et al. 2023).
 
     The bias of weight layer l moves like t**l while weights move like t, so that from a zero
     initialisation f(x; theta(t)) = t**r f(x; theta(1)) for a network of r layers: the labels,
-    and so the error, cannot change along the path. With a start b0 that is not zero the bias
-    is (1 - t**l) b0 + t**l b1; the paper's rule for that case is not known to us.
+    and so the error, cannot change along the path. A start b0 that is not zero can be carried
+    along in two ways, which agree at the ends and for b0 = 0; the paper's rule for that case is
+    not known to us.
 
     Layer indices come from the network itself: by tracing it with the example, or, without
     one, from an `nn.Sequential` of layers known to be homogeneous.
@@ -99,6 +136,8 @@ def homogeneous_biases(
             are let through: the layer index exists, homogeneity then holds only near zero.
         example: A batch of inputs, needed unless the model is an `nn.Sequential`.
         forward: How the model is called on the example; ``model(example)`` by default.
+        start: ``"complement"``: the bias is (1 - t**l) b0 + t**l b1. ``"power"``: it is
+            (1 - t)**l b0 + t**l b1, the start as homogeneous in 1 - t as the end is in t.
 
     Returns:
         The name of each bias to its rate, for ``Line(a, b, rates=...)``.
@@ -107,9 +146,13 @@ def homogeneous_biases(
         NoLayerIndex: If the network has no single layer index (residual sums of unequal
             depth, normalisation, attention), saying where.
         NotTraceable: If an example is given and the network cannot be traced.
+        UnknownName: If there is no such rule for the start.
     """
+    if start not in ("complement", "power"):
+        raise UnknownName("rule for the start", start, ["complement", "power"])
     index = layer_index(model, example, forward) if example is not None else _chain_index(model)
-    return {name: Power(depth) for name, depth in index.items()}
+    kind = Power if start == "complement" else TwoPowers
+    return {name: (kind if depth > 1 else Power)(depth) for name, depth in index.items()}
 
 
 def _chain_index(model: nn.Module) -> dict[str, int]:
