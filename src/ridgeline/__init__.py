@@ -26,6 +26,7 @@ _HOME = {
     "ridgeline.training": ("Member", "Recipe", "Run", "train", "train_many", "train_together"),
 }
 _MODULES = (
+    "biases",
     "data",
     "engine",
     "errors",

@@ -1,3 +1,4 @@
+from ridgeline import biases as biases
 from ridgeline import data as data
 from ridgeline import engine as engine
 from ridgeline import errors as errors
@@ -8,6 +9,7 @@ from ridgeline import state as state
 from ridgeline import study as study
 from ridgeline import testing as testing
 from ridgeline import training as training
+from ridgeline.explanations import explain as explain
 from ridgeline.io import inspect as inspect
 from ridgeline.io import load as load
 from ridgeline.io import save as save
@@ -31,7 +33,10 @@ from ridgeline.profiles import Profile as Profile
 from ridgeline.profiles import Surface as Surface
 from ridgeline.profiles import gauss_length as gauss_length
 from ridgeline.profiles import layerwise as layerwise
+from ridgeline.profiles import linearity as linearity
+from ridgeline.profiles import output_paths as output_paths
 from ridgeline.profiles import profile as profile
+from ridgeline.profiles import project as project
 from ridgeline.profiles import surface as surface
 from ridgeline.training import Member as Member
 from ridgeline.training import Recipe as Recipe

@@ -11,14 +11,19 @@ from ridgeline.study.config import DataConfig, NetConfig, RunConfig, SkewConfig,
 from ridgeline.study.spec import load_spec
 from ridgeline.training import (
     EMA,
+    L1,
     OPTIMISERS,
     SCHEDULES,
     SGD,
     SWA,
+    Adam,
     Augment,
+    Grafted,
     Keep,
     Library,
+    Radius,
     Recipe,
+    Relabel,
 )
 
 HERE = Path(__file__).parent
@@ -48,6 +53,8 @@ def configs():
         found[f"net {kind}"] = run(NetConfig(kind=kind, options=NEEDED.get(kind, {})))
     for kind, rule in OPTIMISERS.items():
         extra = {"name": "torch.optim:Adagrad"} if rule is Library else {}
+        if rule is Grafted:
+            extra = {"length": SGD(learning_rate=0.5), "direction": Adam(learning_rate=0.125)}
         training = Recipe(length="2ep", optimiser=rule(learning_rate=0.25, **extra))
         found[f"optimiser {kind}"] = run(training=training)
     for kind, schedule in SCHEDULES.items():
@@ -55,6 +62,16 @@ def configs():
         found[f"schedule {kind}"] = run(training=training)
     found["average ema"] = run(training=Recipe(length="2ep", average=EMA()))
     found["average swa"] = run(training=Recipe(length="2ep", average=SWA()))
+    penalties = {"radius": Radius(radius=4, strength=0.5), "l1": L1(strength=0.125)}
+    for kind, penalty in penalties.items():
+        found[f"penalty {kind}"] = run(training=Recipe(length="2ep", penalty=penalty))
+    found["relabel"] = run(training=Recipe(length="2ep", relabel=Relabel(share=0.5, until="1ep")))
+    anew = {"optimiser": "reset", "length": "full"}
+    found["other data"] = run(
+        data=DataConfig(set="digits", label_noise=1.0),
+        spawn=SpawnConfig(at="1ep", seed=0, data=DataConfig(set="digits"), **anew),
+    )
+    found["some layers"] = run(spawn=SpawnConfig(at="1ep", seed=0, layers=("fc1",), **anew))
     found["everything"] = run(
         NetConfig(options={"widths": [4, 3, 2], "scale": 0.5}, seed=3),
         Recipe(

@@ -23,7 +23,7 @@ from ridgeline.study.canonical import (
 from ridgeline.study.config import NetConfig, RunConfig
 from ridgeline.study.defaults import moved_defaults
 from ridgeline.study.grid import Children
-from ridgeline.training import SGD, Adam, Cosine, Keep, Recipe, Steps
+from ridgeline.training import SGD, Adam, Cosine, Grafted, Keep, Recipe, Steps
 from study.pins import FILE, configs, run
 
 LAW = settings(deadline=None, max_examples=60, derandomize=True)
@@ -160,6 +160,9 @@ def test_defaults_are_canonical():
             "length": "1ep",
         }
         required |= {"at": "1ep", "seed": 0, "options": {"widths": [4, 2]}}
+        required |= {"share": 0.5, "radius": 1.0, "strength": 0.5}
+        if part is Grafted:
+            required |= {"length": SGD(learning_rate=0.1), "direction": Adam(learning_rate=0.1)}
         given = {
             f.name: required[f.name]
             for f in fields(part)

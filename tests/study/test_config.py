@@ -11,6 +11,7 @@ from ridgeline.errors import UnknownName, UsageError
 from ridgeline.study.config import DataConfig, NetConfig, RunConfig, SkewConfig, SpawnConfig
 from ridgeline.training import (
     EMA,
+    L1,
     SGD,
     SWA,
     Adam,
@@ -18,9 +19,12 @@ from ridgeline.training import (
     Augment,
     Constant,
     Cosine,
+    Grafted,
     Keep,
     Library,
+    Radius,
     Recipe,
+    Relabel,
     Steps,
 )
 from study.pins import configs, run
@@ -59,6 +63,11 @@ recipes = st.builds(
     clip=st.sampled_from([None, 1, 1.0]),
     augment=st.none() | st.builds(Augment, noise=st.sampled_from([0, 0.5])),
     average=st.none() | st.builds(EMA) | st.builds(SWA),
+    penalty=st.none()
+    | st.builds(L1, strength=st.sampled_from([0, 0.5]))
+    | st.builds(Radius, radius=st.sampled_from([1, 2.5]), strength=st.just(1)),
+    relabel=st.none()
+    | st.builds(Relabel, share=st.sampled_from([0, 1, 0.5]), until=st.none() | st.just("01ep")),
     keep=st.builds(Keep, at=st.lists(times, max_size=3), geometric=st.sampled_from([0, 4])),
 )
 whole = st.builds(
@@ -78,6 +87,16 @@ whole = st.builds(
     spawn=st.none()
     | st.builds(
         SpawnConfig, at=times, seed=st.integers(0, 1), length=st.sampled_from(["fixed", "full"])
+    )
+    | st.builds(
+        SpawnConfig,
+        at=times,
+        seed=st.integers(0, 1),
+        length=st.just("full"),
+        optimiser=st.just("reset"),
+        data=st.none() | st.builds(DataConfig, set=st.sampled_from(["digits", "my:data"])),
+        layers=st.none()
+        | st.lists(st.sampled_from(["fc1", "fc2", "a.very.long.name.of.a_layer"]), max_size=3),
     ),
 )
 
@@ -112,6 +131,8 @@ def test_the_order_of_keys_never_matters(config, deep):
     assert RunConfig.from_dict(turned(config.full())).hash == config.hash
 
 
+ANEW = {"optimiser": "reset", "length": "full"}
+STEP = SGD(learning_rate=0.1)
 DIFFERENCES = [
     {"seed": 1},
     {"net": NetConfig(options={"widths": [4, 4, 2]})},
@@ -137,6 +158,27 @@ DIFFERENCES = [
     {"spawn": SpawnConfig(at="1ep", seed=0, optimiser="reset")},
     {"spawn": SpawnConfig(at="1ep", seed=0, length="full")},
     {"spawn": SpawnConfig(at="1ep", seed=0, augment=Augment())},
+    {"training": Recipe(length="2ep", penalty=Radius(radius=1, strength=1))},
+    {"training": Recipe(length="2ep", penalty=Radius(radius=2, strength=1))},
+    {"training": Recipe(length="2ep", penalty=L1(strength=1))},
+    {"training": Recipe(length="2ep", relabel=Relabel(share=1))},
+    {"training": Recipe(length="2ep", relabel=Relabel(share=1, until="1ep"))},
+    {"training": Recipe(length="2ep", relabel=Relabel(share=1, since="1ep"))},
+    {"training": Recipe(length="2ep", relabel=Relabel(share=1, seed=0))},
+    {
+        "training": Recipe(
+            length="2ep", optimiser=Grafted(length=STEP, direction=Adam(learning_rate=0.1))
+        )
+    },
+    {
+        "training": Recipe(
+            length="2ep", optimiser=Grafted(length=Adam(learning_rate=0.1), direction=STEP)
+        )
+    },
+    {"spawn": SpawnConfig(at="1ep", seed=0, **ANEW)},
+    {"spawn": SpawnConfig(at="1ep", seed=0, **ANEW, data=DataConfig(set="digits"))},
+    {"spawn": SpawnConfig(at="1ep", seed=0, **ANEW, layers=("fc1",))},
+    {"spawn": SpawnConfig(at="1ep", seed=0, **ANEW, layers=())},
 ]
 
 

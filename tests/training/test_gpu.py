@@ -7,7 +7,7 @@ import torch
 
 from ridgeline import training
 from ridgeline.nets import fcn, resnet20
-from ridgeline.training import SGD, Adam, Member, Recipe
+from ridgeline.training import L1, SGD, Adam, Grafted, Member, Radius, Recipe, Relabel
 
 pytestmark = [
     pytest.mark.gpu,
@@ -19,9 +19,19 @@ RECIPE = Recipe(
 )
 
 
-@pytest.mark.parametrize("optimiser", [RECIPE.optimiser, Adam(learning_rate=0.01)])
-def test_members_equal_runs_alone_and_those_of_the_cpu(planted, optimiser):
-    recipe = replace(RECIPE, optimiser=optimiser)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"optimiser": Adam(learning_rate=0.01)},
+        {"optimiser": Grafted(length=RECIPE.optimiser, direction=Adam(learning_rate=0.01))},
+        {"penalty": Radius(radius=3.0, strength=0.1)},
+        {"penalty": L1(strength=0.01)},
+        {"relabel": Relabel(share=1.0, until="5ep")},
+    ],
+)
+def test_members_equal_runs_alone_and_those_of_the_cpu(planted, changes):
+    recipe = replace(RECIPE, **changes)
     members = [Member(fcn(6, 8, 3, seed=s).double(), recipe, seed=s) for s in range(4)]
     together = training.train_together(members, planted, device="cuda")
     for member, run in zip(members, together, strict=True):

@@ -11,14 +11,18 @@ from ridgeline.errors import UsageError
 from ridgeline.nets import fcn
 from ridgeline.training import (
     EMA,
+    L1,
     SGD,
     SWA,
     Adam,
     Augment,
+    Grafted,
     Keep,
     Library,
     Member,
+    Radius,
     Recipe,
+    Relabel,
     RMSProp,
     Snapshot,
 )
@@ -38,6 +42,17 @@ KINDS = {
     "rmsprop": replace(RECIPE, optimiser=RMSProp(learning_rate=0.01, momentum=0.5)),
     "swa": replace(RECIPE, average=SWA(start="3it", every="5it")),
     "stopping": replace(RECIPE, stop_below=0.4, average=None),
+    "stopping, drawn to a radius": replace(
+        RECIPE, stop_below=0.4, penalty=Radius(radius=2.5, strength=0.01)
+    ),
+    "l1": replace(RECIPE, penalty=L1(strength=0.01)),
+    "grafted": replace(
+        RECIPE,
+        optimiser=Grafted(
+            length=SGD(learning_rate=0.1, momentum=0.9), direction=Adam(learning_rate=0.01)
+        ),
+    ),
+    "relabelled": replace(RECIPE, relabel=Relabel(share=0.5, since="2ep", until="5ep1it")),
 }
 
 
@@ -90,7 +105,7 @@ def test_every_moment_leads_to_the_same_end(kind, planted):
         make(), planted, test=planted, snapshot=taken.append, snapshot_seconds=0.0
     )
     assert len(taken) >= 30
-    if kind == "stopping":
+    if kind.startswith("stopping"):
         assert 0 < sum(run.stopped for run in whole) < 4
     for snapshot in [*taken[::5], taken[-1]]:
         again = training.train_together(make(), planted, test=planted, resume=written(snapshot))

@@ -76,7 +76,9 @@ def run(chosen: argparse.Namespace) -> int:
 def _dry(spec: Spec, store: Store, machine: Machine, sources: Sources, *, as_json: bool) -> int:
     runs = closure(spec.runs)
     samples: dict[DataConfig | str, int] = {
-        config.data: samples_of(config, sources) for config in runs
+        data: samples_of(data, sources)
+        for config in runs
+        for data in (config.data, config.trained_on)
     }
     summary = plan_summary(spec, samples=samples)
     plan = plan_for(runs, store, machine, sources=sources, record=False)

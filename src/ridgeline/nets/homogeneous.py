@@ -25,8 +25,6 @@ from ridgeline.paths import Grid, grid
 __all__ = ["Flow", "HomogeneousFlow"]
 
 CONFIDENCE = 0.9
-LATEST = 1e15
-"""Time at which a flow that has not reached its loss is given up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +174,14 @@ class HomogeneousFlow(Problem):
     `noise`, `dimension`, `per_class`, `positive_diagonal` and `seed`.
     """
 
-    def run(self, until_loss: float = 0.01, *, rtol: float = 1e-8, times: int = 400) -> "Flow":
+    def run(
+        self,
+        until_loss: float = 0.01,
+        *,
+        until_time: float = 1e10,
+        rtol: float = 1e-8,
+        times: int = 400,
+    ) -> "Flow":
         """Follow the gradient flow until the loss is reached.
 
         The equations are stiff: learned classes relax fast while others creep for times of order
@@ -184,6 +189,9 @@ class HomogeneousFlow(Problem):
 
         Args:
             until_loss: Mean cross entropy, in nats, at which to stop.
+            until_time: When to give up on a flow that does not reach the loss: with an odd degree
+                and negative own weights it never does. Times of learning grow like
+                ``scale^-(r-2)``, and so must this.
             rtol: Relative tolerance of the integrator.
             times: How many positions in time to keep, equally spaced in log time.
 
@@ -191,12 +199,12 @@ class HomogeneousFlow(Problem):
             The trajectory and its end.
 
         Raises:
-            UsageError: If the loss is not positive, or fewer than two times are kept.
+            UsageError: If the loss or time is not positive, or fewer than two times are kept.
         """
-        if not until_loss > 0 or times < 2:
+        if not (until_loss > 0 and 0 < until_time < math.inf) or times < 2:
             raise UsageError(
-                "A loss to stop at is positive, and at least two times are kept.",
-                got=f"until_loss {until_loss}, times {times}",
+                "A loss and a time to stop at are positive, and at least two times are kept.",
+                got=f"until_loss {until_loss}, until_time {until_time}, times {times}",
             )
         inputs, labels = self.data
 
@@ -212,7 +220,7 @@ class HomogeneousFlow(Problem):
         first = np.concatenate((self.initial.ravel(), np.zeros(self.classes - 1)))
         solved = solve_ivp(
             rate,
-            (0.0, LATEST),
+            (0.0, until_time),
             first,
             method="LSODA",
             events=reached,

@@ -98,7 +98,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         width = self.classes if self.dimension is None else self.dimension
-        if self.classes < 2 or self.degree < 2 or width < self.classes or (self.per_class or 1) < 1:
+        if self.classes < 2 or self.degree < 2 or width < self.classes or (self.per_class is not None and self.per_class < 1):
             raise UsageError(
                 "There are at least two classes, a degree of at least 2, as many dimensions as "
                 "classes and a sample in each.",

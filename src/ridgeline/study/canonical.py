@@ -34,7 +34,9 @@ __all__ = [
 
 FORMAT = 1
 """Part of every hash; raised if the law must ever be broken."""
-DURATIONS = {"length", "at", "every", "spawn", "warm_up", "start", "assess"}
+DURATIONS = {
+    *("length", "at", "every", "spawn", "warm_up", "start", "assess", "since", "until"),
+}
 """Fields of text that are durations."""
 FAMILIES: dict[type, dict[str, type]] = {Optimiser: {**OPTIMISERS}, Schedule: {**SCHEDULES}}
 """Bases in whose place one of several dataclasses stands, named by `kind`."""

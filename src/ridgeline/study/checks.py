@@ -31,13 +31,17 @@ def samples_of(config: DataConfig) -> int | None:
 
 
 def steps_of_epoch(config: RunConfig) -> int | None:
-    """Steps of an epoch, if the number of samples is known."""
-    samples = samples_of(config.data)
+    """Steps of an epoch of the run's `data`, if the number of samples is known."""
+    return _steps(config.data, config)
+
+
+def _steps(chosen: DataConfig, config: RunConfig) -> int | None:
+    samples = samples_of(chosen)
     return None if samples is None else -(-samples // config.training.batch_size)
 
 
 def problems_in(config: RunConfig) -> list[tuple[str, RidgelineError]]:
-    """What cannot be: data that have no name, times beyond the end of the run.
+    """What cannot be: data without a name, times beyond the end of the run, labels of no classes.
 
     Times are compared if they have one unit, or if the steps of an epoch are known.
 
@@ -48,20 +52,26 @@ def problems_in(config: RunConfig) -> list[tuple[str, RidgelineError]]:
         Dotted path and refusal of each.
     """
     found: list[tuple[str, RidgelineError]] = []
-    refused = _set_refused(config.data.set)
-    if refused is not None:
-        found.append(("data.set", refused))
-    recipe = config.training
-    times = [("training.keep.at", time) for time in recipe.keep.at]
-    times += [("training.keep.spawn", time) for time in recipe.keep.spawn]
-    if isinstance(recipe.average, SWA):
-        times.append(("training.average.start", recipe.average.start))
-    if config.spawn is not None:
-        times = [("spawn.at", config.spawn.at)]
-    going_on = config.spawn is not None and config.spawn.length == "fixed"
-    # Half of skewed data is only about known.
-    per_epoch = steps_of_epoch(config) if config.data.skew is None else None
-    for path, time in times:
+    recipe, spawn = config.training, config.spawn
+    own = None if spawn is None else spawn.data
+    for table, chosen in (("data", config.data), ("spawn.data", own)):
+        if chosen is None:
+            continue
+        refused = _set_refused(chosen.set)
+        if refused is not None:
+            found.append((f"{table}.set", refused))
+        if chosen.targets == "inputs" and recipe.relabel is not None:
+            rule = "`relabel` is for targets that are labels."
+            found.append(("training.relabel", UsageError(rule, got=f'{table}.targets="inputs"')))
+    times = [(path, time, config.data) for path, time in _times(config)] if spawn is None else []
+    if spawn is not None:
+        times = [("spawn.at", spawn.at, config.data)]
+    if own is not None:  # of a parent it is said once, of other data anew
+        times += [(path, time, own) for path, time in _times(config) if "spawn" not in path]
+    going_on = spawn is not None and spawn.length == "fixed"
+    for path, time, chosen in times:
+        # Half of skewed data is only about known.
+        per_epoch = _steps(chosen, config) if chosen.skew is None else None
         known = f" at {per_epoch} steps an epoch" if per_epoch else ""
         if _beyond(time, recipe.length, per_epoch):
             rule = f"A time within the run is at its end, {recipe.length}, at the latest."
@@ -72,6 +82,19 @@ def problems_in(config: RunConfig) -> list[tuple[str, RidgelineError]]:
         remedy = "Leave it out, or train for longer."
         found.append((path, UsageError(rule, got=repr(time) + known, remedy=remedy)))
     return found
+
+
+def _times(config: RunConfig) -> list[tuple[str, str]]:
+    """Dotted path and value of every time of a recipe that lies within the run."""
+    recipe = config.training
+    times = [("training.keep.at", time) for time in recipe.keep.at]
+    times += [("training.keep.spawn", time) for time in recipe.keep.spawn]
+    if isinstance(recipe.average, SWA):
+        times.append(("training.average.start", recipe.average.start))
+    if recipe.relabel is not None:
+        times.append(("training.relabel.since", recipe.relabel.since))
+        times += [("training.relabel.until", recipe.relabel.until)] if recipe.relabel.until else []
+    return times
 
 
 def _beyond(time: str, length: str, per_epoch: int | None, by: int = 1) -> bool:

@@ -6,7 +6,6 @@ import itertools
 import json
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import is_dataclass
 from functools import cache
 from typing import Any
 
@@ -52,7 +51,9 @@ def describe(spec: Spec) -> Summary:
     shown |= {key: values[key] for key in ("net", "data", "training")}
     child = next((run for run in spec.runs if run.spawn is not None), None)
     if child is not None and child.spawn is not None:
-        shown["spawn"] = plain(child.spawn, full=True) | {"children": 2, **spec.base["spawn"]}
+        written = spec.base.get("spawn", {})
+        several = {key: written[key] for key in ("at", "children") if key in written}
+        shown["spawn"] = plain(child.spawn, full=True) | {"children": 2} | several
         del shown["spawn"]["seed"]
     return Summary(
         format="ridgeline-spec",
@@ -121,10 +122,11 @@ def _takes(
     run: RunConfig, net: Mapping[str, Any], samples: Mapping[DataConfig | str, int]
 ) -> tuple[int | None, int | None, int | None]:
     """Steps, states and bytes of a run."""
-    number = samples.get(run.data, samples.get(run.data.set, samples_of(run.data)))
+    chosen = run.trained_on
+    number = samples.get(chosen, samples.get(chosen.set, samples_of(chosen)))
     if number is None:
         return None, None, None
-    recipe = run.training
+    recipe = run.recipe
     per_epoch = -(-number // recipe.batch_size)
     total = Duration.parse(recipe.length).count(per_epoch)
     begin = 0
@@ -177,7 +179,7 @@ def _source(spec: Spec, path: str) -> str:
 def _meaning(hint: Any, path: str, values: Mapping[str, Any]) -> str:
     """What stands under the field's declaration, in one line."""
     first, _, rest = path.partition(".")
-    owner = hint if is_dataclass(hint) else kind_of(hint, values)
+    owner = kind_of(hint, values)
     if not isinstance(owner, type) or first not in hints(owner):
         return ""
     inner = values.get(first)

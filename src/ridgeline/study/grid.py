@@ -10,6 +10,7 @@ from ridgeline.errors import RidgelineError, SpecError, UsageError
 from ridgeline.nets import catalogue
 from ridgeline.study.canonical import rebuilt
 from ridgeline.study.config import DataConfig, NetConfig, RunConfig, SpawnConfig
+from ridgeline.study.parts import check_start
 from ridgeline.study.validation import NONE, problems_of, without_none
 from ridgeline.training import Augment, Recipe
 
@@ -32,11 +33,18 @@ class Children:
     """In place of the parent's, if given."""
     differ: Literal["both", "order", "augmentation"] = "both"
     """What the child's seed names; for the rest it goes on with its parent's."""
+    data: DataConfig | None = None
+    """What they train on, if not on the parent's data; with length "full", optimiser "reset"."""
+    layers: tuple[str, ...] | None = None
+    """The only layers that they take from the parent's state, by their names; all others are
+    first weights of the child's seed. With length "full", optimiser "reset"."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "at", (self.at,) if isinstance(self.at, str) else tuple(self.at))
         if not self.at:
             raise UsageError("`at` names at least one time.", got="none")
+        layers = check_start(self.optimiser, self.length, self.data, self.layers)
+        object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "children", seeds_of("children", self.children))
 
     def of(self, parent: RunConfig) -> list[RunConfig]:
@@ -51,6 +59,8 @@ class Children:
                     length=self.length,
                     augment=self.augment,
                     differ=self.differ,
+                    data=self.data,
+                    layers=self.layers,
                 ),
             )
             for time in self.at

@@ -1,8 +1,8 @@
 """From a run's config to what training takes: data, a network, and where a child goes on."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from torch import Tensor, nn
@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from ridgeline import data
 from ridgeline.data import DataSet, Split
 from ridgeline.data.corruption import noisy_labels, skewed
+from ridgeline.errors import UnknownName
 from ridgeline.rng import seed_of
-from ridgeline.state import State, capture
-from ridgeline.study.config import RunConfig, SpawnConfig
-from ridgeline.training import Duration, Library, Member, Origin
+from ridgeline.state import State, capture, check_same, layers, ties
+from ridgeline.study.config import DataConfig, RunConfig, SpawnConfig
+from ridgeline.training import Duration, Library, Member, Origin, Recipe
 
 __all__ = ["Parents", "Prepared", "Sources", "prepare", "samples_of"]
 
@@ -65,40 +66,70 @@ def prepare(
     Raises:
         DataError: If the data are missing, labels are to be moved that are no classes, or a
             child's parent is not in the store.
+        UnknownName: If a child is to take a layer that the network has not.
     """
-    held, split, test = _data(config, sources or Sources())
+    sources = sources or Sources()
+    chosen = config.trained_on
+    held, split, test = _data(chosen, sources)
     targets = None
-    if config.data.label_noise:
-        seed = config.seed if config.data.noise_seed is None else config.data.noise_seed
+    if chosen.label_noise:
+        seed = config.seed if chosen.noise_seed is None else chosen.noise_seed
         classes = held.classes or int(split.targets.max()) + 1
-        targets = noisy_labels(split.targets, config.data.label_noise, classes, seed)
-    rows = _rows(config, held["train"].targets)
+        targets = noisy_labels(split.targets, chosen.label_noise, classes, seed)
+    rows = _rows(chosen, held["train"].targets)
     model = config.net.build(config.seed)
     origin, order, draws = None, config.seed, config.seed
     if config.spawn is not None and config.parent is not None:
-        samples = len(split) if rows is None else len(rows)
-        per_epoch = math.ceil(samples / config.training.batch_size)
-        origin = _origin(config.spawn, config.parent, per_epoch, parents, model)
         own = seed_of(config.seed, "child", config.spawn.seed)
+        per_epoch = math.ceil(samples_of(config.data, sources) / config.training.batch_size)
+        origin = _origin(config.spawn, config.parent, per_epoch, parents, model)
+        if config.spawn.layers is not None:
+            fresh = capture(config.net.build(own))
+            origin = replace(origin, state=_mixed(fresh, origin.state, config.spawn.layers))
         order = own if config.spawn.differ in ("both", "order") else order
         draws = own if config.spawn.differ in ("both", "augmentation") else draws
     member = Member(
         model,
-        config.recipe,
+        _settled(config.recipe, config.seed, held.classes),
         seed=order,
         draws=draws,
         rows=rows,
         targets=targets,
         origin=origin,
     )
-    return Prepared(member, split, test, (config.data.set, config.data.targets), held.fingerprint)
+    return Prepared(member, split, test, (chosen.set, chosen.targets), held.fingerprint)
 
 
-def samples_of(config: RunConfig, sources: Sources | None = None) -> int:
-    """How many samples a run trains on."""
-    held, split, _ = _data(config, sources or Sources())
-    rows = _rows(config, held["train"].targets)
+def samples_of(config: DataConfig | RunConfig, sources: Sources | None = None) -> int:
+    """How many training samples the data have; of a run, those of its `data`, as its parent's."""
+    chosen = config.data if isinstance(config, RunConfig) else config
+    held, split, _ = _data(chosen, sources or Sources())
+    rows = _rows(chosen, held["train"].targets)
     return len(split) if rows is None else len(rows)
+
+
+def _settled(recipe: Recipe, seed: int, classes: int | None) -> Recipe:
+    """The recipe with the run's seed for labels that are replaced: a child's are its parent's."""
+    how = recipe.relabel
+    if how is None:
+        return recipe
+    seed = seed if how.seed is None else how.seed
+    return replace(recipe, relabel=replace(how, seed=seed, classes=how.classes or classes))
+
+
+def _mixed(fresh: State, trained: State, chosen: Sequence[str]) -> State:
+    """A fresh state with the chosen layers of a trained one, and with what is tied to them."""
+    check_same(fresh, trained, names=("a fresh network", "the parent"))
+    taken: set[str] = set()
+    for layer in chosen:
+        inside = {name for name in fresh if name == layer or name.startswith(f"{layer}.")}
+        if not inside:
+            raise UnknownName("layer", layer, layers(fresh))
+        taken |= inside
+    for tied in ties(fresh):
+        if taken & set(tied):
+            taken |= set(tied)
+    return {name: trained[name] if name in taken else x for name, x in fresh.items()}
 
 
 def _origin(
@@ -108,7 +139,7 @@ def _origin(
     parents: Parents | None,
     model: nn.Module,
 ) -> Origin:
-    """Where a child goes on; its data and its batches are its parent's, so the clock is too."""
+    """Where a child goes on; the time is in its parent's epochs."""
     at = Duration.parse(spawn.at).count(per_epoch)
     kept = spawn.optimiser == "kept"
     remembered = _remembered(parent) if kept else ()
@@ -131,9 +162,9 @@ def _remembered(config: RunConfig) -> tuple[str, ...]:
     return ("library",) if isinstance(optimiser, Library) else optimiser.remembered()
 
 
-def _rows(config: RunConfig, labels: Tensor) -> Tensor | None:
-    """Which samples a run trains on; None for all."""
-    skew = config.data.skew
+def _rows(config: DataConfig, labels: Tensor) -> Tensor | None:
+    """Which samples are trained on; None for all."""
+    skew = config.skew
     return skewed(labels, skew.share, skew.seed)["ab".index(skew.part)] if skew else None
 
 
@@ -142,10 +173,10 @@ def _load(name: str, root: str | None, download: bool) -> DataSet:
     return data.load(name, root=root, download=download)
 
 
-def _data(config: RunConfig, sources: Sources) -> tuple[DataSet, Split, Split | None]:
-    held = _load(config.data.set, sources.root, sources.download)
+def _data(config: DataConfig, sources: Sources) -> tuple[DataSet, Split, Split | None]:
+    held = _load(config.set, sources.root, sources.download)
     split, test = held["train"], held.splits.get("test")
-    if config.data.targets == "inputs":
+    if config.targets == "inputs":
         split = _doubled(split)
         test = _doubled(test) if test is not None else None
     return held, split, test

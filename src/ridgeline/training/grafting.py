@@ -79,9 +79,7 @@ class Grafted(Optimiser):
         found: list[list[Tensor]] = []
         for name, rule in (("length", self.length), ("direction", self.direction)):
             own = {slot: slots[f"{name}.{slot}"] for slot in rule.remembered()}
-            found.append(
-                _added(rule, parameters, gradients, own, count, rule.learning_rate * rate)
-            )
+            found.append(_added(rule, parameters, gradients, own, count, rule.learning_rate * rate))
         lengths, directions = found
         ratio = _norm(lengths) / _norm(directions).clamp(min=SHORTEST)
         for p, d in zip(parameters, directions, strict=True):
@@ -114,5 +112,5 @@ def _added(
 
 def _norm(steps: Sequence[Tensor]) -> Tensor:
     """Of each member's whole step, (K,)."""
-    squares = [x.flatten(1).square().sum(1) for x in steps]
+    squares = [x.reshape(len(x), -1).square().sum(1) for x in steps]
     return torch.stack(squares).sum(0).sqrt()

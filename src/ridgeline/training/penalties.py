@@ -40,7 +40,7 @@ class Radius:
     @staticmethod
     def slope(p: Tensor, values: Mapping[str, Tensor]) -> Tensor:
         """The gradient of each member's term by its tensor, (K, *shape)."""
-        norm = _like(torch.linalg.vector_norm(p.flatten(1), dim=1), p)
+        norm = _like(torch.linalg.vector_norm(p.reshape(len(p), -1), dim=1), p)
         # radius / norm is infinite for a zero tensor, and infinity times zero is NaN.
         ratio = torch.where(norm > 0, values["radius"] / norm, 1.0)
         return 2 * values["strength"] * (1 - ratio) * p

@@ -97,9 +97,7 @@ class Population:
                 got=f"step {self.start} of {self.planned}",
             )
         self.rules = Rules(members, self.stack)
-        self.targets = Targets(
-            members, self.data.targets, self.planned, self.orders.per_epoch
-        )
+        self.targets = Targets(members, self.data.targets, self.planned, self.orders.per_epoch)
         self.head = head_of(self.recipe, self.targets.plain)
         plain = replace(self.recipe, label_smoothing=0.0)
         self.plain_head = head_of(plain, self.targets.plain)

@@ -173,7 +173,7 @@ class Relabel:
         last = total if self.until is None else Duration.parse(self.until).count(per_epoch)
         if not first < last <= total:
             raise UsageError(
-                f"Labels are replaced from one step of a run to a later one, {total} at the latest.",
+                f"Labels are replaced from one step of a run to a later one, up to {total}.",
                 got=f"from {first} to {last}",
                 remedy="Choose other times, or train for longer.",
             )

@@ -37,7 +37,8 @@ class Member:
     """Where it starts, unless it has an origin; left as it is."""
     recipe: Recipe
     seed: int = 0
-    """Names the order of batches, the augmentation, and what the model draws."""
+    """Names the order of batches, the augmentation, what the model draws, and the labels of
+    `Recipe.relabel` unless that has a seed."""
     draws: int | None = None
     """Names augmentation and the model's draws in place of `seed`, which is left the order."""
     rows: Tensor | None = None
@@ -62,9 +63,10 @@ class Run:
     """At each spawn point: slot name to parameter name to tensor."""
     log: dict[str, list[float]]
     """One value an epoch. `epoch` and `step`: how far it was at its end. `loss` and `error`:
-    means over its samples, each as its batch met it in training mode. `learning_rate`: of its
-    last step. `test_loss` and `test_error`: in evaluation mode; NaN where not measured. Errors
-    are NaN where targets are not classes. `seconds`: since the start, shared by a population."""
+    means over its samples, each as its batch met it in training mode, without any penalty.
+    `learning_rate`: of its last step. `test_loss` and `test_error`: in evaluation mode; NaN where
+    not measured. Errors are NaN where targets are not classes. `seconds`: since the start, shared
+    by a population."""
     steps: int
     """The clock at the end: fewer than planned if the run diverged or stopped early."""
     planned: int
