@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from report.shapes import T, bump, curve, descent
-from ridgeline.profiles import Profile, Surface
+from report.shapes import T, bump, curve, descent, valley
+from ridgeline.profiles import Profile
 
 
 @pytest.fixture
@@ -53,9 +53,4 @@ def layers():
 
 @pytest.fixture
 def plain_surface():
-    x, y = np.linspace(-2, 12, 15), np.linspace(-2, 10, 13)
-    corners = np.array([[0, 0], [10, 0], [4, 8.0]])
-    away = [(x[None] - p) ** 2 + (y[:, None] - q) ** 2 for p, q in corners[1:]]
-    loss = 0.002 + 3 * np.prod([1 - np.exp(-d / 12) for d in away], axis=0)
-    about = {"splits": {"train": {"samples_evaluated": 400, "samples": 1000}}}
-    return Surface(x, y, {"train": {"loss": loss}}, {"train": {"loss": loss / 9}}, corners, about)
+    return valley()

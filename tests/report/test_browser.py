@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from report import samples, shapes
 from report.shapes import bump, curve
 from ridgeline.profiles import Profile
 from ridgeline.report import (
@@ -62,11 +63,20 @@ def opened(browser, address, **more):
     return page, wrong
 
 
+def mounted(page):
+    """Scrolls until every plot was made: each is when its figure comes near."""
+    figures = page.locator("[data-test=figure]")
+    for k in range(figures.count()):
+        figures.nth(k).scroll_into_view_if_needed()
+        page.wait_for_function(
+            "k => document.querySelectorAll('figure')[k].querySelector('.main-svg')", arg=k
+        )
+    return figures.count()
+
+
 def test_plots_mount_without_errors_or_requests(browser, address):
     page, wrong = opened(browser, address)
-    page.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 4")
-    figures = page.locator("[data-test=figure]").count()
-    assert figures == page.locator(".js-plotly-plot").count() == 4
+    assert mounted(page) == page.locator(".js-plotly-plot").count() == 4
     assert page.locator("[data-test=static]:visible").count() == 0
     assert page.locator("[data-test=plot]:visible").count() == 4
     page.wait_for_timeout(300)
@@ -101,7 +111,7 @@ def test_without_javascript_the_pictures_are_there(browser, address):
 
 def test_printing_shows_the_pictures(browser, address):
     page, _ = opened(browser, address)
-    page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length === 4")
+    mounted(page)
     page.emulate_media(media="print", color_scheme="dark")
     assert page.locator("[data-test=static] svg:visible").count() == 4
     assert page.locator("[data-test=plot]:visible").count() == 0
@@ -111,7 +121,7 @@ def test_printing_shows_the_pictures(browser, address):
 
 def test_a_narrow_screen_stacks_the_panels_and_does_not_scroll(browser, address):
     page, wrong = opened(browser, address, viewport={"width": 400, "height": 800})
-    page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length === 4")
+    mounted(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
     domains = page.evaluate(
         "['xaxis', 'xaxis2'].map(a => document.querySelector('.js-plotly-plot').layout[a].domain)"
@@ -137,3 +147,49 @@ def test_an_unusual_name_does_no_harm(browser, tmp_path):
     assert shown.locator("h1").inner_text() == name
     assert shown.locator(".js-plotly-plot").count() == 1
     assert wrong == []
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    path = tmp_path_factory.mktemp("study") / "report.html"
+    path.write_text(samples.page(shapes.valley()).html(), encoding="utf-8")
+    return path.as_uri()
+
+
+def test_a_study_is_drawn_as_it_is_read(browser, study):
+    page, wrong = opened(browser, study)
+    page.wait_for_function("document.querySelector('.js-plotly-plot')")
+    assert page.locator(".js-plotly-plot").count() < 4  # the rest are far below
+    assert mounted(page) == page.locator(".js-plotly-plot").count() == 7
+    assert page.locator("[data-test=claim]").count() == 10
+    assert page.locator("[data-test=claim] .interval").count() == 10
+    assert [w for w in wrong if not w.startswith(("data:", "blob:"))] == []
+
+
+@pytest.mark.parametrize("width", [390, 800, 1200])
+def test_nothing_of_a_study_is_wider_than_the_page(browser, study, width):
+    page, _ = opened(browser, study, viewport={"width": width, "height": 900})
+    mounted(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    boxes = page.evaluate(
+        """[...document.querySelectorAll('.legend, .annotation-text, .gtitle, .ytitle, .xtitle')]
+        .map(e => e.getBoundingClientRect()).map(b => [b.left, b.right])"""
+    )
+    assert boxes and all(left >= 0 and right <= width for left, right in boxes)
+
+
+def test_turning_a_narrow_screen_leaves_one_scale_of_colours(browser, study):
+    page, _ = opened(browser, study, viewport={"width": 390, "height": 900})
+    mounted(page)
+    page.set_viewport_size({"width": 1200, "height": 900})
+    page.wait_for_timeout(800)
+    assert page.locator("[data-figure=grid-6] .colorbar").count() == 1
+
+
+def test_the_contents_lead_to_a_section_and_back(browser, study):
+    page, _ = opened(browser, study)
+    page.locator("[data-test=nav] a", has_text="The ridge").click()
+    page.wait_for_timeout(500)
+    assert abs(page.locator("#the-ridge").bounding_box()["y"]) < 900
+    page.locator("#the-ridge .up").click()
+    assert page.evaluate("scrollY") < 100

@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ridgeline.report.bars import layers_figure
+    from ridgeline.report.charts import chart_figure, chart_table
     from ridgeline.report.contours import surface_figure
+    from ridgeline.report.explained import (
+        explained,
+        explanation_figures,
+        explanation_tables,
+        summarise_explanation,
+    )
     from ridgeline.report.figures import Figure
     from ridgeline.report.learning import learning_figure
     from ridgeline.report.markdown import to_markdown
-    from ridgeline.report.page import Card, Page, Section, write_page
+    from ridgeline.report.page import Card, Page, Section, verdict_card, write_page
     from ridgeline.report.panels import profile_figure
     from ridgeline.report.summary import summarise, summarise_surface
     from ridgeline.report.tables import (
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
         render_profile,
         text_plot,
     )
+    from ridgeline.report.verdicts import render_verdicts, verdict_table, verdicts_markdown
     from ridgeline.report.words import headline, measures_table, plus_minus, sentences
 
 __all__ = [
@@ -37,6 +45,11 @@ __all__ = [
     "Page",
     "Section",
     "Table",
+    "chart_figure",
+    "chart_table",
+    "explained",
+    "explanation_figures",
+    "explanation_tables",
     "headline",
     "layers_figure",
     "learning_figure",
@@ -46,15 +59,20 @@ __all__ = [
     "render_inspection",
     "render_layers",
     "render_profile",
+    "render_verdicts",
     "rows",
     "sentences",
     "summarise",
+    "summarise_explanation",
     "summarise_surface",
     "surface_figure",
     "surface_rows",
     "text_plot",
     "to_json",
     "to_markdown",
+    "verdict_card",
+    "verdict_table",
+    "verdicts_markdown",
     "write_csv",
     "write_page",
     "write_parquet",
@@ -62,15 +80,21 @@ __all__ = [
 
 _HOME = {
     "bars": ("layers_figure",),
+    "charts": ("chart_figure", "chart_table"),
     "contours": ("surface_figure",),
+    "explained": (
+        *("explained", "explanation_figures", "explanation_tables"),
+        "summarise_explanation",
+    ),
     "figures": ("Figure",),
     "learning": ("learning_figure",),
     "markdown": ("to_markdown",),
-    "page": ("Card", "Page", "Section", "write_page"),
+    "page": ("Card", "Page", "Section", "verdict_card", "write_page"),
     "panels": ("profile_figure",),
     "summary": ("summarise", "summarise_surface"),
     "tables": ("Table", "rows", "surface_rows", "to_json", "write_csv", "write_parquet"),
     "terminal": ("render_inspection", "render_layers", "render_profile", "text_plot"),
+    "verdicts": ("render_verdicts", "verdict_table", "verdicts_markdown"),
     "words": ("headline", "measures_table", "plus_minus", "sentences"),
 }
 _WHERE = {name: module for module, names in _HOME.items() for name in names}

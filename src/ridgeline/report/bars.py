@@ -9,8 +9,9 @@ from ridgeline.errors import UsageError
 from ridgeline.measures import Barrier, Curve
 from ridgeline.report.figures import Figure
 from ridgeline.report.heights import WHOLE, layer_barriers
+from ridgeline.report.layouts import layout
 from ridgeline.report.lines import unit
-from ridgeline.report.style import COLUMN, INK, SOFT, canvas, layout, ramp
+from ridgeline.report.style import COLUMN, INK, SOFT, canvas, ramp
 from ridgeline.report.summary import plain
 from ridgeline.report.tables import rows
 from ridgeline.report.words import Z, plus_minus

@@ -8,9 +8,10 @@ from numpy.typing import ArrayLike
 
 from ridgeline.measures import Array
 from ridgeline.report.figures import Figure
+from ridgeline.report.layouts import layout
 from ridgeline.report.levels import levels, named_levels
 from ridgeline.report.lines import unit
-from ridgeline.report.style import COLUMN, RULE, SOFT, canvas, layout
+from ridgeline.report.style import COLUMN, RULE, SOFT, canvas
 from ridgeline.report.summary import plain
 from ridgeline.report.trails import Points, Trails, arrow, tidy, trail_of
 from ridgeline.report.words import number
@@ -67,9 +68,9 @@ def surface_figure(
     split = split or next(iter(surface.values))
     values = surface.value(metric, split)
     at = levels(values)
+    corners = dict(zip("abc", surface.corners, strict=True))
     marked: Points = {
-        k: (float(v[0]), float(v[1]))
-        for k, v in (points or dict(zip("abc", surface.corners, strict=True))).items()
+        k: (float(v[0]), float(v[1])) for k, v in (corners if points is None else points).items()
     }
     trails = {k: trail_of(k, v) for k, v in (trajectories or {}).items()}
     n = surface.provenance.get("splits", {}).get(split, {}).get("samples_evaluated")

@@ -91,9 +91,10 @@ class Figure:
             if format not in _METADATA:
                 raise UsageError("A figure is saved as png, pdf or svg.", got=repr(format))
         paths = [Path(directory) / f"{self.name}.{format}" for format in formats]
+        canvas = self._settled() if formats else None
         for format, path in zip(formats, paths, strict=True):
             with atomic_path(path, overwrite=overwrite) as temporary, temporary.open("wb") as file:
-                self._write(file, format)
+                _write(canvas, file, format)
         table = Path(directory) / f"{self.name}.csv"
         write_csv(self.rows, table, overwrite=overwrite)
         return [*paths, table]
@@ -106,7 +107,7 @@ class Figure:
         one page do not share any.
         """
         file = StringIO()
-        self._write(file, "svg")
+        _write(self._settled(), file, "svg")
         text = file.getvalue()
         text = text[text.index("<svg") :]
         text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
@@ -125,15 +126,22 @@ class Figure:
         title = self.title.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
         return f'<svg viewBox="{found[1]}" role="img" aria-label="{title}">'
 
-    def _write(self, file: IO[Any], format: str) -> None:
+    def _settled(self) -> "Canvas":
+        """The matplotlib figure with everything in its place: laid out once for all formats."""
         with drawing():
             figure = self.draw()
-            clear = format == "svg"
-            figure.savefig(
-                file,
-                format=format,
-                metadata=_METADATA[format],
-                transparent=clear or None,
-                bbox_inches="tight",  # an equal aspect leaves room that no layout foresees
-                pad_inches=0.04,
-            )
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
+            return figure
+
+
+def _write(figure: Any, file: IO[Any], format: str) -> None:
+    with drawing():
+        figure.savefig(
+            file,
+            format=format,
+            metadata=_METADATA[format],
+            transparent=format == "svg" or None,
+            bbox_inches="tight",  # an equal aspect leaves room that no layout foresees
+            pad_inches=0.04,
+        )

@@ -10,8 +10,9 @@ import numpy as np
 from ridgeline.errors import UsageError
 from ridgeline.measures import Array
 from ridgeline.report.figures import Figure
+from ridgeline.report.layouts import layout
 from ridgeline.report.lines import unit
-from ridgeline.report.style import COLUMN, PALETTE, canvas, layout
+from ridgeline.report.style import COLUMN, PALETTE, canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

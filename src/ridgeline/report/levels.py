@@ -7,7 +7,7 @@ import numpy as np
 from ridgeline.errors import UsageError
 from ridgeline.measures import Array
 
-__all__ = ["levels", "named_levels"]
+__all__ = ["levels", "named_levels", "powers", "rounds"]
 
 DECADES = 1.2
 """A range of more decades than this gets levels on a scale like a logarithm's."""
@@ -35,8 +35,8 @@ def levels(values: Array, count: int = 13) -> Array:
         return _linear(low, high, count)
     low = max(low, high * 1e-4)
     for steps in ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
-        powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-        ladder = [s * 10.0**p for p in powers for s in steps]
+        decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        ladder = [s * 10.0**p for p in decades for s in steps]
         first = max(i for i, v in enumerate(ladder) if v <= low * (1 + 1e-9))
         last = min(i for i, v in enumerate(ladder) if v >= high * (1 - 1e-9))
         if last - first <= 2 * count:  # narrow bands, as most of a landscape lies high up
@@ -68,3 +68,23 @@ def named_levels(at: Array, most: int = 9) -> Array:
                 return some
     every = -(-len(at) // most)
     return at[(len(at) - 1) % every :: every]
+
+
+def rounds(low: float, high: float) -> list[float]:
+    """A few round numbers between two, evenly apart."""
+    rough = (high - low) / 5
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(s * power for s in (1, 2, 5, 10) if s * power >= rough)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(k * step, 12) for k in range(first, last + 1)]
+
+
+def powers(low: float, high: float) -> list[float]:
+    """A few round numbers between two above zero, for a logarithm's scale."""
+    for leads in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
+        decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        found = [s * 10.0**p for p in decades for s in leads]
+        found = [v for v in found if low * (1 - 1e-9) <= v <= high * (1 + 1e-9)]
+        if len(found) >= 3:
+            return found[:: -(-len(found) // 7)]
+    return [low, high]

@@ -5,22 +5,26 @@ without JavaScript and what is printed; with JavaScript an interactive plot take
 """
 
 import json
-import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ridgeline.errors import MissingExtra, UsageError
 from ridgeline.io.writing import atomic_path, version
+from ridgeline.report.estimates import interval_svg
 from ridgeline.report.figures import Figure, Format
+from ridgeline.report.filters import cell, estimate, flat, numeric, wordy
 from ridgeline.report.style import DARK, LIGHT
 from ridgeline.report.summary import plain
 from ridgeline.report.tables import Table, slug, write_csv
-from ridgeline.report.words import number
+from ridgeline.report.verdicts import OUTCOMES, SOURCES, tally, verdict_records
 
-__all__ = ["Card", "Page", "Section", "write_page"]
+if TYPE_CHECKING:
+    from ridgeline.study.claims import Verdict
+
+__all__ = ["Card", "Page", "Section", "verdict_card", "write_page"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,18 @@ class Card:
     note: str = ""
 
 
+def verdict_card(verdicts: Sequence["Verdict"], label: str = "Claims") -> Card:
+    """How many claims hold, fail and are undecided, as a card.
+
+    Args:
+        verdicts: Any number.
+        label: Of the card.
+    """
+    scales = ", ".join(dict.fromkeys(v.scale for v in verdicts))
+    note = f"of {len(verdicts)}" + (f", at scale {scales}" if scales else "")
+    return Card(label, tally(v.outcome for v in verdicts), note)
+
+
 @dataclass(frozen=True, eq=False)
 class Section:
     """One question and its answer."""
@@ -41,6 +57,10 @@ class Section:
     """Paragraphs."""
     figures: Sequence[Figure] = ()
     tables: Sequence[Table] = ()
+    verdicts: Sequence["Verdict"] = ()
+    """Of the claims that it asks about."""
+    reported: str = ""
+    """What the paper reports."""
 
     @property
     def anchor(self) -> str:
@@ -75,6 +95,10 @@ class Page:
         """All figures, in order."""
         return [figure for section in self.sections for figure in section.figures]
 
+    def verdicts(self) -> list["Verdict"]:
+        """All verdicts, in order."""
+        return [verdict for section in self.sections for verdict in section.verdicts]
+
     def html(self) -> str:
         """The page as one self-contained file; the same page is the same bytes.
 
@@ -93,7 +117,9 @@ class Page:
             swaps=_json(_swaps()),
             specs={f.name: _json(f.plotly()) for f in self.figures()},
             plotly=_plotly() if self.figures() else "",
-            provenance=list(_flat(plain(self.provenance))),
+            signs=OUTCOMES,
+            sources=SOURCES,
+            provenance=list(flat(plain(self.provenance))),
         )
 
 
@@ -126,12 +152,19 @@ def write_page(
     folder = Path(directory)
     for figure in page.figures():
         figure.save(folder / "figures", formats, overwrite=overwrite)
-    taken: set[str] = set()
+    taken = {"verdicts"} if page.verdicts() else set[str]()
     for section in page.sections:
         for table in section.tables:
             name = table.name if table.name not in taken else f"{section.anchor}-{table.name}"
             taken.add(name)
             write_csv(table.records(), folder / "tables" / f"{name}.csv", overwrite=overwrite)
+    records = [
+        row
+        for section in page.sections
+        for row in verdict_records(section.verdicts, section=section.title)
+    ]
+    if records:
+        write_csv(records, folder / "tables" / "verdicts.csv", overwrite=overwrite)
     with atomic_path(folder / "report.html", overwrite=overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return folder / "report.html"
@@ -149,8 +182,10 @@ def _template() -> Any:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters["cell"] = _cell
-    environment.tests["numeric"] = _numeric
+    environment.filters |= {"cell": cell, "tally": tally, "interval": interval_svg}
+    environment.filters["estimate"] = estimate
+    environment.tests["wordy"] = wordy
+    environment.tests["numeric"] = numeric
     return environment.get_template("page.html.j2")
 
 
@@ -179,33 +214,3 @@ def _swaps() -> dict[str, str]:
 
 def _rgba(code: str) -> str:
     return f"rgba({','.join(str(int(code[i : i + 2], 16)) for i in (1, 3, 5))},"
-
-
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Nested values as lines of dotted name and text."""
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from _flat(inner, f"{name}.{key}" if name else key)
-    elif isinstance(value, list):
-        yield name, ", ".join(_cell(v) for v in value) or "-"
-    elif value is None or value == {}:
-        yield name, "-"
-    else:
-        yield name, f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return number(value, 4) if math.isfinite(value) else str(value)
-    return str(value)
-
-
-def _numeric(value: Any) -> bool:
-    """Whether a cell is right-aligned: numbers, and text that begins like one."""
-    if isinstance(value, str):
-        return value[:1].isdigit() or value[:1] == "(" or value[:1] == "-"
-    return isinstance(value, int | float) and not isinstance(value, bool)

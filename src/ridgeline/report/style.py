@@ -20,9 +20,10 @@ __all__ = [
     "RULE",
     "SOFT",
     "canvas",
+    "channels",
     "colour",
     "drawing",
-    "layout",
+    "on_ramp",
     "ramp",
     "translucent",
 ]
@@ -125,12 +126,15 @@ def drawing() -> Iterator[None]:
         yield
 
 
-def canvas(panels: int, size: tuple[float, float]) -> tuple["Canvas", list["Axes"]]:
-    """A figure with panels side by side, without pyplot's global state.
+def canvas(
+    panels: int, size: tuple[float, float], columns: int | None = None
+) -> tuple["Canvas", list["Axes"]]:
+    """A figure with panels side by side, or in rows, without pyplot's global state.
 
     Args:
         panels: How many.
         size: Width and height in inches.
+        columns: Panels in a row; all by default.
 
     Returns:
         Figure, with the Agg canvas attached, and its axes.
@@ -141,7 +145,9 @@ def canvas(panels: int, size: tuple[float, float]) -> tuple["Canvas", list["Axes
     figure = Canvas(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     figure.get_layout_engine().set(w_pad=0.06, h_pad=0.04)  # type: ignore[union-attr]  # constrained
-    return figure, list(figure.subplots(1, panels, squeeze=False)[0])
+    columns = columns or panels
+    grid = figure.add_gridspec(-(-panels // columns), columns)
+    return figure, [figure.add_subplot(grid[divmod(i, columns)]) for i in range(panels)]
 
 
 def colour(index: int) -> str:
@@ -151,65 +157,23 @@ def colour(index: int) -> str:
 
 def ramp(count: int) -> list[str]:
     """Colours for things in an order, evenly along `RAMP`."""
-    stops = [tuple(int(code[i : i + 2], 16) for i in (1, 3, 5)) for code in RAMP]
-    found = []
-    for k in range(count):
-        at = k / max(count - 1, 1) * (len(stops) - 1)
-        i = min(int(at), len(stops) - 2)
-        mixed = (a + (b - a) * (at - i) for a, b in zip(stops[i], stops[i + 1], strict=True))
-        found.append("#" + "".join(f"{round(v):02x}" for v in mixed))
-    return found
+    return [on_ramp(k / max(count - 1, 1)) for k in range(count)]
+
+
+def on_ramp(place: float, codes: Sequence[str] = RAMP) -> str:
+    """The colour at a place from 0 to 1 along evenly spaced ones; beyond the ends, the end's."""
+    stops = [channels(code) for code in codes]
+    at = min(max(place, 0.0), 1.0) * (len(stops) - 1)
+    i = min(int(at), len(stops) - 2)
+    mixed = (a + (b - a) * (at - i) for a, b in zip(stops[i], stops[i + 1], strict=True))
+    return "#" + "".join(f"{round(v):02x}" for v in mixed)
+
+
+def channels(code: str) -> tuple[int, ...]:
+    """Red, green and blue from 0 to 255."""
+    return tuple(int(code[i : i + 2], 16) for i in (1, 3, 5))
 
 
 def translucent(code: str, opacity: float) -> str:
     """A colour code as CSS ``rgba(r,g,b,opacity)``."""
-    return f"rgba({','.join(str(int(code[i : i + 2], 16)) for i in (1, 3, 5))},{opacity:g})"
-
-
-def layout(panels: Sequence[dict[str, dict[str, Any]]], *, height: int = 380) -> dict[str, Any]:
-    """Plotly's layout for panels side by side, in this look.
-
-    ``meta.panels`` says how many there are: a narrow page stacks them.
-
-    Args:
-        panels: For each, settings of its ``x`` and ``y`` axis.
-        height: In pixels.
-
-    Returns:
-        A plain dict.
-    """
-    gap = 0.12 if len(panels) > 1 else 0.0
-    width = (1 - gap * (len(panels) - 1)) / len(panels)
-    axis = {
-        "title": {"font": {"size": 13}},
-        "gridcolor": RULE,
-        "linecolor": SOFT,
-        "tickcolor": SOFT,
-        "zeroline": False,
-        "showline": True,
-        "ticks": "outside",
-        "ticklen": 4,
-        "automargin": True,
-    }
-    found: dict[str, Any] = {
-        "font": {"family": "system-ui, sans-serif", "size": 13, "color": INK},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "hoverlabel": {"bgcolor": PAPER, "bordercolor": RULE, "font": {"color": INK}},
-        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": SOFT, "activecolor": INK},
-        "margin": {"l": 56, "r": 16, "t": 24, "b": 48},
-        "height": height,
-        "legend": {"orientation": "h", "x": 0, "y": 1.04, "yanchor": "bottom"},
-        "meta": {"panels": len(panels)},
-    }
-    for i, panel in enumerate(panels):
-        n = str(i + 1) if i else ""
-        start = i * (width + gap)
-        domain = [round(start, 4), round(min(start + width, 1), 4)]
-        found["xaxis" + n] = {**_merged(axis, panel["x"]), "domain": domain, "anchor": "y" + n}
-        found["yaxis" + n] = {**_merged(axis, panel["y"]), "anchor": "x" + n}
-    return found
-
-
-def _merged(axis: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
-    return {**axis, **more, "title": {**axis["title"], **more.get("title", {})}}
+    return f"rgba({','.join(map(str, channels(code)))},{opacity:g})"

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from ridgeline.io import Inspection
     from ridgeline.profiles import Profile
 
-__all__ = ["render_inspection", "render_layers", "render_profile", "text_plot"]
+__all__ = [
+    "fancy",
+    "plain_text",
+    "render_inspection",
+    "render_layers",
+    "render_profile",
+    "say",
+    "text_plot",
+    "text_table",
+]
 
 WIDEST = 60
 TENSORS = 200
@@ -41,21 +50,21 @@ def render_profile(
     Raises:
         MissingExtra: If rich is not installed.
     """
-    fancy = _fancy(console)
+    rich = fancy(console)
     split = profile.splits[0]
     metric = metric if metric in profile.curves[split] else next(iter(profile.curves[split]))
     curve = profile.curve(metric, split)
-    _say(console, f"{metric} on {split} along the path")
-    for line in text_plot(curve.t, curve.mean, width=console.width, ascii=not fancy):
-        _say(console, line)
+    say(console, f"{metric} on {split} along the path")
+    for line in text_plot(curve.t, curve.mean, width=console.width, ascii=not rich):
+        say(console, line)
     found = measures_table({"": profile})
-    table = _table(found.columns[1:], fancy, title)
+    table = text_table(found.columns[1:], rich, title)
     for row in found.rows:
-        table.add_row(*(_shown(str(cell), fancy) for cell in row[1:]))
+        table.add_row(*(_shown(str(cell), rich) for cell in row[1:]))
     console.print()
     console.print(table)
     for said in sentences(profile, metric=metric, split=split):
-        _say(console, _shown(said, fancy))
+        say(console, _shown(said, rich))
 
 
 def render_layers(
@@ -78,19 +87,19 @@ def render_layers(
     Raises:
         MissingExtra: If rich is not installed.
     """
-    fancy = _fancy(console)
+    rich = fancy(console)
     found, against = layer_barriers(layers, whole, metric, split)
     heights = [b.height for b in found.values() if np.isfinite(b.height)]
     most = max(heights, default=0.0)
-    table = _table(["layer", f"barrier in {metric}", "at t", ""], fancy)
+    table = text_table(["layer", f"barrier in {metric}", "at t", ""], rich)
     for label, barrier in found.items():
         share = barrier.height / most if most > 0 and np.isfinite(barrier.height) else 0.0
         height = plus_minus(barrier.height, barrier.stderr)
-        bar = ("█" if fancy else "#") * round(20 * max(share, 0.0))
+        bar = ("█" if rich else "#") * round(20 * max(share, 0.0))
         at = position(barrier.at) if barrier.height else "-"
-        table.add_row(_plain(label), _shown(height, fancy), at, bar)
+        table.add_row(plain_text(label), _shown(height, rich), at, bar)
     console.print(table)
-    _say(console, f"Barriers are against {against}.")
+    say(console, f"Barriers are against {against}.")
 
 
 def render_inspection(inspection: "Inspection", console: "Console") -> None:
@@ -103,31 +112,31 @@ def render_inspection(inspection: "Inspection", console: "Console") -> None:
     Raises:
         MissingExtra: If rich is not installed.
     """
-    fancy = _fancy(console)
+    rich = fancy(console)
     shown = inspection.tensors[:TENSORS]
-    _say(console, str(inspection.path))
-    _say(
+    say(console, str(inspection.path))
+    say(
         console,
         f"{inspection.format}, {inspection.size:,} bytes, {len(inspection.tensors)} tensors, "
         f"{inspection.parameters:,} parameters",
     )
-    table = _table(["tensor", "shape", "dtype", "norm", "mean", "std", "from", "to"], fancy)
+    table = text_table(["tensor", "shape", "dtype", "norm", "mean", "std", "from", "to"], rich)
     for tensor in shown:
         numbers = (tensor.norm, tensor.mean, tensor.std, tensor.minimum, tensor.maximum)
         shape = "x".join(map(str, tensor.shape)) or "scalar"
         style = "bold red" if tensor.nans or tensor.infs else ""
         cells = (number(v) if np.isfinite(v) else str(v) for v in numbers)
-        table.add_row(_plain(tensor.name), shape, tensor.dtype, *cells, style=style)
+        table.add_row(plain_text(tensor.name), shape, tensor.dtype, *cells, style=style)
     console.print(table)
     if len(shown) < len(inspection.tensors):
-        _say(console, f"and {len(inspection.tensors) - len(shown)} more tensors")
+        say(console, f"and {len(inspection.tensors) - len(shown)} more tensors")
     for names in inspection.ties:
-        _say(console, f"tied, one tensor: {', '.join(names)}")
+        say(console, f"tied, one tensor: {', '.join(names)}")
     for tensor in inspection.non_finite:
-        _say(console, f"not finite: {tensor.name} ({tensor.nans} NaN, {tensor.infs} infinite)")
+        say(console, f"not finite: {tensor.name} ({tensor.nans} NaN, {tensor.infs} infinite)")
     for key, value in inspection.metadata.items():
         text = value if len(value) <= 200 else f"{value[:200]}..."
-        _say(console, f"metadata {key}: {text}")
+        say(console, f"metadata {key}: {text}")
 
 
 def text_plot(
@@ -184,26 +193,29 @@ def _character(block: np.ndarray, ascii: bool) -> str:
     return "*" if ascii else chr(0x2800 + int(_DOTS[block].sum()))
 
 
-def _fancy(console: "Console") -> bool:
+def fancy(console: "Console") -> bool:
+    """Whether it is a terminal that shows colours and any letter."""
     return console.is_terminal and console.encoding.lower().replace("-", "") == "utf8"
 
 
-def _say(console: "Console", text: str) -> None:
+def say(console: "Console", text: str) -> None:
     """Without markup: a layer may be called anything."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _shown(text: str, fancy: bool) -> str:
-    return _plain(text if fancy else text.translate(_ASCII))
+def _shown(text: str, rich: bool) -> str:
+    return plain_text(text if rich else text.translate(_ASCII))
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
+    """Text without markup's meaning."""
     from rich.markup import escape
 
     return escape(text)
 
 
-def _table(columns: Sequence[str], fancy: bool, title: str = "") -> "Table":
+def text_table(columns: Sequence[str], rich: bool, title: str = "") -> "Table":
+    """An empty table: with rules if `rich`, else of words and spaces alone."""
     try:
         from rich import box
         from rich.table import Table
@@ -211,7 +223,7 @@ def _table(columns: Sequence[str], fancy: bool, title: str = "") -> "Table":
         raise MissingExtra("rich", "cli", "Printing a table") from error
     table = Table(
         title=title or None,
-        box=box.SIMPLE_HEAD if fancy else None,
+        box=box.SIMPLE_HEAD if rich else None,
         pad_edge=False,
         title_justify="left",
         header_style="dim",

@@ -1,0 +1,240 @@
+"""Panels of series made ready: colours by label, ranges of axes, gaps, and what to say of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ridgeline.measures import Array
+from ridgeline.report.style import PALETTE, SOFT, on_ramp
+from ridgeline.report.tables import Row
+
+if TYPE_CHECKING:
+    from ridgeline.study.charts import Panel, Panels, Series
+
+__all__ = ["DASHES", "Frame", "Scale", "Stroke", "frames", "notes", "tidy_panels"]
+
+DASHES = 4
+"""Patterns of lines, and symbols of points, there are."""
+PAD = 0.04
+FEW = 8
+"""With no more positions than this, each one is named on the axis."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One axis: its range, and positions on it as shares of its length."""
+
+    low: float
+    high: float
+    log: bool
+
+    def share(self, values: Array | float) -> Array:
+        """Where values lie: 0 at the lower end, 1 at the upper."""
+        low, high, at = (self._even(np.asarray(v, float)) for v in (self.low, self.high, values))
+        return (at - low) / (high - low)
+
+    def value(self, share: float) -> float:
+        """The value at a share; the inverse of `share`."""
+        if self.log:
+            return float(self.low * (self.high / self.low) ** share)
+        return float(self.low + (self.high - self.low) * share)
+
+    def shows(self, value: float) -> bool:
+        """Whether a value is on the axis at all."""
+        return bool(np.isfinite(value)) and (value > 0 or not self.log)
+
+    def _even(self, values: Array) -> Array:
+        if not self.log:
+            return values
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.log10(values)
+
+
+@dataclass(frozen=True, eq=False)
+class Stroke:
+    """A series as it is drawn; NaN where there is a gap."""
+
+    label: str
+    colour: str
+    dash: int
+    """From 0 to `DASHES` - 1."""
+    x: Array
+    y: Array
+    low: Array | None
+    high: Array | None
+    points: bool
+    faint: bool
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to see."""
+        return not np.isfinite(self.y).any()
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A panel with everything settled that matplotlib and plotly have to agree on."""
+
+    panel: "Panel"
+    strokes: Sequence[Stroke]
+    x: Scale
+    y: Scale
+    ticks: Sequence[float] | None
+    """Positions that are named on the horizontal axis, if they are few."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether no series has anything to see."""
+        return all(stroke.empty for stroke in self.strokes)
+
+
+def frames(chart: "Panels") -> list[Frame]:
+    """The panels of a chart, ready to be drawn.
+
+    A label has one colour in all panels: its place on the ramp if it is given one, else the next
+    of the palette. After the palette's last colour they come again with another dash.
+    """
+    looks = _looks([series for panel in chart.panels for series in panel.series])
+    return [_frame(panel, looks) for panel in chart.panels]
+
+
+def notes(every: Sequence[Frame]) -> list[str]:
+    """Sentences on what is not drawn: labels without a number, gaps, values off the axis."""
+    strokes = [(frame, stroke) for frame in every for stroke in frame.strokes]
+    shown = {s.label for _, s in strokes if not s.empty}
+    nothing = dict.fromkeys(s.label or "a series" for _, s in strokes if s.label not in shown)
+    found = [f"Nothing to draw for {', '.join(nothing)}."] if nothing else []
+    if any(not s.empty and len(s.x) and np.isnan(s.y).any() for _, s in strokes):
+        off = any(_lost(frame) for frame in every)
+        found.append(
+            "Gaps: not finite, or not above zero on a logarithm's scale."
+            if off
+            else "Gaps: not finite."
+        )
+    return found
+
+
+def tidy_panels(chart: "Panels") -> list[Row]:
+    """The table that a chart of panels is drawn from: a row for each value, and for each mark."""
+    found: list[Row] = []
+    for k, panel in enumerate(chart.panels):
+        about = {"panel": k + 1, "title": panel.title, "x_axis": panel.x, "y_axis": panel.y}
+        for series in panel.series:
+            edges = [v if v is not None else [None] * len(series.x) for v in _edges(series)]
+            for x, y, low, high in zip(series.x, series.y, *edges, strict=True):
+                value = {"x": float(x), "y": float(y), "low": _number(low), "high": _number(high)}
+                found.append({**about, "kind": "series", "label": series.label, **value})
+        for mark in panel.marks:
+            place = {"x": None, "y": None, mark.axis: float(mark.value)}
+            found.append({**about, "kind": "mark", "label": mark.label, **place})
+    return found
+
+
+def _number(value: object) -> float | None:
+    return None if value is None else float(value)  # type: ignore[arg-type]  # a number then
+
+
+def _edges(series: "Series") -> tuple[Array | None, Array | None]:
+    low, high = series.low, series.high
+    return (
+        None if low is None else np.asarray(low, float),
+        None if high is None else np.asarray(high, float),
+    )
+
+
+def _looks(every: Sequence["Series"]) -> dict[str, tuple[str, int]]:
+    """By label: its colour, and by how much its dashes are shifted."""
+    found: dict[str, tuple[str, int]] = {}
+    for series in every:
+        if series.ordered is not None:
+            found.setdefault(series.label, (on_ramp(series.ordered), 0))
+    named = dict.fromkeys(s.label for s in every if not s.faint and s.label not in found)
+    pale = dict.fromkeys(s.label for s in every if s.label not in found and s.label not in named)
+    wanted, grey = (list(named), list(pale)) if named or found else (list(pale), [])
+    for i, label in enumerate(wanted):
+        found[label] = (PALETTE[i % len(PALETTE)], i // len(PALETTE))
+    # Single runs that no legend names stand behind what it does name.
+    return found | dict.fromkeys(grey, (SOFT, 0))
+
+
+def _frame(panel: "Panel", looks: dict[str, tuple[str, int]]) -> Frame:
+    floor = _floor(panel) if panel.log_y else None
+    strokes = [_stroke(series, panel, looks[series.label], floor) for series in panel.series]
+    seen = [s for s in strokes if not s.empty]
+    marks = {axis: [m.value for m in panel.marks if m.axis == axis] for axis in ("x", "y")}
+    xs = [s.x[np.isfinite(s.y)] for s in seen]
+    ys = [v for s in seen for v in (s.y, s.low, s.high) if v is not None]
+    x = _scale([*xs, np.array(marks["x"])], panel.log_x)
+    y = _scale([*ys, np.array(marks["y"])], panel.log_y, panel.y_range)
+    return Frame(panel, strokes, x, y, _ticks(xs, x))
+
+
+def _stroke(series: "Series", panel: "Panel", look: tuple[str, int], floor: float | None) -> Stroke:
+    x, y = np.asarray(series.x, float), np.asarray(series.y, float)
+    bad = ~np.isfinite(x) | ~np.isfinite(y)
+    bad |= (x <= 0) if panel.log_x else False
+    bad |= (y <= 0) if panel.log_y else False
+    low, high = _edges(series)
+    if low is not None or high is not None:
+        # A band with one edge ends at its line.
+        low, high = (_cut(y if e is None else e, bad, floor) for e in (low, high))
+    return Stroke(
+        label=series.label,
+        colour=look[0],
+        dash=(series.dash + look[1]) % DASHES,
+        x=x,
+        y=np.where(bad, np.nan, y),
+        low=low,
+        high=high,
+        points=series.points,
+        faint=series.faint,
+    )
+
+
+def _cut(edge: Array, bad: np.ndarray, floor: float | None) -> Array:
+    shown = np.where(bad | ~np.isfinite(edge), np.nan, edge)
+    return shown if floor is None else np.maximum(shown, floor)
+
+
+def _floor(panel: "Panel") -> float:
+    """Where a band that reaches zero is cut on a logarithm's scale."""
+    every = [np.asarray(v, float) for s in panel.series for v in (s.y, *_edges(s)) if v is not None]
+    values = np.concatenate([*every, [m.value for m in panel.marks if m.axis == "y"]])
+    good = values[np.isfinite(values) & (values > 0)]
+    return float(good.min()) if len(good) else 1.0
+
+
+def _lost(frame: Frame) -> bool:
+    """Whether a logarithm's scale has no place for some value."""
+    panel = frame.panel
+    return any(
+        (panel.log_x and bool((np.asarray(s.x) <= 0).any()))
+        or (panel.log_y and bool((np.asarray(s.y) <= 0).any()))
+        for s in panel.series
+    )
+
+
+def _scale(every: list[Array], log: bool, given: tuple[float, float] | None = None) -> Scale:
+    values = np.concatenate(every) if every else np.zeros(0)
+    good = values[np.isfinite(values) & ((values > 0) | (not log))]
+    low, high = (float(good.min()), float(good.max())) if len(good) else (1.0, 1.0)
+    if given is not None and given[0] < given[1] and (given[0] > 0 or not log):
+        return Scale(float(given[0]), float(given[1]), log)
+    if low == high:
+        half = abs(low) / 2 or 0.5
+        low, high = (low / 2, high * 2) if log else (low - half, high + half)
+    if log:
+        by = (high / low) ** PAD
+        return Scale(low / by, high * by, log)
+    by = PAD * (high - low)
+    return Scale(low - by, high + by, log)
+
+
+def _ticks(xs: list[Array], scale: Scale) -> list[float] | None:
+    """The positions themselves, if they are few and apart, and round or on a logarithm's scale."""
+    values = np.unique(np.concatenate(xs)) if xs else np.zeros(0)
+    if not 2 <= len(values) <= FEW or not (scale.log or (values == np.round(values)).all()):
+        return None
+    return values.tolist() if np.diff(scale.share(values)).min() > 0.09 else None

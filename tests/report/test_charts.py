@@ -1,0 +1,304 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import same_color
+
+from report import samples
+from ridgeline.errors import UsageError
+from ridgeline.report import chart_figure, chart_table
+from ridgeline.report.curves import inside_of
+from ridgeline.report.heatmaps import _contrast
+from ridgeline.report.layouts import layout
+from ridgeline.report.levels import powers, rounds
+from ridgeline.report.marks import above, inside
+from ridgeline.report.series import Scale, frames
+from ridgeline.report.style import PALETTE, SOFT, channels, on_ramp
+from ridgeline.study.charts import Chart, Mark, Panel, Panels, Series
+
+
+def one(*series, **more):
+    panel = Panel(x="x (units)", y="y (nats)", series=series, **more)
+    return Panels(name="one", title="One", caption="n = 3 runs.", panels=[panel])
+
+
+def line(label, y, **more):
+    return Series(label=label, x=np.arange(len(y), dtype=float), y=y, **more)
+
+
+@pytest.fixture
+def charts(plain_surface):
+    return [
+        *(samples.paths(), samples.scatter(), samples.crowd(), samples.ordered()),
+        samples.ordered(6),
+        *(samples.grid(), samples.grid(log=True, columns=14), samples.grid(columns=22)),
+        samples.landscape(plain_surface),
+    ]
+
+
+def test_every_chart_is_a_picture_a_plot_and_a_table(charts, tmp_path):
+    graphs = pytest.importorskip("plotly.graph_objects")
+    for k, chart in enumerate(charts):
+        figure = chart_figure(chart)
+        paths = figure.save(tmp_path / str(k), ["svg"])
+        assert [p.name for p in paths] == [f"{chart.name}.{s}" for s in ("svg", "csv")]
+        spec = json.loads(json.dumps(figure.plotly(), allow_nan=False))
+        graphs.Figure(spec)  # refuses unknown names and values
+        assert figure.title == chart.title and figure.caption.startswith(chart.caption)
+        assert figure.rows and figure.width <= 6.9  # both columns of a paper
+
+
+def test_nothing_that_is_written_is_cut_off(charts):
+    for chart in charts:
+        canvas = chart_figure(chart).matplotlib()
+        canvas.draw_without_rendering()
+        box = canvas.get_tightbbox()
+        width, height = canvas.get_size_inches()
+        assert box.x0 > -0.05 and box.x1 < width + 0.05, chart.name
+        assert box.y0 > -0.05 and box.y1 < height + 0.05, chart.name
+
+
+def test_the_same_chart_is_the_same_bytes(tmp_path):
+    first = [p.read_bytes() for p in chart_figure(samples.paths()).save(tmp_path / "1")]
+    assert first == [p.read_bytes() for p in chart_figure(samples.paths()).save(tmp_path / "2")]
+
+
+def test_another_kind_of_chart_is_refused():
+    with pytest.raises(UsageError, match="panels, a grid or a landscape"):
+        chart_figure(Chart(name="x", title="", caption=""))
+
+
+def test_a_label_has_one_colour_and_one_entry_in_all_panels():
+    left, right = (Panel(x="x", y="y", series=s) for s in (
+        [line("b", [1, 2]), line("a", [2, 1]), line("b", [0, 1], dash=1)],
+        [line("a", [3, 4]), line("c", [5, 6])],
+    ))  # fmt: skip
+    chart = Panels(name="two", title="", caption="", panels=[left, right])
+    colours = [{s.label: s.colour for s in frame.strokes} for frame in frames(chart)]
+    assert colours == [
+        {"b": PALETTE[0], "a": PALETTE[1]},
+        {"a": PALETTE[1], "c": PALETTE[2]},
+    ]
+    figure = chart_figure(chart)
+    named = [t["name"] for t in figure.plotly()["data"] if t["showlegend"]]
+    assert named == ["b", "a", "c"]
+    (legend,) = figure.matplotlib().legends
+    assert [t.get_text() for t in legend.get_texts()] == ["b", "a", "c"]
+
+
+def test_more_labels_than_colours_are_told_apart_by_dashes():
+    (frame,) = frames(one(*(line(str(i), [i, 1]) for i in range(13))))
+    looks = [(s.colour, s.dash) for s in frame.strokes]
+    assert len(set(looks)) == 13 and looks[0][0] == looks[6][0] == looks[12][0]
+
+
+def test_an_order_has_a_ramp_and_leaves_the_palette_alone():
+    (frame,) = frames(one(line("low", [1], ordered=0.0), line("mean", [1]),
+                          line("high", [2], ordered=1.0)))  # fmt: skip
+    assert [s.colour for s in frame.strokes] == [on_ramp(0), PALETTE[0], on_ramp(1)]
+
+
+def test_faint_runs_share_their_means_colour_and_have_no_entry():
+    chart = one(
+        line("runs", [1, 2], faint=True), line("runs", [2, 3]), line("other", [1], faint=True)
+    )
+    (frame,) = frames(chart)
+    assert [s.colour for s in frame.strokes] == [PALETTE[0], PALETTE[0], SOFT]
+    named = [t.get("name") for t in chart_figure(chart).plotly()["data"] if t["showlegend"]]
+    assert named == ["runs"]
+
+
+def test_what_has_no_number_is_named_and_draws_nothing():
+    chart = one(line("some", [1, np.nan, 3, 4]), line("none", [np.nan] * 4), line("empty", []))
+    figure = chart_figure(chart)
+    assert figure.caption == "n = 3 runs. Nothing to draw for none, empty. Gaps: not finite."
+    traces = figure.plotly()["data"]
+    assert [t["y"] for t in traces] == [[1, None, 3, 4]]
+    nothing = chart_figure(one(line("none", [])))
+    assert "no data" in [t.get_text() for t in nothing.matplotlib().axes[0].texts]
+    assert "no data" in [a["text"] for a in nothing.plotly()["layout"]["annotations"]]
+
+
+def test_what_a_logarithm_has_no_place_for_is_a_gap():
+    chart = one(
+        line("l", [0.0, 1.0, 10.0, -1.0], low=[0, -1, 5, -2], high=[1, 2, 20, 0]), log_y=True
+    )
+    (frame,) = frames(chart)
+    (stroke,) = frame.strokes
+    np.testing.assert_array_equal(stroke.y, [np.nan, 1, 10, np.nan])
+    np.testing.assert_array_equal(stroke.low, [np.nan, 1, 5, np.nan])  # cut at the least above zero
+    assert 0 < frame.y.low < 1 and frame.y.high > 20
+    assert "logarithm" in chart_figure(chart).caption
+
+
+def test_a_band_is_not_filled_across_a_gap():
+    y = np.array([1, 2, np.nan, 3, 4.0])
+    data = chart_figure(one(line("a", y, low=y - 1, high=y + 1))).plotly()["data"]
+    outlines = [(t["x"], t["y"]) for t in data if t.get("fill") == "toself"]
+    assert outlines == [([0, 1, 1, 0], [2, 3, 1, 0]), ([3, 4, 4, 3], [4, 5, 3, 2])]
+
+
+def test_points_have_bars_and_symbols():
+    y = np.array([1.0, np.nan, 3.0])
+    chart = one(line("p", y, low=y - 0.5, high=y + 1, points=True, dash=1))
+    (trace,) = chart_figure(chart).plotly()["data"]
+    assert trace["error_y"]["array"] == [1, 0, 1] and trace["error_y"]["arrayminus"] == [
+        0.5,
+        0,
+        0.5,
+    ]
+    assert trace["mode"] == "markers" and trace["marker"]["symbol"] == "square"
+    assert chart_figure(chart).matplotlib().axes[0].containers
+
+
+def test_the_table_has_every_number_and_mark():
+    y = np.array([1.0, np.nan])
+    chart = one(line("a", y, low=y - 1, high=y + 1), marks=[Mark(2.0, "two", "y")], title="T")
+    about = {"panel": 1, "title": "T", "x_axis": "x (units)", "y_axis": "y (nats)"}
+    rows = chart_figure(chart).rows
+    assert rows[0] == {**about, "kind": "series", "label": "a", "x": 0, "y": 1, "low": 0, "high": 2}
+    assert np.isnan(rows[1]["y"])
+    assert rows[2] == {**about, "kind": "mark", "label": "two", "x": None, "y": 2.0}
+
+
+def test_labels_of_marks_cover_no_curve():
+    size = inside_of(2)
+    x = np.linspace(0, 1, 50)
+    chart = one(Series(label="c", x=x, y=x), marks=[Mark(0.95, "near the top", "y")])
+    (frame,) = frames(chart)
+    (label,) = inside(frame, size)
+    wide = 0.054 * len(label.text) / size[0]
+    shares = np.stack([frame.x.share(x), frame.y.share(x)], 1)
+    hit = (shares[:, 0] > label.x) & (shares[:, 0] < label.x + wide)
+    assert (np.abs(shares[hit, 1] - label.y) > 0.03).all()
+
+
+def test_labels_of_upright_marks_stand_apart():
+    marks = [Mark(0.5, "one label"), Mark(0.52, "another label"), Mark(0.0, "first"), Mark(-1, "")]
+    (frame,) = frames(one(line("c", [1, 2]), marks=marks))
+    found = above(frame, 2.7)
+    assert [a.text for a in found] == ["first", "one label", "another label"]
+    assert [a.level for a in found] == [0, 0, 1]
+
+
+def test_few_positions_are_named():
+    chart = one(Series(label="c", x=[16, 64, 256], y=[1, 2, 3]), log_x=True)
+    axes = chart_figure(chart).matplotlib().axes[0]
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["16", "64", "256"]
+    assert chart_figure(chart).plotly()["layout"]["xaxis"]["ticktext"] == ["16", "64", "256"]
+
+
+def test_four_panels_stand_in_two_rows():
+    figure = chart_figure(samples.ordered())
+    places = [ax.get_subplotspec() for ax in figure.matplotlib().axes]
+    assert [(p.rowspan.start, p.colspan.start) for p in places if p] == [
+        (0, 0),
+        (0, 1),
+        (1, 0),
+        (1, 1),
+    ]
+    found = figure.plotly()["layout"]
+    assert found["yaxis"]["domain"][1] == 1 and found["yaxis3"]["domain"][0] == 0
+    assert found["yaxis3"]["domain"][1] < found["yaxis"]["domain"][0]
+    assert found["meta"]["columns"] == 2
+
+
+@given(st.integers(1, 9), st.integers(1, 4), st.integers(0, 60))
+def test_panels_do_not_overlap(panels, columns, lift):
+    found = layout([{"x": {}, "y": {}}] * panels, columns=columns, lift=lift)
+    boxes = []
+    for i in range(panels):
+        n = str(i + 1) if i else ""
+        boxes.append((*found["xaxis" + n]["domain"], *found["yaxis" + n]["domain"]))
+        assert all(0 <= v <= 1 for v in boxes[-1])
+    for i, (a, b, c, d) in enumerate(boxes):
+        for e, f, g, h in boxes[:i]:
+            assert b < e or f < a or d < g or h < c
+
+
+@given(st.floats(1e-6, 1e5), st.floats(1.001, 1e6), st.floats(0, 1), st.booleans())
+def test_shares_and_values_are_inverse(low, ratio, share, log):
+    scale = Scale(low, low * ratio, log)
+    assert float(scale.share(scale.value(share))) == pytest.approx(share, abs=1e-6)
+
+
+def test_a_grid_writes_values_and_counts_and_leaves_holes():
+    grid = samples.grid()
+    figure = chart_figure(grid)
+    axes = figure.matplotlib().axes[0]
+    texts = [t.get_text() for t in axes.texts]
+    assert sum(t.startswith("n = ") for t in texts) == 28 and len(texts) == 56
+    (cells,) = (a for a in axes.collections if isinstance(a, QuadMesh))
+    assert np.ma.count_masked(cells.get_array()) == 2
+    assert "Blank" in figure.caption
+    heat, values, counts = figure.plotly()["data"]
+    assert heat["z"][0][-1] is None and len(values["text"]) == len(counts["text"]) == 28
+    assert figure.rows[0] == {
+        "learning rate": "0.001",
+        "width (units)": "16",
+        "unit": "barrier (nats)",
+        "value": grid.values[0, 0],
+        "n": 3,
+    }
+    assert len(figure.rows) == 30
+
+
+def test_a_grid_of_one_value_of_nothing_and_below_zero():
+    grid = samples.grid(log=True)
+    for values in (np.full((5, 6), 2.0), np.full((5, 6), np.nan), -np.abs(grid.values)):
+        figure = chart_figure(replace(grid, values=values))
+        assert figure.svg() and json.dumps(figure.plotly(), allow_nan=False)
+    assert "lowest colour" in figure.caption
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
+def test_a_bar_has_some_round_numbers(low, span):
+    ticks = rounds(low, low + span)
+    assert 2 <= len(ticks) <= 7
+    assert all(low - 1e-6 * span <= t <= low + span * (1 + 1e-6) for t in ticks)
+
+
+@given(st.floats(1e-6, 1e3), st.floats(1.01, 1e9))
+def test_a_logarithmic_bar_has_some_too(low, ratio):
+    ticks = powers(low, low * ratio)
+    assert 2 <= len(ticks) <= 8 and ticks == sorted(ticks)
+
+
+@given(st.floats(0, 1))
+def test_numbers_on_cells_can_be_read(share):
+    from ridgeline.report.heatmaps import COLOURS
+
+    def light(code):  # WCAG 2.2, in full
+        parts = [c / 255 for c in channels(code)]
+        parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    shade = on_ramp(share, COLOURS)
+    low, high = sorted((light(shade), light(_contrast(shade))))
+    assert (high + 0.05) / (low + 0.05) > 4.2
+
+
+def test_a_landscape_has_its_own_caption_points_and_trails(plain_surface):
+    chart = samples.landscape(plain_surface)
+    figure = chart_figure(chart)
+    assert figure.caption == chart.caption
+    texts = [t.get_text() for t in figure.matplotlib().axes[0].texts if t.get_text()]
+    assert texts == ["branch point", "child 1", "child 2"]
+    bare = chart_figure(replace(chart, points={}, trajectories={}))
+    assert {row["kind"] for row in bare.rows} == {"surface"}
+    plain_surface.values["train"]["loss"][0, 0] = np.nan
+    assert "not finite" in chart_figure(chart).caption
+
+
+def test_lines_are_drawn_in_their_colours():
+    lines = chart_figure(one(line("a", [1, 2]), line("b", [2, 1]))).matplotlib().axes[0].lines
+    assert all(same_color(a.get_color(), c) for a, c in zip(lines, PALETTE, strict=False))
+
+
+def test_a_table_of_a_study_is_one_of_a_page():
+    table = chart_table(samples.tabular())
+    assert table.title == "Kinds" and table.records()[0]["n"] == 5 and table.note == "Why"
