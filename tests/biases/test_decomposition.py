@@ -57,7 +57,9 @@ def test_sizes_and_shares_are_those_of_the_obvious_loop(strategy, homogeneous):
 def test_from_zero_the_signal_grows_like_the_power_and_the_bias_like_t():
     model, _, b, data = setting(bias="last")
     found = decompose(Line(zeros(b), b), Objective(model, data), 21)
-    np.testing.assert_allclose(found.signal_spread, found.t**3 * found.signal_spread[-1], atol=1e-12)
+    np.testing.assert_allclose(
+        found.signal_spread, found.t**3 * found.signal_spread[-1], atol=1e-12
+    )
     np.testing.assert_allclose(found.bias_spread, found.t * found.bias_spread[-1], atol=1e-12)
     ratio = found.bias_spread[-1] / found.signal_spread[-1]
     if ratio < 1:
@@ -96,7 +98,9 @@ def test_the_last_bias_is_found_by_tracing():
     assert last_bias(zoo.Residual(), torch.randn(2, 7)) == "head.bias"
     assert last_bias(Added(), torch.randn(2, 4, 6)) == "offset"
     wrapped = nn.ModuleDict({"body": fcn(5, 6, 3)})
-    assert last_bias(wrapped, torch.randn(2, 5), forward=lambda m, x: m["body"](x)) == "body.fc2.bias"
+    assert (
+        last_bias(wrapped, torch.randn(2, 5), forward=lambda m, x: m["body"](x)) == "body.fc2.bias"
+    )
     assert last_bias(resnet20(width=4), torch.randn(2, 3, 16, 16)).endswith("bias")
 
 

@@ -63,7 +63,9 @@ def test_steps_are_those_of_gradient_descent(condition, until):
 def test_hard_and_convex_against_easy_and_flat():
     hard, easy = IllConditioned(1e6), ScalarChain(20, 0.7)
     assert hard.steps() > 1.6e6 and hard.plateau().end < 0.011
-    assert easy.time() < ScalarChain(10).time() and easy.plateau().end > ScalarChain(10).plateau().end
+    assert (
+        easy.time() < ScalarChain(10).time() and easy.plateau().end > ScalarChain(10).plateau().end
+    )
     t = hard.curve().t
     np.testing.assert_allclose(hard.curve().mean, 0.5 * (1 - t) ** 2)
 

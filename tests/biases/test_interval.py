@@ -93,7 +93,9 @@ def test_extremes():
     whole = plateau_interval(depth=3, start=0, end=0.1, gap=1)
     assert (whole.start, whole.end) == (0, 1)
     assert plateau_interval(depth=3, start=0.1, end=1.5, gap=0).empty
-    assert plateau_interval(depth=3, start=0, end=1.5, gap=1).end == pytest.approx(0.45773, abs=1e-5)
+    assert plateau_interval(depth=3, start=0, end=1.5, gap=1).end == pytest.approx(
+        0.45773, abs=1e-5
+    )
     shrinking = plateau_interval(depth=2, start=0.5, end=0.1, gap=1)
     assert shrinking.end == 1 and 0 < shrinking.start < 0.5
     one = plateau_interval(depth=1, start=0.1, end=0.2, gap=1)

@@ -19,7 +19,14 @@ from scipy.optimize import brentq
 from ridgeline.biases import LearningOrder, leaving
 from ridgeline.errors import UsageError
 from ridgeline.measures import Curve
-from ridgeline.nets.homogeneous_problem import Array, Problem, cross_entropy, outputs, velocity
+from ridgeline.nets.homogeneous_problem import (
+    Array,
+    Problem,
+    cross_entropy,
+    jacobian,
+    outputs,
+    velocity,
+)
 from ridgeline.paths import Grid, grid
 
 __all__ = ["Flow", "HomogeneousFlow"]
@@ -212,6 +219,12 @@ class HomogeneousFlow(Problem):
             dw, db = velocity(*self.unpack(z), inputs, labels, self.degree)
             return np.concatenate((dw.ravel(), db[:-1]))
 
+        def slope(_: float, z: Array) -> Array:
+            whole = jacobian(*self.unpack(z), inputs, labels, self.degree)
+            free = whole[:-1]
+            free[:, self.initial.size : -1] -= free[:, -1:]  # the last bias moves against others
+            return free[:, :-1]
+
         def reached(_: float, z: Array) -> float:
             found = outputs(*self.unpack(z), inputs, self.degree)
             return float(cross_entropy(found, labels).mean()) - until_loss
@@ -223,6 +236,7 @@ class HomogeneousFlow(Problem):
             (0.0, until_time),
             first,
             method="LSODA",
+            jac=slope,
             events=reached,
             dense_output=True,
             rtol=rtol,
