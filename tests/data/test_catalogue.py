@@ -68,6 +68,18 @@ def test_sizes_select_balanced_subsets():
     assert data.load(" digits?seed=3 ").name == "digits"
 
 
+def test_pixels_can_be_left_as_they_are():
+    plain = data.load("digits?train=50&normalise=0")["train"].inputs
+    assert (float(plain.min()), float(plain.max())) == (0.0, 1.0)
+    same = data.load("digits?train=50", normalise=False)["train"].inputs
+    torch.testing.assert_close(plain, same)
+    assert data.load("digits?normalise=1").fingerprint == data.load("digits").fingerprint
+    with pytest.raises(UsageError, match="0 or 1"):
+        data.load("digits?normalise=2")
+    with pytest.raises(UnknownName, match="normalise"):
+        data.load("mnist1d?normalise=0")
+
+
 @pytest.mark.parametrize("text", ["train=many", "train=-1", "train", "=3", "", "train=1&train=2"])
 def test_malformed_options_are_refused(text):
     with pytest.raises(UsageError, match=r"whole numbers, each given once.*digits\?train=5000"):

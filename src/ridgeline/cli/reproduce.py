@@ -96,8 +96,8 @@ def _asked(chosen: argparse.Namespace) -> Iterator[Asked]:
     for name, items in wanted.items():
         paper = catalogue.paper(name)
         scale = catalogue.scale(name, chosen.scale, chosen.set, chosen.seeds)
-        some = tuple(paper.item(item) for item in items) or paper.items
-        yield Asked(paper, scale, some)
+        some = dict.fromkeys(one for item in items for one in paper.find(item))
+        yield Asked(paper, scale, tuple(some) or paper.items)
 
 
 def _reproduced(chosen: argparse.Namespace, asked: Asked) -> Reproduction:

@@ -106,6 +106,7 @@ def load(
         spec: A name of `known`, or ``module:function(arguments)``, whose function returns a
             `DataSet`, a pair (inputs, targets), or a dict from split to pair. ``?train=5000``
             takes so many samples of a split, classes balanced; ``&seed=1`` takes others.
+            ``?normalise=0`` leaves pixels in [0, 1], as `normalise` does.
         root: A folder of data sets, or the folder of this one.
         download: Fetch missing files, into `root`, ``$RIDGELINE_DATA`` or the cache folder.
         normalise: Shift and scale with the set's own constants; otherwise pixels are in [0, 1].
@@ -123,6 +124,8 @@ def load(
     """
     name, options = _parse(spec)
     seed = options.pop("seed", 0)
+    if name == "digits" or name in ON_DISK:
+        normalise = _flag(options.pop("normalise", int(normalise)), spec)
     if ":" in name:
         return _sized(own.load(name), options, seed, spec)
     if name == "digits":
@@ -166,12 +169,18 @@ def _parse(spec: str) -> tuple[str, dict[str, int]]:
     return name, options
 
 
+def _flag(value: int, spec: str) -> bool:
+    if value not in (0, 1):
+        raise UsageError("`normalise` is 0 or 1.", got=f"{value} in {spec!r}")
+    return bool(value)
+
+
 def _sized(data: DataSet, sizes: Mapping[str, int], seed: int, spec: str) -> DataSet:
     if not sizes:
         return data
     for split in sizes:
         if split not in data.splits:
-            raise UnknownName(f"option of {data.name}", split, [*data.splits, "seed"])
+            raise UnknownName(f"option of {data.name}", split, [*data.splits, "seed", "normalise"])
     splits = {
         name: split.subset(sizes[name], seed) if name in sizes else split
         for name, split in data.splits.items()

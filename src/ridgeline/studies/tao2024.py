@@ -110,7 +110,9 @@ def scale_paths(bench: Bench) -> Finding:
             found[f"{label}, bias aˡ"] = even
             flat[kind] = [_spread(p.curve("error").mean) <= ROUNDING for p in even]
         else:
-            flat[kind] = [_spread(p.curve("error").mean) <= ROUNDING for p in found[f"{label}, a θ"]]
+            flat[kind] = [
+                _spread(p.curve("error").mean) <= ROUNDING for p in found[f"{label}, a θ"]
+            ]
     plain = [_spread(p.curve("error").mean) for p in found["all biases, a θ"]]
     none = [_spread(p.curve("error").mean) for p in found["no bias, a θ"]]
     return Finding(

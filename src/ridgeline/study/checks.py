@@ -19,6 +19,9 @@ SAMPLES = {
 }
 """Training samples of the data sets that have a name."""
 
+OPTIONS = ("train", "test", "seed", "normalise")
+"""Of a data set that has a name."""
+
 
 def samples_of(config: DataConfig) -> int | None:
     """How many training samples, if that is known from the name; for half of skewed data, about."""
@@ -121,6 +124,6 @@ def _set_refused(text: str) -> RidgelineError | None:
                 got=repr(part),
                 remedy=f"Write {name}?train=5000&test=1000&seed=1.",
             )
-        if key not in ("train", "test", "seed"):
-            return UnknownName(f"option of {name}", key, ("train", "test", "seed"))
+        if key not in OPTIONS:
+            return UnknownName(f"option of {name}", key, OPTIONS)
     return None

@@ -34,7 +34,7 @@ class Item:
     name: str
     """Lower case with hyphens, unique in its paper."""
     id: str
-    """In the table of experiments of our specification: ``W2``."""
+    """In the table of experiments of our specification: ``W2``. Several items may share one."""
     title: str
     asks: str
     """The question, in a sentence."""
@@ -61,12 +61,20 @@ class Paper:
     """What is known of the paper's own settings, and what is not."""
 
     def item(self, name: str) -> Item:
-        """One of its items, by name or identifier.
+        """The first of the items that a name or an identifier stands for.
 
         Raises:
             UnknownName: If it has none of this name.
         """
-        for item in self.items:
-            if name in (item.name, item.id):
-                return item
-        raise UnknownName(f"item of {self.name}", name, [item.name for item in self.items])
+        return self.find(name)[0]
+
+    def find(self, name: str) -> tuple[Item, ...]:
+        """The item of a name, or all items of an identifier.
+
+        Raises:
+            UnknownName: If it has none of this name.
+        """
+        found = tuple(item for item in self.items if name in (item.name, item.id))
+        if not found:
+            raise UnknownName(f"item of {self.name}", name, [item.name for item in self.items])
+        return found

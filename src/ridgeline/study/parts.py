@@ -150,11 +150,11 @@ class SpawnConfig:
 
 
 def _canonical_set(text: str) -> str:
-    """Options of a set that has a name in one order, without the seed's default."""
+    """Options of a set that has a name in one order, without those at their default."""
     name, _, options = text.strip().partition("?")
     if name not in data.known() or not options:
         return text.strip()
-    parts = sorted(part for part in options.split("&") if part != "seed=0")
+    parts = sorted(part for part in options.split("&") if part not in ("seed=0", "normalise=1"))
     return f"{name}?{'&'.join(parts)}" if parts else name
 
 

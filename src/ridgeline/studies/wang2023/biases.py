@@ -106,6 +106,29 @@ def homogeneous_rates(bench: Bench) -> Finding:
     )
 
 
+# --- W11: what the pixels' scale does --------------------------------------------------------
+
+
+def standardised(bench: Bench) -> Finding:
+    """The same networks on pixels of mean 0 and deviation 1, which are three times as large."""
+    found = {}
+    for population, pixels in (("biases", "[0, 1]"), ("standardised", "standardised")):
+        for kind, runs in groups(sound(bench.runs(population)), "net.bias").items():
+            label = f"{pixels}, {KINDS[kind]}"
+            found[label] = bench.profiles(runs, told=label)
+            if kind is not False:
+                again = bench.profiles(runs, homogeneous, told=f"{label}, homogeneous")
+                found[f"{label}, homogeneous"] = again
+    return Finding(
+        tables=[shapes_table("Plateaus by the scale of pixels", "pixels and path", found)],
+        words=[
+            "Standardised pixels are larger, so that the signal needs less of the weights and less "
+            "of the biases: plateaus are shorter, and there is less for homogeneous rates to take "
+            "away. No claim is tested here.",
+        ],
+    )
+
+
 def _ratios(over: dict[int, float], under: dict[int, float]) -> list[float]:
     """Of networks of the same seed."""
     return [over[seed] / under[seed] for seed in over if seed in under]
@@ -209,5 +232,14 @@ ITEMS = (
                 test=Mean("change of the loss area, relative", "below", 0.1),
             ),
         ),
+    ),
+    Item(
+        name="standardised",
+        id="W11",
+        title="Pixels standardised",
+        asks="How much do the plateaus owe to the scale of the inputs?",
+        measure=standardised,
+        populations=("biases", "standardised"),
+        reported="Nothing; this comparison is ours.",
     ),
 )
