@@ -39,7 +39,7 @@ class Layer:
     error: float | None
     """The same of the error."""
     halfway: float
-    """Loss with this layer half way, less the loss at the end."""
+    """Loss with this layer at the position nearest to 1/2, less the loss at the end."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Explanation:
         for name, one in self.layers.items():
             curve = one.curve()
             first, last = curve.ends()
-            middle = len(curve) // 2
+            middle = int(np.abs(curve.t - 0.5).argmin())
             wrong = one.curve("error").mean if "error" in next(iter(one.curves.values())) else None
             found.append(
                 Layer(
@@ -115,8 +115,9 @@ class Explanation:
         """By how much homogeneous biases lower the area under a metric, of the uniform area.
 
         Returns:
-            A share and its 95 % interval over samples, both curves taken as independent, which
-            is wider than the truth; None if there is no such path.
+            A share and its 95 % interval over samples, both curves taken as independent: wider
+            than the truth as long as samples that are hard on one path are hard on the other.
+            None if there is no such path.
         """
         if HOMOGENEOUS not in self.areas(metric):
             return None

@@ -11,6 +11,7 @@ from ridgeline.errors import UnknownName, UsageError
 SMALL = {
     "fcn": ({"widths": [6, 5, 3]}, (6,)),
     "autoencoder": ({"widths": [6, 5, 2]}, (6,)),
+    "masked_fcn": ({"widths": [6, 5, 3], "fixed": 2}, (6,)),
     "lenet": ({"size": 16}, (1, 16, 16)),
     "vgg": ({"depth": 13, "width": 0.05}, (3, 32, 32)),
     "vgg11": ({"width": 0.05, "norm": "batch"}, (3, 28, 28)),
@@ -85,7 +86,11 @@ def test_the_scale_multiplies_first_weights(kind):
 
 @pytest.mark.parametrize("kind", SMALL)
 def test_sizes_that_are_not_positive_are_refused(kind):
-    wrong = {"fcn": {"widths": [6, 0]}, "autoencoder": {"widths": [6, 0]}}
+    wrong = {
+        "fcn": {"widths": [6, 0]},
+        "autoencoder": {"widths": [6, 0]},
+        "masked_fcn": {"widths": [6, 0]},
+    }
     options = {
         **SMALL[kind][0],
         **wrong.get(kind, {"channels": 0} if "channels" in nets.options_of(kind) else {}),

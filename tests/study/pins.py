@@ -32,6 +32,7 @@ SPECS = sorted((HERE.parents[1] / "examples" / "specs").glob("*.toml"))
 NEEDED = {
     "fcn": {"widths": [4, 3, 2]},
     "autoencoder": {"widths": [4, 2]},
+    "masked_fcn": {"widths": [4, 3, 2], "fixed": 1},
     "transformer": {"vocabulary": 8, "length": 4},
 }
 """Options that have no default."""

@@ -70,6 +70,50 @@ def test_a_number_that_is_not_finite_decides_nothing():
     assert "not finite" in found.why
 
 
+def test_a_false_and_a_missing_case_refute_a_missing_one_alone_leaves_open():
+    assert Every("x").decide([True, False, math.nan]).outcome == "fails"
+    found = Every("x").decide([True] * 6 + [math.nan])
+    assert found.outcome == "undecided"
+    assert "not finite" in found.why
+
+
+def test_shares_are_of_outcomes():
+    with pytest.raises(UsageError, match="true or false"):
+        Share("x", "above", 0.5).decide([0.5, 0.4, 0.2, 0.3, 0.9])
+
+
+def test_correlations_need_as_many_of_each():
+    with pytest.raises(UsageError, match="as many"):
+        Correlation("x").decide({"x": range(9), "y": range(8)})
+
+
+def test_numbers_of_a_grid_are_known_up_to_its_step():
+    exact = Mean("x", "below", 0.1).decide([0.08] * 6)
+    coarse = Mean("x", "below", 0.1, resolution=0.05).decide([0.08] * 6)
+    assert (exact.outcome, coarse.outcome) == ("holds", "undecided")
+    assert (coarse.low, coarse.high) == pytest.approx((0.055, 0.105))
+
+
+def test_runs_of_one_group_are_drawn_together():
+    x = [float(i % 4) for i in range(40)]
+    noise = [((i * 7919) % 13) / 2 for i in range(40)]
+    y = [a + b for a, b in zip(x, noise, strict=True)]
+    groups = [i // 8 for i in range(40)]
+    alone = Correlation("x").decide({"x": x, "y": y})
+    grouped = Correlation("x").decide({"x": x, "y": y, "group": groups})
+    assert grouped.estimate == alone.estimate
+    assert (alone.n, grouped.n) == (40, 5)
+    few = Correlation("x").decide({"x": x, "y": y, "group": [0] * 20 + [1] * 20})
+    assert few.outcome == "undecided"
+
+
+def test_numbers_that_happen_to_be_0_or_1_are_no_outcomes():
+    numbers = Difference("x").decide({"more": [0.0] * 6, "less": [0.0] * 6})
+    assert (numbers.low, numbers.high) == (0.0, 0.0)
+    outcomes = Difference("x").decide({"more": [False] * 6, "less": [False] * 6})
+    assert outcomes.low < 0 < outcomes.high
+
+
 def test_an_interval_that_touches_the_threshold_from_the_claimed_side_does_not_hold():
     assert Mean("x", "above", 2.0).decide([2.0] * 6).outcome == "fails"
 

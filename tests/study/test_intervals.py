@@ -47,7 +47,7 @@ def test_shares_are_clopper_and_pearsons():
 
 
 def test_the_difference_of_shares_does_not_collapse_where_all_agree():
-    middle, (low, high) = intervals.difference(np.ones(5), np.zeros(5))
+    middle, (low, high) = intervals.difference(np.ones(5), np.zeros(5), shares=True)
     assert middle == 1.0
     assert 0.3 < low < 0.6
     assert high == pytest.approx(1.0)
@@ -56,7 +56,7 @@ def test_the_difference_of_shares_does_not_collapse_where_all_agree():
 def test_newcombes_own_example():
     # Newcombe 1998, table II, 56/70 against 48/80, method 10: 0.0524 to 0.3339.
     more, less = (np.r_[np.ones(k), np.zeros(n - k)] for k, n in ((56, 70), (48, 80)))
-    _, span = intervals.difference(more, less)
+    _, span = intervals.difference(more, less, shares=True)
     assert span == pytest.approx((0.0524, 0.3339), abs=1e-4)
 
 

@@ -60,10 +60,23 @@ def test_overrides_and_seeds():
     assert scale.overrides["seeds"] == 1
 
 
-def test_an_override_of_the_base_is_over_what_a_population_says():
+def test_an_override_of_the_base_lies_under_what_a_population_says():
     scale = load_scale(TEXT, ["base.training.optimiser.learning_rate=0.5"])
-    rates = {spec.runs[0].training.optimiser.learning_rate for spec in scale.populations.values()}
-    assert rates == {0.5}
+    rates = [spec.runs[0].training.optimiser.learning_rate for spec in scale.populations.values()]
+    assert rates == [0.5, 0.001, 0.01]
+
+
+def test_ones_own_data_are_put_everywhere():
+    more = """
+[populations.small.grid]
+"data.set" = ["digits?train=100", "digits?train=200"]
+[populations.other]
+data = { set = "mnist1d" }
+"""
+    scale = load_scale(TEXT + more, ["base.data.set=my_project.data:load"])
+    sets = {run.data.set for spec in scale.populations.values() for run in spec.runs}
+    assert sets == {"my_project.data:load"}
+    assert len(scale.populations["small"].runs) == 3
 
 
 def test_an_override_of_one_population():

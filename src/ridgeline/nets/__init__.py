@@ -6,6 +6,7 @@ from ridgeline.nets.catalogue import options_of as options_of
 from ridgeline.nets.decoders import transformer as transformer
 from ridgeline.nets.fully_connected import autoencoder as autoencoder
 from ridgeline.nets.fully_connected import fcn as fcn
+from ridgeline.nets.masked import masked_fcn as masked_fcn
 from ridgeline.nets.recurrent import lstm as lstm
 from ridgeline.nets.resnet import resnet18 as resnet18
 from ridgeline.nets.resnet import resnet20 as resnet20
@@ -22,6 +23,7 @@ __all__ = [
     "fcn",
     "lenet",
     "lstm",
+    "masked_fcn",
     "options_of",
     "resnet18",
     "resnet20",

@@ -107,6 +107,12 @@ def _biases(found: "Explanation") -> list[str]:
             sentences.append(
                 f"Biases that keep pace with the signal add {told} to the area under the {metric}."
             )
+        elif not (low > -NOTEWORTHY and high < NOTEWORTHY):
+            sentences.append(
+                f"Whether biases that keep pace with the signal change the area under the {metric} "
+                f"cannot be told from these samples: it is lower by {100 * share:.0f} %, 95 % "
+                f"interval {100 * low:.0f} to {100 * high:.0f} %."
+            )
         else:
             sentences.append(
                 f"Biases that keep pace with the signal leave the area under the {metric} nearly "
@@ -123,9 +129,10 @@ def _biases(found: "Explanation") -> list[str]:
             sentences[-1] += (
                 f" The signal outgrows that bias from t = {position(dominant.crossing)} on."
             )
-    whys = dict.fromkeys(
-        f"Not measured: {what}: {why}" for what, why in found.why_not.items() if "bias" in what
-    )
+    reasons: dict[str, list[str]] = {}
+    for what, why in found.why_not.items():
+        reasons.setdefault(why, []).append(what)
+    whys = [f"Not measured: {' and '.join(what)}: {why}" for why, what in reasons.items()]
     return [*sentences, *whys]
 
 
@@ -137,7 +144,7 @@ def _start(found: "Explanation") -> list[str]:
             continue
         change = zero / uniform - 1
         if abs(change) < NOTEWORTHY:
-            word = "as good as the same: the curve is a matter of the minimum, not of the start"
+            word = "as good as the same: so much of the curve is a matter of the minimum alone"
         else:
             word = f"{100 * abs(change):.0f} % {'more' if change > 0 else 'less'}"
         sentences.append(

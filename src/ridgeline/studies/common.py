@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from ridgeline.errors import UsageError
 from ridgeline.measures import Array
 from ridgeline.profiles import Profile
 from ridgeline.study.charts import Panel, Panels, Series, Tabular, band
 from ridgeline.study.subjects import Subject
 
 __all__ = [
+    "POSITION",
     "area",
     "curves_chart",
     "groups",
@@ -26,18 +28,42 @@ UNITS = {"error": "error (share of samples)", "loss": "loss (mean per sample)"}
 POSITION = "t (position on the line)"
 
 
-def groups(subjects: Iterable[Subject], path: str) -> dict[Any, list[Subject]]:
-    """Runs by one value of their configs, in the order in which values occur."""
+def groups(
+    subjects: Iterable[Subject], path: str, needed: Iterable[Any] = ()
+) -> dict[Any, list[Subject]]:
+    """Runs by one value of their configs, in the order in which values occur.
+
+    Raises:
+        UsageError: If no run has one of the values that are needed.
+    """
     found: dict[Any, list[Subject]] = {}
     for subject in subjects:
         value = subject.at(path)
         found.setdefault(tuple(value) if isinstance(value, list) else value, []).append(subject)
+    if lacking := [value for value in needed if value not in found]:
+        raise UsageError(
+            f"The item compares runs by {path}: {', '.join(map(str, needed))}.",
+            got=f"no sound run with {', '.join(map(str, lacking))}",
+            remedy="Give the population's grid these values; runs that diverged are left out.",
+        )
     return found
 
 
 def sound(subjects: Iterable[Subject]) -> list[Subject]:
-    """Runs that did not diverge: of the others there is no end to draw a line to."""
-    return [subject for subject in subjects if not subject.diverged]
+    """Runs that did not diverge: of the others there is no end to draw a line to.
+
+    Raises:
+        UsageError: If all of them did.
+    """
+    every = list(subjects)
+    found = [subject for subject in every if not subject.diverged]
+    if every and not found:
+        raise UsageError(
+            "An item is measured on runs whose loss stayed finite.",
+            got=f"{len(every)} runs, all of which diverged",
+            remedy="Lower the learning rate.",
+        )
+    return found
 
 
 def area(profile: Profile, metric: str = "error", split: str | None = None) -> float:

@@ -96,6 +96,7 @@ class Bench:
         Raises:
             UnknownName: If the scale has no such population.
             StoreError: If a run is not in the store.
+            DataError: If its data are no more those that it was trained on.
         """
         if population not in self._subjects:
             self._subjects[population] = self._found(population)
@@ -122,6 +123,7 @@ class Bench:
                     remedy="Train the scale's populations first: `ridgeline reproduce` does.",
                 )
             found.append(Subject(config, stored, self._sources, self.device))
+            found[-1].check_data()
         return found
 
     # --- measurements --------------------------------------------------------------------
@@ -144,8 +146,9 @@ class Bench:
             code: Functions that `measure` calls and whose text matters.
             **settings: JSON values.
         """
+        about = {"device": self.device, **settings}
         return self._measurements.kept(
-            what, [s.hash for s in subjects], measure, settings, code=code
+            what, [s.identity for s in subjects], measure, about, code=code
         )
 
     def profile(
@@ -187,9 +190,14 @@ class Bench:
 
         arrays = self._measurements.kept(
             f"profile {what}",
-            [subject.hash, *(other.hash for other in others)],
+            [s.identity for s in (subject, *others, metrics_of or subject)],
             measure,
-            {"t": at.tolist(), "splits": list(splits), "metrics": sorted(makers)},
+            {
+                "t": at.tolist(),
+                "splits": list(splits),
+                "metrics": sorted(makers),
+                "device": self.device,
+            },
             code=[along, *makers.values()],
         )
         return replace(profile_of(arrays), provenance={"run": subject.hash})

@@ -79,6 +79,14 @@ def _finite(cases: Any) -> np.ndarray:
     return values
 
 
+def _outcomes(cases: Any) -> np.ndarray:
+    """True and false as 1 and 0; NaN where there was none."""
+    values = _finite(cases)
+    if not np.isin(values[~np.isnan(values)], (0.0, 1.0)).all():
+        raise UsageError("A share is of outcomes that are true or false.", got=f"{values}")
+    return values
+
+
 def _enough(n: int, needs: int, values: np.ndarray) -> Measured | None:
     if n >= needs and np.isfinite(values).all():
         return None
@@ -101,6 +109,9 @@ class Mean:
     side: Literal["above", "below"]
     at: float
     needs: int = NEEDED
+    resolution: float = 0.0
+    """Steps in which the number is known, as those of a grid: the interval is widened by half of
+    one on each side, so that runs that agree do not pretend to certainty."""
 
     @property
     def words(self) -> str:
@@ -116,7 +127,8 @@ class Mean:
         values = _finite(cases)
         if few := _enough(len(values), self.needs, values):
             return few
-        span = intervals.mean(values)
+        low, high = intervals.mean(values)
+        span = (low - self.resolution / 2, high + self.resolution / 2)
         middle = float(values.mean())
         return Measured(_judge(middle, span, self.side, self.at), middle, *span, len(values))
 
@@ -142,7 +154,7 @@ class Share:
         Args:
             cases: Whether it is so, one a case.
         """
-        values = _finite(cases)
+        values = _outcomes(cases)
         if few := _enough(len(values), self.needs, values):
             return few
         hits, n = int(values.sum()), len(values)
@@ -171,10 +183,12 @@ class Every:
         Args:
             cases: Whether it is so, one a case.
         """
-        values = _finite(cases)
-        hits, n = int(values.sum()), len(values)
+        values = _outcomes(cases)
+        n, hits = len(values), int(np.nansum(values))
         span = intervals.share(hits, n) if n else (float("nan"), float("nan"))
         share = hits / n if n else float("nan")
+        if (lost := int(np.isnan(values).sum())) and not (values == 0).any():
+            return Measured("undecided", share, *span, n, f"{lost} of {n} cases are not finite")
         if hits < n:
             return Measured("fails", share, *span, n, f"{n - hits} exceptions")
         if n < self.needs:
@@ -186,7 +200,8 @@ class Every:
 class Correlation:
     """Spearman's rank correlation of two numbers a run is above, or below, a threshold.
 
-    By bootstrap over runs.
+    By bootstrap over runs, or over groups of runs that are not independent of each other, such as
+    those of one seed at several depths.
     """
 
     of: str
@@ -194,6 +209,7 @@ class Correlation:
     side: Literal["above", "below"] = "above"
     at: float = 0.0
     needs: int = 8
+    """Runs; of groups `NEEDED`."""
 
     @property
     def words(self) -> str:
@@ -204,13 +220,19 @@ class Correlation:
         """The verdict.
 
         Args:
-            cases: ``{"x": ..., "y": ...}``, one number a run in each.
+            cases: ``{"x": ..., "y": ...}``, one number a run in each, and ``"group"`` if runs are
+                not independent.
         """
         x, y = _finite(cases["x"]), _finite(cases["y"])
-        if few := _enough(len(x), self.needs, np.concatenate([x, y])):
-            return Measured("undecided", float("nan"), few.low, few.high, len(x), few.why)
-        middle, span = intervals.spearman(x, y)
-        return Measured(_judge(middle, span, self.side, self.at), middle, *span, len(x))
+        groups = list(cases["group"]) if "group" in cases else None
+        if len(x) != len(y) or (groups is not None and len(groups) != len(x)):
+            raise UsageError("A correlation has as many x as y.", got=f"{len(x)} and {len(y)}")
+        n = len(x) if groups is None else len(set(groups))
+        needs = self.needs if groups is None else NEEDED
+        if few := _enough(n, needs, np.concatenate([x, y]) if n >= needs else x):
+            return Measured("undecided", float("nan"), few.low, few.high, n, few.why)
+        middle, span = intervals.spearman(x, y, None if groups is None else np.array(groups))
+        return Measured(_judge(middle, span, self.side, self.at), middle, *span, n)
 
 
 @dataclass(frozen=True)
@@ -240,11 +262,12 @@ class Difference:
             cases: ``{"more": ..., "less": ...}``, one number a run in each.
         """
         more, less = _finite(cases["more"]), _finite(cases["less"])
+        shares = all(isinstance(x, bool | np.bool_) for g in ("more", "less") for x in cases[g])
         n = len(more) + len(less)
         small = min(len(more), len(less))
         if few := _enough(small, self.needs, np.concatenate([more, less])):
             return Measured("undecided", float("nan"), few.low, few.high, n, few.why)
-        middle, span = intervals.difference(more, less)
+        middle, span = intervals.difference(more, less, shares=shares)
         return Measured(_judge(middle, span, self.side, self.at), middle, *span, n)
 
 

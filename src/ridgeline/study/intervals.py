@@ -29,34 +29,51 @@ def mean(values: Array) -> Interval:
     return _span(values[_draws(len(values))].mean(1), len(values))
 
 
-def difference(more: Array, less: Array) -> tuple[float, Interval]:
+def difference(more: Array, less: Array, *, shares: bool = False) -> tuple[float, Interval]:
     """Of the difference of two groups' means, with the difference.
 
-    By bootstrap over the runs of each group; for values that are all 0 or 1 by Newcombe's
-    hybrid score interval (1998, method 10).
+    By bootstrap over the runs of each group.
+
+    Args:
+        more: One number a run.
+        less: Likewise, of the other group.
+        shares: Whether they are outcomes, 0 or 1: then by Newcombe's hybrid score interval (1998,
+            method 10), which does not collapse where all runs of a group agree.
     """
     more, less = np.asarray(more, dtype=np.float64), np.asarray(less, dtype=np.float64)
     middle = float(more.mean() - less.mean())
-    if np.isin(np.concatenate([more, less]), (0.0, 1.0)).all():
+    if shares:
         return middle, _newcombe(more, less)
     draws = more[_draws(len(more), 0)].mean(1) - less[_draws(len(less), 1)].mean(1)
     return middle, _span(draws, min(len(more), len(less)))
 
 
-def spearman(x: Array, y: Array) -> tuple[float, Interval]:
+def spearman(x: Array, y: Array, groups: Array | None = None) -> tuple[float, Interval]:
     """Of Spearman's rank correlation, by bootstrap over runs, with the correlation.
 
     NaN where one of the two does not vary.
+
+    Args:
+        x: One number a run.
+        y: Another.
+        groups: Which group each run is of. Runs of one group, as those of one seed at several
+            depths, are drawn together: they are not independent. All groups are of one size, or
+            those that are larger lose runs in the resamples.
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan"), (float("nan"), float("nan"))
-    at = _draws(len(x))
+    members = [[i] for i in range(len(x))]
+    if groups is not None:
+        members = [np.flatnonzero(np.asarray(groups) == g).tolist() for g in dict.fromkeys(groups)]
+        least = min(map(len, members))
+        members = [of[:least] for of in members]
+    at = np.array(members)[_draws(len(members))].reshape(RESAMPLES, -1)
     ranks = [stats.rankdata(values[at], axis=1) for values in (x, y)]
     a, b = (r - r.mean(1, keepdims=True) for r in ranks)
     size = np.sqrt((a**2).sum(1) * (b**2).sum(1))
     drawn = (a * b).sum(1)[size > 0] / size[size > 0]
-    low, high = _span(drawn, len(x))
+    low, high = _span(drawn, len(members))
     middle = np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1]
     return float(middle), (max(low, -1.0), min(high, 1.0))
 

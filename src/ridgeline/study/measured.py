@@ -1,20 +1,23 @@
 """What was measured is kept: a killed study goes on, and a figure drawn anew measures nothing.
 
 A measurement is arrays, in the store beside the runs that it is of, under a name made of what was
-asked, of the runs' hashes, of the version, and of the text of the function that measures: a changed
-function measures again.
+asked, of the runs' hashes, and of the code that measures: the text of the library's own measuring
+modules and of the modules that the measuring functions stand in. Changed code measures again.
 """
 
+import hashlib
 import inspect
 import io
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ridgeline import __version__
+from ridgeline.errors import UsageError
 from ridgeline.measures import Array, Curve
 from ridgeline.profiles import Profile
 from ridgeline.study.canonical import digest
@@ -23,7 +26,12 @@ from ridgeline.study.store import Store
 __all__ = ["FOLDER", "Measurements", "arrays_of", "profile_of"]
 
 FOLDER = ".measured"
-FORMAT = 1
+FORMAT = 2
+MEASURING = (
+    *("biases/*.py", "engine/*.py", "measures/*.py", "nets/*.py", "objective/*.py"),
+    *("paths/*.py", "profiles/*.py", "state.py", "tracing.py", "study/subjects.py"),
+)
+"""Modules whose change makes every measurement anew."""
 
 
 class Measurements:
@@ -56,11 +64,11 @@ class Measurements:
         key = digest(
             {
                 "format": FORMAT,
-                "ridgeline": __version__,
+                "library": library(),
                 "what": what,
                 "runs": list(hashes),
                 "settings": dict(settings or {}),
-                "code": [_text(function) for function in (measure, *code)],
+                "code": [[_text(f), _module(f)] for f in (measure, *code)],
             }
         )
         name = f"{key}.npz"
@@ -73,12 +81,35 @@ class Measurements:
         return arrays
 
 
+@cache
+def library() -> str:
+    """A digest of the modules that measure: what they compute may change with any of them."""
+    root = Path(__file__).parent.parent
+    files = sorted(file for part in MEASURING for file in root.glob(part))
+    return hashlib.blake2b(b"".join(file.read_bytes() for file in files), digest_size=8).hexdigest()
+
+
+@cache
+def _module(function: Callable[..., Any]) -> str:
+    """A digest of the module that a function stands in: its constants and helpers are there."""
+    module = inspect.getmodule(function)
+    try:
+        text = inspect.getsource(module) if module is not None else ""
+    except (OSError, TypeError):
+        text = ""
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
 def _text(function: Callable[..., Any]) -> str:
-    """The text of a function; of one without text, its name."""
+    """The text of a function."""
     try:
         return inspect.getsource(function)
-    except (OSError, TypeError):
-        return getattr(function, "__qualname__", type(function).__name__)
+    except (OSError, TypeError) as error:
+        raise UsageError(
+            "What measures is a function with a text, by which its results are found again.",
+            got=repr(function),
+            remedy="Write a function with def, in place of a partial or a built-in one.",
+        ) from error
 
 
 def arrays_of(profile: Profile) -> dict[str, Any]:

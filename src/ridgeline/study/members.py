@@ -76,7 +76,7 @@ def prepare(
         seed = config.seed if chosen.noise_seed is None else chosen.noise_seed
         classes = held.classes or int(split.targets.max()) + 1
         targets = noisy_labels(split.targets, chosen.label_noise, classes, seed)
-    rows = _rows(chosen, held["train"].targets)
+    rows = _rows(chosen, train_of(held).targets)
     model = config.net.build(config.seed)
     origin, order, draws = None, config.seed, config.seed
     if config.spawn is not None and config.parent is not None:
@@ -104,7 +104,7 @@ def samples_of(config: DataConfig | RunConfig, sources: Sources | None = None) -
     """How many training samples the data have; of a run, those of its `data`, as its parent's."""
     chosen = config.data if isinstance(config, RunConfig) else config
     held, split, _ = _data(chosen, sources or Sources())
-    rows = _rows(chosen, held["train"].targets)
+    rows = _rows(chosen, train_of(held).targets)
     return len(split) if rows is None else len(rows)
 
 
@@ -175,13 +175,19 @@ def _load(name: str, root: str | None, download: bool) -> DataSet:
 
 def _data(config: DataConfig, sources: Sources) -> tuple[DataSet, Split, Split | None]:
     held = _load(config.set, sources.root, sources.download)
-    split, test = held["train"], held.splits.get("test")
+    split, test = train_of(held), held.splits.get("test")
     if config.targets == "inputs":
         split = _doubled(split)
         test = _doubled(test) if test is not None else None
     return held, split, test
 
 
+def train_of(held: DataSet) -> Split:
+    """The split called train, or the only one there is."""
+    splits = list(held.splits.values())
+    return splits[0] if len(splits) == 1 else held["train"]
+
+
 def _doubled(split: Split) -> Split:
-    """Inputs as their own targets, for an autoencoder."""
-    return Split(split.inputs, split.inputs)
+    """Inputs as their own targets, flattened as an autoencoder's outputs are."""
+    return Split(split.inputs, split.inputs.flatten(1))

@@ -36,6 +36,9 @@ from ridgeline.study.spec import Spec, parsed, parsed_overrides, read_text, spec
 
 __all__ = ["Scale", "load_scale"]
 
+EVERYWHERE = ("data.set",)
+"""Of the base, what an override puts in place of a population's own value and of its grid too:
+your data are all the data there are."""
 KNOWN = ("paper", "about", "minutes", "seeds", "measure", "base", "populations")
 
 
@@ -96,6 +99,8 @@ def load_scale(
     Args:
         source: A TOML file, or the text of one.
         overrides: ``"base.data.set=digits"``, ``"measure.points=11"``: a dotted path and a value.
+            What is said of the base lies under what a population says, but for the data set,
+            which is put everywhere.
         seeds: Of every population, in place of the file's.
 
     Returns:
@@ -123,9 +128,10 @@ def load_scale(
         tables[name] = merged(base, table)
         if seeds is not None or (general is not None and "seeds" not in table):
             tables[name]["seeds"] = seeds if seeds is not None else general
-        for place, value in fixed.items():  # the base's override is over what a population says
-            if place.startswith("base."):
-                put_at(tables[name], place.removeprefix("base."), value)
+        for path in EVERYWHERE:
+            if f"base.{path}" in fixed:
+                put_at(tables[name], path, fixed[f"base.{path}"])
+                tables[name].get("grid", {}).pop(path, None)
     return Scale(
         name=Path(path).stem if path else "own",
         paper=told["paper"],

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from torch import nn
 
 from ridgeline.data import Split
-from ridgeline.errors import UnknownName
+from ridgeline.errors import DataError, UnknownName
 from ridgeline.nets import catalogue
 from ridgeline.objective import Objective, error, metric
 from ridgeline.objective.losses import Metric
@@ -42,6 +42,28 @@ class Subject:
     def hash(self) -> str:
         """The run's."""
         return self.config.hash
+
+    @property
+    def identity(self) -> str:
+        """The run's hash and the fingerprint of the data that it was trained on."""
+        return f"{self.hash} {self.stored.provenance.get('data', '')}"
+
+    def check_data(self) -> None:
+        """Refuse data that are no more what they were.
+
+        A run is addressed by the name of its data, not by what they hold.
+
+        Raises:
+            DataError: If they changed since the run was trained.
+        """
+        then, now = self.stored.provenance.get("data"), self._prepared.fingerprint
+        if then is not None and then != now:
+            raise DataError(
+                "A run is measured on the data that it was trained on.",
+                got=f"{self.config.trained_on.set} with fingerprint {now[:12]}, trained on "
+                f"{then[:12]} ({self.stored.identity.folder})",
+                remedy="Restore the data, or use another store and train anew.",
+            )
 
     @property
     def seed(self) -> int:

@@ -32,7 +32,7 @@ def _sweep(bench: Bench, population: str, path: str, name: str, claim: str) -> F
         f"{value:g}": bench.profiles(r, told=f"{name} {value:g}") for value, r in cells.items()
     }
     every = [p for profiles in found.values() for p in profiles]
-    x = [of(run) for run in runs]
+    x, seeds = [of(run) for run in runs], [run.seed for run in runs]
     measures = {
         "error area": [area(p) for p in every],
         "loss plateau end": [plateau_end(p, "loss") for p in every],
@@ -52,7 +52,9 @@ def _sweep(bench: Bench, population: str, path: str, name: str, claim: str) -> F
     return Finding(
         charts=[curves, against],
         tables=[shapes_table(f"Plateaus by {name}", name, found)],
-        cases={f"{claim}{letter}": {"x": x, "y": y} for letter, y in letters.items()},
+        cases={
+            f"{claim}{letter}": {"x": x, "y": y, "group": seeds} for letter, y in letters.items()
+        },
     )
 
 

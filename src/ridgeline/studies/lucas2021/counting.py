@@ -1,0 +1,182 @@
+"""What the items share: which runs count, how far a path rises, and what is kept of each run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ridgeline.measures import bumps, normalised_distance, trajectory
+from ridgeline.profiles import Profile, gauss_length, linearity
+from ridgeline.profiles.gauss import GaussMethod
+from ridgeline.studies.common import sound
+from ridgeline.study.bench import Bench, line
+from ridgeline.study.subjects import Subject
+
+__all__ = [
+    "Cell",
+    "cell",
+    "depth",
+    "distances",
+    "falls",
+    "gauss",
+    "kind",
+    "optimiser",
+    "rate",
+    "reached",
+    "released_rise",
+    "rise",
+    "strays",
+]
+
+NAMES = {"sgd": "SGD", "adam": "Adam"}
+
+
+# --- runs ------------------------------------------------------------------------------------
+
+
+def reached(
+    bench: Bench, subjects: Sequence[Subject], threshold: str = "threshold"
+) -> list[Subject]:
+    """Runs whose final training loss is at most a setting: the released code counts no others."""
+    at = bench.setting(threshold)
+    return [subject for subject in sound(subjects) if subject.loss <= at]
+
+
+def rate(subject: Subject) -> float:
+    """A run's learning rate."""
+    return float(subject.at("training.optimiser.learning_rate"))
+
+
+def depth(subject: Subject) -> int:
+    """How many linear layers a fully connected network has."""
+    return len(subject.at("net.widths")) - 1
+
+
+def optimiser(subject: Subject) -> str:
+    """``SGD`` or ``Adam``."""
+    name = str(subject.at("training.optimiser.kind"))
+    return NAMES.get(name, name)
+
+
+def kind(subject: Subject) -> str:
+    """Optimiser and normalisation: ``SGD``, ``Adam, BN``."""
+    return f"{optimiser(subject)}{', BN' if subject.at('net.norm') == 'batch' else ''}"
+
+
+# --- rises -----------------------------------------------------------------------------------
+
+
+def rise(profile: Profile, metric: str = "loss", split: str | None = None) -> float:
+    """Min Delta, the largest rise from any earlier to any later point; infinite if not finite."""
+    found = profile.monotonicity(metric=metric, split=split).largest_rise
+    return found if np.isfinite(found) else float("inf")
+
+
+def released_rise(profile: Profile) -> float:
+    """The largest rise as the released code finds it, which does not see the last step.
+
+    Its `eval_monotonic` records no bump that opens at the last point but one.
+    """
+    curve = profile.curve()
+    if not np.isfinite(curve.mean).all():
+        return float("inf")
+    seen = [bump.height for bump in bumps(curve) if bump.start < curve.t[-2]]
+    return max(seen, default=0.0)
+
+
+def falls(profile: Profile, bench: Bench, split: str | None = None) -> bool:
+    """Whether a path is monotone: it rises by the scale's tolerance at most."""
+    return rise(profile, split=split) <= bench.setting("tolerance")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Runs of one setting."""
+
+    of: int
+    """How many were trained."""
+    diverged: int
+    rises: tuple[float, ...]
+    """Min Delta of each run that reached the threshold."""
+    released: tuple[float, ...]
+    """The same by the released metric."""
+    tolerance: float
+
+    @property
+    def n(self) -> int:
+        """Runs that reached the threshold."""
+        return len(self.rises)
+
+    @property
+    def risen(self) -> list[float]:
+        """Min Delta of those that are not monotone."""
+        return [x for x in self.rises if not x <= self.tolerance]
+
+    @property
+    def unseen(self) -> int:
+        """Runs that are not monotone by their last step alone, which the released code misses."""
+        pairs = zip(self.rises, self.released, strict=True)
+        return sum(not x <= self.tolerance and y <= self.tolerance for x, y in pairs)
+
+    @property
+    def words(self) -> str:
+        """``0.40 (5)``: the share of runs that are not monotone, of how many; ``-`` of none."""
+        return f"{len(self.risen) / self.n:.2f} ({self.n})" if self.n else "-"
+
+    @property
+    def mean(self) -> str:
+        """Mean min Delta of the runs that are not monotone, as the released code prints it."""
+        return f"{np.mean(self.risen):.3g}" if self.risen else "-"
+
+
+def cell(bench: Bench, subjects: Sequence[Subject]) -> Cell:
+    """Count the runs of one setting."""
+    profiles = [bench.profile(subject) for subject in reached(bench, subjects)]
+    return Cell(
+        of=len(subjects),
+        diverged=sum(subject.diverged for subject in subjects),
+        rises=tuple(rise(p) for p in profiles),
+        released=tuple(released_rise(p) for p in profiles),
+        tolerance=bench.setting("tolerance"),
+    )
+
+
+# --- numbers of a run, kept ------------------------------------------------------------------
+
+
+def distances(bench: Bench, subject: Subject) -> tuple[float, float]:
+    """How far training went: in weight units, and over the norm of the initialisation."""
+
+    def measure() -> dict[str, float]:
+        seen = trajectory((), subject.initial, subject.final)
+        ratio = normalised_distance(subject.initial, subject.final)
+        return {"distance": seen.distance, "ratio": ratio}
+
+    code = [trajectory, normalised_distance]
+    found = bench.kept("distances", [subject], measure, code)
+    return float(found["distance"]), float(found["ratio"])
+
+
+def gauss(bench: Bench, subject: Subject, method: GaussMethod) -> float:
+    """Mean Gauss length of the outputs on test samples, in radians."""
+    points, samples = bench.setting("points"), bench.setting("samples")
+
+    def measure() -> dict[str, float]:
+        goal = subject.objective("test")
+        found = gauss_length(line(subject), goal, points=points, samples=samples, method=method)
+        return {"mean": found.mean, "still": found.still}
+
+    asked = {"method": method, "points": points, "samples": samples}
+    return float(bench.kept("gauss", [subject], measure, [gauss_length], **asked)["mean"])
+
+
+def strays(bench: Bench, subject: Subject) -> float:
+    """The linearity integral of the outputs on test samples."""
+    points, samples = bench.setting("points"), bench.setting("samples")
+
+    def measure() -> dict[str, float]:
+        goal = subject.objective("test")
+        return {"mean": linearity(line(subject), goal, points=points, samples=samples).mean}
+
+    asked = {"points": points, "samples": samples}
+    return float(bench.kept("linearity", [subject], measure, [linearity], **asked)["mean"])

@@ -1,0 +1,148 @@
+"""L13: what is proved of output curves that turn by less than pi / 2."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ridgeline.engine.evaluation import _order  # of the samples that `output_paths` takes
+from ridgeline.measures import Array, turning
+from ridgeline.profiles.outputs import output_paths
+from ridgeline.studies.common import groups, mean_sd, sound
+from ridgeline.studies.lucas2021.theory import ROUNDING
+from ridgeline.study.bench import Bench, line
+from ridgeline.study.charts import Tabular
+from ridgeline.study.claims import Claim, Every
+from ridgeline.study.papers import Finding, Item
+from ridgeline.study.subjects import Subject
+
+__all__ = ["ITEMS", "Turns", "quarter_turn", "turns"]
+
+
+@dataclass(frozen=True, eq=False)
+class Turns:
+    """Output curves of one run, sample by sample."""
+
+    angle: Array
+    """How much each curve turns in all, in radians, shape (N,)."""
+    to_end: Array
+    """The largest rise of the distance to its own end, squared and halved, shape (N,)."""
+    to_target: Array
+    """The largest rise of half the squared distance to the target, shape (N,)."""
+    allowed: Array
+    """What the residual allows of that: its norm times the length of the curve, shape (N,)."""
+    first: Array
+    """Half the squared distance to the target at the start, shape (N,)."""
+
+    def exceptions(self) -> int:
+        """Curves that turn by less than pi / 2 and yet rise."""
+        small = self.angle < np.pi / 2
+        slack = ROUNDING * np.maximum(self.first, 1.0)
+        rises = (self.to_end > slack) | (self.to_target > self.allowed + slack)
+        return int((small & rises).sum())
+
+
+def turns(outputs: Array, targets: Array) -> Turns:
+    """How output curves turn, and whether squared errors rise along them.
+
+    If a curve's chords turn by less than pi / 2 in all, each of them makes an acute angle with
+    every later one, so the distance to the curve's end falls at every step (derived; the
+    discrete form of the sufficient condition of Lucas et al. 2021). For a target off the end by
+    a residual r, half the squared distance rises by at most |r| times the length of the curve.
+
+    Args:
+        outputs: Shape (K, N, C).
+        targets: Shape (N, C).
+
+    Returns:
+        Numbers for each sample.
+    """
+    steps = np.linalg.norm(np.diff(outputs, axis=0), axis=-1)
+    apart = outputs - targets
+    own, true = (_half_square(x) for x in (outputs - outputs[-1], apart))
+    residual = np.linalg.norm(apart[-1], axis=-1)
+    return Turns(
+        angle=np.asarray(turning(outputs)),
+        to_end=_largest(own),
+        to_target=_largest(true),
+        allowed=residual * steps.sum(0),
+        first=true[0],
+    )
+
+
+def _half_square(apart: Array) -> Array:
+    return (apart**2).sum(-1) / 2
+
+
+def _largest(losses: Array) -> Array:
+    """The largest rise of each column."""
+    return (losses - np.minimum.accumulate(losses, axis=0)).max(0)
+
+
+def quarter_turn(bench: Bench) -> Finding:
+    """Curves that turn by less than pi / 2 under the squared error."""
+    cells = groups(sound(bench.runs("squared")), "net.activation")
+    found = {name: [_measured(bench, s) for s in runs] for name, runs in cells.items()}
+    rows = []
+    for name, every in found.items():
+        below = [float((x.angle < np.pi / 2).mean()) for x in every]
+        counts = [int((x.angle < np.pi / 2).sum()) for x in every]
+        rising = [int((x.to_target > x.allowed).sum()) for x in every]
+        rows.append(
+            [
+                *(name, len(every), mean_sd(float(x.angle.mean()) for x in every)),
+                *(mean_sd(below), sum(counts), sum(x.exceptions() for x in every)),
+                *(sum(rising), mean_sd(s.loss for s in cells[name])),
+            ]
+        )
+    return Finding(
+        tables=[
+            Tabular(
+                title="Output curves that turn by less than π / 2",
+                columns=[
+                    *("activation", "runs", "turning (rad)", "share below π / 2", "curves below"),
+                    *("of these rising", "all rising", "final loss"),
+                ],
+                rows=rows,
+                note="Training samples. A rise is one of half the squared distance to the curve's "
+                "own end, or to the target beyond what the residual allows.",
+            )
+        ],
+        cases={"L13d": [x.exceptions() == 0 for every in found.values() for x in every]},
+    )
+
+
+def _measured(bench: Bench, subject: Subject) -> Turns:
+    points, samples = bench.setting("fine"), bench.setting("samples")
+
+    def measure() -> Mapping[str, Array]:
+        goal = subject.objective("train")
+        curves = output_paths(line(subject), goal, points=points, samples=samples)
+        at = _order(len(goal), 0, None)[:samples]
+        found = turns(curves, subject.train.targets[at].double().numpy())
+        return {name: getattr(found, name) for name in Turns.__dataclass_fields__}
+
+    asked = {"points": points, "samples": samples}
+    return Turns(**bench.kept("turns", [subject], measure, [turns, output_paths], **asked))
+
+
+ITEMS = (
+    Item(
+        name="quarter-turn",
+        id="L13",
+        title="Less than a quarter turn",
+        asks="Does the squared error of a sample rise although its outputs turn by less than π/2?",
+        measure=quarter_turn,
+        populations=("squared",),
+        reported="It cannot, if the residual is zero.",
+        claims=(
+            Claim(
+                id="L13d",
+                text="Samples whose outputs turn by less than π / 2 have falling squared errors",
+                place="theorem on Gauss length",
+                source="derived",
+                test=Every("no sample of the run is an exception"),
+            ),
+        ),
+    ),
+)

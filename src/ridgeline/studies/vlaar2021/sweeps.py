@@ -1,0 +1,111 @@
+"""V1 and V2: data, optimiser and architecture against path shape and test error."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ridgeline.errors import UnknownName
+from ridgeline.studies.common import tidy
+from ridgeline.studies.vlaar2021.shapes import asked, claims
+from ridgeline.study.bench import Bench
+from ridgeline.study.papers import Finding, Item
+from ridgeline.study.subjects import Subject
+
+__all__ = ["ITEMS"]
+
+Label = Callable[[Subject], str]
+
+
+def setting(path: str) -> Label:
+    """What a run's config says at a path, as a label."""
+
+    def label(subject: Subject) -> str:
+        value = subject.at(path)
+        return "none" if value is None else tidy(value)
+
+    return label
+
+
+def images(subject: Subject) -> str:
+    """How many samples a run is trained on."""
+    return f"{len(subject.train.targets):,}"
+
+
+def augmentation(subject: Subject) -> str:
+    """Whether its batches are augmented."""
+    return "none" if subject.at("training.augment") is None else "augmented"
+
+
+def depth(subject: Subject) -> str:
+    """How many layers it has, or what it is called where that is its kind's."""
+    try:
+        return f"{len(subject.at('net.widths')) - 1} layers"
+    except UnknownName:
+        return str(subject.at("net.kind"))
+
+
+DATA: dict[str, tuple[str, Label]] = {
+    "training samples": ("amounts", images),
+    "label noise": ("noises", setting("data.label_noise")),
+    "augmentation": ("augmentations", augmentation),
+}
+DESIGN: dict[str, tuple[str, Label]] = {
+    "learning rate": ("rates", setting("training.optimiser.learning_rate")),
+    "weight decay": ("decays", setting("training.optimiser.weight_decay")),
+    "momentum": ("momenta", setting("training.optimiser.momentum")),
+    "batch size": ("batches", setting("training.batch_size")),
+    "normalisation": ("norms", setting("net.norm")),
+    "depth": ("depths", depth),
+}
+
+
+def data(bench: Bench) -> Finding:
+    """V1: how much data, how many labels are wrong, whether batches are augmented."""
+    noise = (
+        "With label noise the path is over the training labels as they were trained on, and the "
+        "test labels are clean: a network that does not fit its noise ends at a larger training "
+        "error and has a larger area for that alone."
+    )
+    return asked(bench, "V1", "a", _arms(bench, DATA), [noise])
+
+
+def design(bench: Bench) -> Finding:
+    """V2: one setting of optimiser or architecture at a time."""
+    return asked(bench, "V2", "a", _arms(bench, DESIGN))
+
+
+def _arms(
+    bench: Bench, factors: Mapping[str, tuple[str, Label]]
+) -> dict[str, dict[str, list[Subject]]]:
+    arms: dict[str, dict[str, Any]] = {}
+    for factor, (population, label) in factors.items():
+        arms[factor] = {}
+        for run in bench.runs(population):
+            arms[factor].setdefault(label(run), []).append(run)
+    return arms
+
+
+ITEMS = (
+    Item(
+        name="data",
+        id="V1",
+        title="Data: amount, random labels, augmentation",
+        asks="If the data change, does path shape tell how the test error changes?",
+        measure=data,
+        populations=tuple(population for population, _ in DATA.values()),
+        reported="Path shape is not a reliable indicator of test accuracy. What was varied is "
+        "from memory, and no number is known.",
+        claims=claims("V1", "a", "runs on different data"),
+    ),
+    Item(
+        name="design",
+        id="V2",
+        title="Optimiser and architecture",
+        asks="If the optimiser or the architecture changes, does path shape tell how the test "
+        "error changes?",
+        measure=design,
+        populations=tuple(population for population, _ in DESIGN.values()),
+        reported="Path shape is not a reliable indicator of test accuracy. What was varied is "
+        "from memory, and no number is known.",
+        claims=claims("V2", "a", "optimisers and architectures"),
+    ),
+)

@@ -1,0 +1,122 @@
+"""Lim et al. 2024 at its smallest scale, and what its scales declare."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from ridgeline.measures import Convexity
+from ridgeline.studies import catalogue, lim2024
+from ridgeline.study.bench import Bench
+from ridgeline.study.plan import Machine
+from ridgeline.study.reproduction import missing, needed, reproduce
+from ridgeline.study.store import Store
+from ridgeline.study.subjects import Subject
+
+COUNTS = {"smoke": 6, "laptop": 30, "paper": 300}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return Store(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def found(store):
+    scale = catalogue.scale("lim2024", "smoke", ["base.training.batch_size=500"])
+    machine = Machine(workers=1, threads=1, together=16)
+    return reproduce(catalogue.paper("lim2024"), scale, store, machine=machine)
+
+
+def test_the_item_is_measured_and_every_claim_has_a_verdict(found):
+    (answer,) = found.answers
+    assert not found.failures
+    assert answer.left_out == ""
+    assert [v.claim.id for v in answer.verdicts] == [f"S1{letter}" for letter in "abcde"]
+    assert all(v.measured.n == 12 for v in answer.verdicts)
+    rows = answer.finding.tables[0].rows
+    assert [row[:3] for row in rows] == [["standard", 6, 0], ["W-asymmetric", 6, 0]]
+    assert len(answer.finding.charts[0].panels[0].series[0].x) == 25
+
+
+def test_diverged_runs_are_left_out_and_counted(found, store, monkeypatch):
+    lost = {run.hash for run in found.scale.populations["draws"].runs[7:9]}
+    monkeypatch.setattr(Subject, "diverged", property(lambda subject: subject.hash in lost))
+    finding = lim2024.symmetric_or_not(Bench(found.scale, store))
+    assert [row[:3] for row in finding.tables[0].rows] == [
+        ["standard", 6, 0],
+        ["W-asymmetric", 6, 2],
+    ]
+    assert {key: len(values) for key, values in finding.cases["S1a"].items()} == {
+        "more": 6,
+        "less": 4,
+    }
+
+
+def test_the_loss_is_the_one_that_was_minimised(found, store):
+    (run, *_) = Bench(found.scale, store).runs("draws")
+    share = run.at("training.label_smoothing")
+    assert share > 0
+    outputs = torch.randn(5, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    targets = torch.arange(5)
+    logs = F.log_softmax(outputs, 1)
+    expected = -(1 - share) * logs[torch.arange(5), targets] - share * logs.mean(1)
+    torch.testing.assert_close(lim2024.smoothed(run)(outputs, targets), expected)
+
+
+def test_both_kinds_share_their_hyper_parameters_and_start_apart(found):
+    runs = found.scale.populations["draws"].runs
+    plain, masked = runs[:6], runs[6:]
+    assert {run.net.kind for run in plain} == {"fcn"}
+    assert {run.net.kind for run in masked} == {"masked_fcn"}
+    assert [run.training for run in plain] == [run.training for run in masked]
+    assert [run.net.seed for run in plain] == list(range(6))
+
+
+def test_draws_are_of_the_stated_laws():
+    rates, decays, smoothings, lengths = zip(*lim2024.drawn(2000), strict=True)
+    laws = {
+        "rate": ([math.log10(0.5 / x) for x in rates], 0, 2),
+        "decay": ([-math.log10(x) for x in decays], 1, 5),
+        "smoothing": (smoothings, 0, 0.2),
+        "epochs": ([int(x.removesuffix("ep")) for x in lengths], 10, 40),
+    }
+    for name, (values, low, high) in laws.items():
+        assert low - 1e-3 <= min(values) and max(values) <= high + 1e-3, name
+        middle = sum(values) / len(values)
+        assert abs(middle - (low + high) / 2) < 0.03 * (high - low), name  # error 0.0065 of it
+    assert set(laws["epochs"][0]) == set(range(10, 41))
+    assert lim2024.drawn(5) == lim2024.drawn(30)[:5]
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_scales_have_the_draws_written_out(name):
+    paper, scale = catalogue.paper("lim2024"), catalogue.scale("lim2024", name)
+    assert [item.name for item in paper.items if missing(item, scale)] == []
+    runs = needed(paper.items, scale)
+    assert len(runs) == 2 * COUNTS[name]
+    assert scale.setting("points") == 25
+    for part in (runs[: COUNTS[name]], runs[COUNTS[name] :]):
+        written = [
+            (
+                run.training.optimiser.learning_rate,
+                run.training.optimiser.weight_decay,
+                run.training.label_smoothing,
+                run.training.length,
+            )
+            for run in part
+        ]
+        assert written == lim2024.drawn(COUNTS[name])
+    runs[-1].net.build(0)
+
+
+def test_claims_are_that_the_asymmetric_score_better():
+    better = Convexity(largest_step=-0.1, least_second_difference=0, local=0.9, overall=1.0)
+    worse = Convexity(largest_step=0.1, least_second_difference=0, local=0.5, overall=0.2)
+    arms = {"standard": [worse] * 8, "W-asymmetric": [better] * 8}
+    claims = {claim.id: claim for claim in lim2024.PAPER.items[0].claims}
+    for planted, outcome in ((arms, "holds"), (dict(zip(arms, reversed(arms.values()))), "fails")):  # noqa: B905
+        cases = lim2024._cases(planted, planted)
+        assert set(cases) == set(claims)
+        assert {claims[id].decide(of, "").outcome for id, of in cases.items()} == {outcome}

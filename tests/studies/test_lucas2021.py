@@ -1,0 +1,217 @@
+"""Lucas et al. 2021: the paper runs whole at its smallest scale, and its arithmetic is right."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from ridgeline.errors import UnknownName, UsageError
+from ridgeline.measures import Curve
+from ridgeline.profiles import Profile
+from ridgeline.studies import catalogue
+from ridgeline.studies.lucas2021 import PAPER
+from ridgeline.studies.lucas2021.counting import Cell, released_rise, rise
+from ridgeline.studies.lucas2021.distance import fit
+from ridgeline.studies.lucas2021.networks import KINDS, flat, residual, teacher, tiles
+from ridgeline.studies.lucas2021.turns import turns
+from ridgeline.study.charts import Landscape
+from ridgeline.study.plan import Machine
+from ridgeline.study.reproduction import reproduce
+from ridgeline.study.store import Store
+
+LOSSES = st.lists(st.floats(0, 10).map(lambda x: round(x, 3)), min_size=4, max_size=20)
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    store = Store(tmp_path_factory.mktemp("store"))
+    scale = catalogue.scale("lucas2021", "smoke")
+    return reproduce(PAPER, scale, store, machine=Machine(workers=1, threads=1))
+
+
+def along(losses):
+    t, y = np.linspace(0, 1, len(losses)), np.asarray(losses, dtype=float)
+    shape = (len(y), len(y))
+    nonfinite = (~np.isfinite(y)).astype(np.int64)
+    curve = Curve(t=t, mean=y, covariance=np.zeros(shape), n=10, population=10, nonfinite=nonfinite)
+    return Profile(t, {"train": {"loss": curve}})
+
+
+# --- the whole paper -------------------------------------------------------------------------
+
+
+def test_every_item_is_measured_and_every_claim_is_decided_or_says_why(smoke):
+    assert not smoke.failures
+    for answer in smoke.answers:
+        assert answer.finding is not None, (answer.item.name, answer.left_out)
+        assert {v.claim.id for v in answer.verdicts} == {c.id for c in answer.item.claims}
+        assert answer.finding.charts or answer.finding.tables
+    for verdict in smoke.verdicts:
+        assert verdict.outcome != "undecided" or verdict.measured.why or verdict.measured.n
+
+
+def test_items_and_charts_have_names_of_their_own(smoke):
+    assert {f"L{k}" for k in range(1, 15)} == {item.id for item in PAPER.items}
+    names = [item.name for item in PAPER.items]
+    assert len(set(names)) == len(names)
+    ids = [claim.id for item in PAPER.items for claim in item.claims]
+    assert len(set(ids)) == len(ids)
+    charts = [chart.name for answer in smoke.answers for chart in answer.finding.charts]
+    assert len(set(charts)) == len(charts)
+
+
+def test_what_is_proved_has_no_exception(smoke):
+    found = {verdict.claim.id: verdict for verdict in smoke.verdicts}
+    for id in ("L13c", "L13d"):
+        assert found[id].measured.estimate == 1
+
+
+def test_the_slice_passes_through_its_three_states(smoke):
+    (answer,) = (a for a in smoke.answers if a.item.name == "slice")
+    (chart,) = answer.finding.charts
+    assert isinstance(chart, Landscape)
+    route = chart.trajectories["training, projected"]
+    np.testing.assert_allclose(route[0], chart.points["initialisation"], atol=1e-4)
+    np.testing.assert_allclose(route[-1], chart.points["minimum"], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["smoke", "laptop", "paper"])
+def test_scales_expand_and_have_the_settings(name):
+    scale = catalogue.scale("lucas2021", name)
+    assert all(spec.runs for spec in scale.populations.values())
+    wanted = {population for item in PAPER.items for population in item.populations}
+    lacking = {"residual"} if name == "laptop" else set()
+    assert wanted - set(scale.populations) == lacking
+    assert set(scale.populations) <= wanted
+
+
+def test_claims_at_laptop_scale_have_five_seeds_or_more():
+    scale = catalogue.scale("lucas2021", "laptop")
+    for item in PAPER.items:
+        for name in item.populations if item.claims else ():
+            if name in scale.tables and name != "widths":  # drawn, not claimed about
+                assert scale.tables[name]["seeds"] >= 5
+
+
+# --- rises -----------------------------------------------------------------------------------
+
+
+@given(LOSSES)
+def test_the_released_metric_is_blind_to_the_last_step_alone(losses):
+    whole, released = rise(along(losses)), released_rise(along(losses))
+    assert released <= whole + 1e-12
+    if losses[-1] <= losses[-2]:
+        assert released == pytest.approx(whole)
+    # A rise at the last step that is inside no earlier bump is what it misses.
+    falling = sorted(losses, reverse=True)
+    assert released_rise(along([*falling, falling[-1] + 1])) == 0
+    assert rise(along([*falling, falling[-1] + 1])) == pytest.approx(1)
+
+
+def test_infinite_losses_are_rises():
+    assert rise(along([1, np.nan, 0.5])) == released_rise(along([1, np.nan, 0.5])) == np.inf
+
+
+def test_cells_count_runs_by_what_became_of_them():
+    cell = Cell(of=5, diverged=1, rises=(0.0, 0.5, 2.0), released=(0.0, 0.0, 2.0), tolerance=1e-3)
+    assert (cell.n, cell.risen, cell.unseen) == (3, [0.5, 2.0], 1)
+    assert cell.words == "0.67 (3)"
+    assert cell.mean == "1.25"
+    none = Cell(of=5, diverged=5, rises=(), released=(), tolerance=1e-3)
+    assert none.words == none.mean == "-"
+
+
+# --- fits and turns --------------------------------------------------------------------------
+
+
+def test_a_power_law_is_found():
+    x = np.array([0.5, 1.0, 2.0, 7.0])
+    slope, start, share = fit(x, 3 * x**1.7)
+    assert slope == pytest.approx(1.7)
+    assert np.exp(start) == pytest.approx(3)
+    assert share == pytest.approx(1)
+    assert np.isnan(fit([1.0, 1.0, 1.0], [1.0, 2.0, 3.0])).all()
+    assert np.isnan(fit([1.0, 2.0], [1.0, 2.0])).all()
+
+
+FINITE = st.floats(-5, 5)
+
+
+@settings(max_examples=200)
+@given(
+    curves=arrays(np.float64, (6, 3, 2), elements=FINITE),
+    targets=arrays(np.float64, (3, 2), elements=FINITE),
+)
+def test_no_curve_that_turns_by_less_than_a_quarter_is_an_exception(curves, targets):
+    assert turns(curves, targets).exceptions() == 0
+
+
+def test_a_half_circle_rises_and_is_no_exception():
+    angle = np.linspace(0, 1.5 * np.pi, 60)
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=-1)[:, None]
+    found = turns(circle, circle[-1])
+    assert found.angle[0] > np.pi / 2
+    assert found.to_end[0] > 0.5
+    assert found.exceptions() == 0
+
+
+def test_a_straight_curve_may_rise_toward_a_target_only_by_its_residual():
+    straight = np.linspace([0.0, 0.0], [2.0, 0.0], 5)[:, None]
+    found = turns(straight, np.array([[1.0, 0.0]]))
+    assert found.to_end[0] == 0
+    assert found.to_target[0] == pytest.approx(0.5)
+    assert found.allowed[0] == pytest.approx(2.0)
+
+
+@given(st.floats(1e-3, 0.5), st.floats(0.6, 4))
+def test_an_aligned_mode_of_a_linear_network_is_monotone(small, strength):
+    t = np.linspace(0, 1, 51)
+    mode = ((1 - t) * small + t * strength**0.5) ** 2
+    assert rise(along((mode - strength) ** 2 / 2)) < 1e-12
+
+
+# --- networks --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", KINDS)
+def test_residual_networks_start_as_named(first):
+    model = residual(first, depth=8, width=4, channels=1, seed=3)
+    state = model.state_dict()
+    zero = {name for name, x in state.items() if x.ndim and not x.any() and "weight" in name}
+    last = [f"layer{i}.0" for i in (1, 2, 3)]
+    expected = {
+        "BN": set(),
+        "BN-I": {f"{block}.bn2.weight" for block in last},
+        "NBN-I": {f"{block}.conv2.weight" for block in last},
+        "NBN-F": {f"{block}.conv2.weight" for block in last} | {"fc.weight"},
+    }
+    assert zero == expected[first]
+    same = residual(first, depth=8, width=4, channels=1, seed=3).state_dict()
+    assert all(torch.equal(x, same[name]) for name, x in state.items())
+    assert model(torch.randn(2, 1, 8, 8)).shape == (2, 10)
+
+
+def test_networks_that_are_not_are_refused():
+    with pytest.raises(UnknownName):
+        residual("NBN")
+    with pytest.raises(UsageError):
+        residual(depth=18)
+
+
+@pytest.mark.parametrize("rank", [1, 3])
+def test_a_teacher_is_linear_of_its_rank(rank):
+    inputs, targets = teacher(samples=64, rank=rank)["train"]
+    found = torch.linalg.lstsq(inputs.double(), targets.double()).solution
+    sizes = torch.linalg.svdvals(found)
+    torch.testing.assert_close(sizes[:rank], torch.linspace(2, 1, rank).double(), atol=1e-4, rtol=0)
+    assert (sizes[rank:] < 1e-4).all()
+
+
+def test_data_have_the_forms_that_networks_take():
+    rows, images = flat("digits", train=100), tiles()
+    assert rows["train"].inputs.shape == (100, 64)
+    assert len(rows["test"]) == len(images["test"])
+    assert images["test"].inputs.shape[1:] == (1, 8, 8)
+    assert torch.equal(images["test"].inputs.flatten(1), rows["test"].inputs)
