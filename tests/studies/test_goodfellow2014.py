@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ridgeline.measures import Curve
+from ridgeline.profiles import Profile
 from ridgeline.studies import catalogue
 from ridgeline.studies.goodfellow2014 import lines, saddle
 from ridgeline.study.plan import Machine
@@ -68,6 +70,16 @@ def test_positions_beyond_the_ends():
     assert t[0] == -0.25
     assert t[-1] == 1.25
     assert {0.0, 1.0} < set(t.tolist())
+
+
+def test_where_the_loss_is_least_and_how_far_it_rises():
+    """A parabola with its bottom at 1.1, so that on the way to 1 it only falls."""
+    t = lines.beyond()
+    planted = Profile(t, {"train": {"loss": Curve.exact(t, (t - 1.1) ** 2)}})
+    assert lines.least_at(planted) == 1.1
+    up = np.array([2.0, 1.0, 1.5, 0.0])
+    t = np.linspace(0, 1, 4)
+    assert lines.rise(Profile(t, {"train": {"loss": Curve.exact(t, up)}})) == 0.5
 
 
 @pytest.mark.parametrize("name", ["smoke", "laptop", "paper"])

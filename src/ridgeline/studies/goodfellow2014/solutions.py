@@ -10,6 +10,7 @@ from ridgeline.study.charts import Tabular
 from ridgeline.study.claims import Claim, Difference, Mean
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
+from ridgeline.training import Duration
 
 __all__ = ["ITEMS"]
 
@@ -55,8 +56,10 @@ def two_solutions(bench: Bench) -> Finding:
 
 
 def _label(at: str) -> str:
-    begun = at.removesuffix("it").removesuffix("ep") == "0"
-    return "initialisation" if begun else f"the first {at.replace('ep', ' epochs')}"
+    """Of a time as specs have it: ``"4ep"``."""
+    if Duration.parse(at) == Duration():
+        return "initialisation"
+    return f"the first {at.replace('ep', ' ep. ').replace('it', ' it.').strip()}"
 
 
 def _siblings(children: Sequence[Subject]) -> list[Pair]:
