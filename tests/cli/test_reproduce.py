@@ -24,6 +24,12 @@ batch_size = 40
 [populations.biases.grid]
 "net.bias" = [true, "last", false]
 """
+SETTINGS = """points = 5
+flow_seeds = 2
+grid_seeds = 2
+flow_grid = [[3, 0.1]]
+flow_scale = 0.1
+flow_degree = 3"""
 FAST = ("--workers", 1, "--threads", 1)
 
 
@@ -54,13 +60,13 @@ def test_a_paper_is_asked_and_the_second_time_nothing_is_done(here, tiny, ridgel
     words = ("reproduce", "tao2024", "--scale", tiny, *FAST)
     code, out, err = ridgeline(*words, "--out", "out")
     assert code == 0, err
-    assert "5 claims" in out
+    assert "tao2024 at scale tiny: " in out
     assert "T2a" in out
     for file in ("report.html", "verdicts.json", "verdicts.csv", "verdicts.md", "manifest.json"):
         assert (here / "out" / file).exists(), file
     assert (here / "out" / "figures" / "scale-paths.pdf").exists()
     rows = list(csv.DictReader((here / "out" / "verdicts.csv").read_text().splitlines()))
-    assert {row["claim"] for row in rows} == {"T1a", "T1b", "T2a", "T2b", "T2c"}
+    assert {row["claim"] for row in rows} == {"T1a", "T1b", "T1c", "T2a", "T2b", "T2c"}
     assert {row["item"] for row in rows} == {"other-starts", "scale-paths"}
     page = (here / "out" / "report.html").read_text()
     for text in ("Scale invariance of the solution", "The error still falls monotonically", "T2a"):
@@ -71,7 +77,7 @@ def test_a_paper_is_asked_and_the_second_time_nothing_is_done(here, tiny, ridgel
     told = json.loads(out)
     assert told["format"] == "ridgeline-reproduction"
     (paper,) = told["papers"]
-    assert len(paper["verdicts"]) == 5
+    assert len(paper["verdicts"]) == 6
     assert "15 in the store, 0 to train" in err
     assert len(Store("runs")) == 15
 
@@ -83,6 +89,11 @@ def test_one_item_and_overrides(here, tiny, ridgeline):
     assert code == 0
     assert {row["item"] for row in paper["verdicts"]} == {"scale-paths"}
     assert {row["n"] for row in paper["verdicts"]} == {1, 2}
+    code, out, _ = ridgeline("reproduce", "tao2024/T2", *words, "--out", "out")
+    assert (
+        "ridgeline reproduce tao2024/scale-paths --scale tiny.toml"
+        in (here / "out" / "verdicts.md").read_text()
+    )
     assert {row["verdict"] for row in paper["verdicts"]} <= {"undecided", "fails"}
     assert paper["overrides"] == {"measure.points": 3, "seeds": 1}
 
@@ -116,7 +127,7 @@ def test_what_is_wrong_is_refused_before_any_work(here, tiny, ridgeline, words, 
 
 
 def test_an_item_that_a_scale_lacks_is_said_and_stops_no_other(here, ridgeline):
-    text = TINY.replace("tao2024", "wang2023")
+    text = TINY.replace("tao2024", "wang2023").replace("points = 5", SETTINGS)
     (here / "some.toml").write_text(text)
     code, out, err = ridgeline("reproduce", "wang2023", "--scale", "some.toml", *FAST, "--json")
     (paper,) = json.loads(out)["papers"]

@@ -79,25 +79,27 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.out is not None:
         for page in _written(chosen, found):
             print(f"written: {page}", file=sys.stderr)
-    return FAILED if any(one.failures for one in found) else 0
+    wrong = any(one.failures or any(a.refused for a in one.answers) for one in found)
+    return FAILED if wrong else 0
 
 
 def _asked(chosen: argparse.Namespace) -> Iterator[Asked]:
     """Papers in the order in which they are named; several items of one are asked together."""
     wanted: dict[str, list[str]] = {}
-    names = catalogue.PAPERS if chosen.what == ["all"] else chosen.what
+    names = catalogue.PAPERS if "all" in chosen.what else chosen.what
     for word in names:
-        name, slash, item = word.partition("/")
-        wanted.setdefault(name, [])
-        if slash:
-            wanted[name].append(item)
+        name, _, item = word.partition("/")
+        wanted.setdefault(name, []).append(item)
     if len(wanted) > 1 and chosen.scale.endswith(".toml"):
         raise UsageError("A scale of your own is for one paper.", got=f"{len(wanted)} papers")
     for name, items in wanted.items():
         paper = catalogue.paper(name)
         scale = catalogue.scale(name, chosen.scale, chosen.set, chosen.seeds)
+        if "" in items:  # the whole paper was asked for, whatever else
+            yield Asked(paper, scale, paper.items)
+            continue
         some = dict.fromkeys(one for item in items for one in paper.find(item))
-        yield Asked(paper, scale, tuple(some) or paper.items)
+        yield Asked(paper, scale, tuple(some))
 
 
 def _reproduced(chosen: argparse.Namespace, asked: Asked) -> Reproduction:
@@ -241,8 +243,10 @@ def _say(found: Reproduction, *, as_json: bool) -> None:
 
 
 def _summary(found: Reproduction) -> str:
-    counts = ", ".join(f"{found.count(o)} {o}" for o in ("holds", "fails", "undecided"))
-    return f"{len(found.verdicts)} claims: {counts}; {found.runs} runs, {duration(found.seconds)}"
+    from ridgeline.report.verdicts import tally
+
+    counts = tally(verdict.outcome for verdict in found.verdicts)
+    return f"{counts}; {found.runs} runs, {duration(found.seconds)}"
 
 
 def _told(found: Sequence[Reproduction]) -> dict[str, Any]:
@@ -299,9 +303,14 @@ def _markdown(chosen: argparse.Namespace, found: Reproduction) -> str:
 
 
 def _command(chosen: argparse.Namespace, found: Reproduction) -> str:
-    words = ["ridgeline reproduce", found.paper.name, "--scale", chosen.scale]
+    paper, asked = found.paper, [answer.item for answer in found.answers]
+    names = [paper.name]
+    if len(asked) < len(paper.items):
+        names = [f"{paper.name}/{item.name}" for item in asked]
+    words = ["ridgeline reproduce", *names, "--scale", chosen.scale]
     words += [f"--set '{given}'" for given in chosen.set]
     words += [f"--seeds {chosen.seeds}"] if chosen.seeds is not None else []
+    words += [f"--data-root {chosen.data_root}"] if chosen.data_root else []
     return " ".join(words)
 
 

@@ -31,6 +31,8 @@ class Answer:
     """Spent on measuring; runs are shared and not counted."""
     left_out: str = ""
     """Why it was not measured, if it was not."""
+    refused: bool = False
+    """Whether it was left out because of an error, and not because the scale is without it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +140,7 @@ def _answer(item: Item, bench: Bench) -> Answer:
     try:
         finding = item.measure(bench.at(item.name))
     except RidgelineError as error:
-        return Answer(item, None, left_out=str(error))
+        return Answer(item, None, left_out=str(error), refused=True)
     known = {claim.id: claim for claim in item.claims}
     verdicts = tuple(
         known[id].decide(cases, bench.scale.name) for id, cases in finding.cases.items()

@@ -128,10 +128,10 @@ def load_scale(
         tables[name] = merged(base, table)
         if seeds is not None or (general is not None and "seeds" not in table):
             tables[name]["seeds"] = seeds if seeds is not None else general
-        for path in EVERYWHERE:
-            if f"base.{path}" in fixed:
-                put_at(tables[name], path, fixed[f"base.{path}"])
-                tables[name].get("grid", {}).pop(path, None)
+        for place in EVERYWHERE:
+            if f"base.{place}" in fixed:
+                put_at(tables[name], place, fixed[f"base.{place}"])
+                tables[name].get("grid", {}).pop(place, None)
     return Scale(
         name=Path(path).stem if path else "own",
         paper=told["paper"],
