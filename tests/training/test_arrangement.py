@@ -59,7 +59,9 @@ def test_what_cannot_be_stacked_is_trained_one_at_a_time(planted):
     [
         # One thread nearly as fast as two: two workers win, once it pays to start them.
         ({(1, 1): 100, (1, 2): 110, (4, 1): 400, (4, 2): 420}, "100000it", (4, 2, 1)),
-        ({(1, 1): 100, (1, 2): 110, (4, 1): 400, (4, 2): 420}, "10it", (4, 1, 2)),
+        ({(1, 1): 100, (1, 2): 110, (4, 1): 400, (4, 2): 420}, "100it", (4, 1, 2)),
+        # Four seconds of work at most: not worth measuring.
+        ({(1, 1): 100, (1, 2): 110, (4, 1): 400, (4, 2): 420}, "10it", (8, 1, 1)),
         # Two threads twice as fast: this process.
         ({(1, 1): 100, (1, 2): 200, (4, 1): 400, (4, 2): 800}, "100000it", (4, 1, 2)),
         # A stack of all leaves nothing for a second worker.
@@ -72,7 +74,8 @@ def test_the_choice_follows_the_rates(rates, length, expected, planted, monkeypa
     found = training.arrange(chosen, planted, cores=2)
     assert isinstance(found, Arrangement)
     assert (found.size, found.workers, found.threads) == expected
-    assert found.measured == {f"{s} x {n}": rate for (s, n), rate in rates.items()}
+    if length != "10it":
+        assert found.measured == {f"{s} x {n}": rate for (s, n), rate in rates.items()}
 
 
 def test_stacks_that_do_not_fit_into_memory_are_not_tried(planted, monkeypatch):

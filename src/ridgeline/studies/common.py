@@ -82,13 +82,26 @@ def half(profile: Profile, metric: str = "error") -> float:
     return 1.0 if np.isnan(found) else found
 
 
-def mean_sd(values: Iterable[float]) -> str:
-    """``0.347 ± 0.012 (5)``: mean, standard deviation and number of runs."""
+def mean_sd(values: Iterable[float], *, count: bool = True) -> str:
+    """``0.347 ± 0.012 (5)``: mean and standard deviation, to the digits of the latter.
+
+    Args:
+        values: One a run.
+        count: Whether the number of runs follows in brackets.
+    """
     found = np.asarray(list(values), dtype=np.float64)
     if not len(found):
         return "-"
-    spread = f" ± {found.std(ddof=1):.2g}" if len(found) > 1 else ""
-    return f"{found.mean():.3g}{spread} ({len(found)})"
+    mean, runs = float(found.mean()), f" ({len(found)})" if count else ""
+    spread = float(found.std(ddof=1)) if len(found) > 1 else float("nan")
+    if not np.isfinite([mean, spread]).all():
+        return f"{mean:.3g}{runs}"
+    if spread <= 1e-9 * abs(mean) or not spread:
+        return f"{mean:.3g} ± 0{runs}"
+    decimals = 1 - int(np.floor(np.log10(spread)))
+    if not 0 <= decimals <= 6:
+        return f"{mean:.3g} ± {spread:.2g}{runs}"
+    return f"{mean:.{decimals}f} ± {spread:.{decimals}f}{runs}"
 
 
 def tidy(value: Any) -> str:
@@ -143,21 +156,22 @@ def shapes_table(title: str, first: str, found: Mapping[str, Sequence[Profile]])
     rows = [
         [
             label,
-            mean_sd(plateau_end(p) for p in profiles),
-            mean_sd(half(p) for p in profiles),
-            mean_sd(area(p) for p in profiles),
-            mean_sd(plateau_end(p, "loss") for p in profiles),
-            mean_sd(half(p, "loss") for p in profiles),
-            mean_sd(p.plateau().relative_area for p in profiles),
+            len(profiles),
+            mean_sd((plateau_end(p) for p in profiles), count=False),
+            mean_sd((half(p) for p in profiles), count=False),
+            mean_sd((area(p) for p in profiles), count=False),
+            mean_sd((plateau_end(p, "loss") for p in profiles), count=False),
+            mean_sd((half(p, "loss") for p in profiles), count=False),
+            mean_sd((p.plateau().relative_area for p in profiles), count=False),
         ]
         for label, profiles in found.items()
     ]
     columns = [
-        first,
+        *(first, "runs"),
         *("error plateau ends", "half error at", "error area"),
         *("loss plateau ends", "half loss at", "loss area / L(0)"),
     ]
-    note = "Mean ± standard deviation over runs (number of runs); positions and areas in units of t"
+    note = "Mean ± standard deviation over runs; positions and areas in units of t"
     return Tabular(title=title, columns=columns, rows=rows, note=f"{note}.")
 
 

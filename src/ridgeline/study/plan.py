@@ -204,8 +204,14 @@ def _arranged(kind: _Kind, machine: Machine) -> tuple[int, int, int, float | Non
     if machine.together is not None:
         threads = threads or 1
         workers = max(1, able // threads) if machine.device == "cpu" else 1
-        reason = f"groups of up to {machine.together}, as asked for"
-        return min(machine.together, len(kind.runs)), workers, threads, None, reason
+        size, reason = machine.together, f"groups of up to {machine.together}, as asked for"
+        try:
+            fit = size == 1 or training.stackable(kind.members, kind.data, device=machine.device)
+        except RidgelineError:
+            fit = True  # whatever is wrong, training will say so
+        if not fit:
+            size, reason = 1, "one at a time: this kind of network cannot be stacked"
+        return min(size, len(kind.runs)), workers, threads, None, reason
     try:
         found = training.arrange(kind.members, kind.data, device=machine.device, cores=able)
     except RidgelineError as error:  # its training will say so, and does not stop the others'

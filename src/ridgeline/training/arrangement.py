@@ -22,7 +22,7 @@ from ridgeline.training.population import Population
 from ridgeline.training.recipe import Keep
 from ridgeline.training.runs import Member
 
-__all__ = ["Arrangement", "arrange", "cores_here", "measure"]
+__all__ = ["Arrangement", "arrange", "cores_here", "measure", "stackable"]
 
 LARGEST = 64
 """Members of a stack."""
@@ -35,6 +35,10 @@ SHARED = 0.85
 and clock are shared. Measured 0.80 to 0.95 on 64-64-64-10 and 784-128-128-10, two cores."""
 STARTING = 5.0
 """Seconds until workers train: they import torch."""
+QUICK = 4.0
+"""Seconds of work, one at a time, below which measuring would cost more than it saves."""
+TOGETHER = 16
+"""Members of a stack that was not measured."""
 _KNOWN: dict[Hashable, dict[tuple[int, int], float]] = {}
 """What this process has measured."""
 MEMORY = 0.5
@@ -80,11 +84,18 @@ def arrange(
     cores = cores_here() if cores is None else cores
     device = torch.device(device)
     counts = [1] if cores == 1 or device.type != "cpu" else [1, cores]
-    key = (_kind(members[0], data), len(members), str(device), tuple(counts))
-    if key not in _KNOWN:
-        _KNOWN[key] = measure(members, data, device=device, threads=counts)
-    rates = _KNOWN[key]
+    kind = (_kind(members[0], data), str(device), tuple(counts))
     steps = _steps(members[0], data) * len(members)
+    if (kind, 1) not in _KNOWN:
+        _KNOWN[kind, 1] = measure(members[:1], data, device=device, threads=counts)
+    alone = _KNOWN[kind, 1].get((1, 1), 0.0)
+    if steps < QUICK * alone and stackable(members, data, device=device):
+        size = min(len(members), TOGETHER)
+        words = f"stacks of {size}: too little work to measure how many are best"
+        return Arrangement(size, 1, 1, alone, words, {"1 x 1": alone})
+    if (kind, len(members)) not in _KNOWN:
+        _KNOWN[kind, len(members)] = measure(members, data, device=device, threads=counts)
+    rates = _KNOWN[kind, len(members)]
     best: tuple[float, Arrangement] | None = None
     # Smaller stacks first: a larger one must be faster by more than measuring errs.
     for (size, threads), rate in rates.items():
@@ -107,6 +118,20 @@ def arrange(
                 best = taken, chosen
     assert best is not None
     return best[1]
+
+
+def stackable(
+    members: Sequence[Member], data: Split, *, device: str | torch.device = "cpu"
+) -> bool:
+    """Whether members that are alike can be trained in one stack: tried with two of them."""
+    if len(members) < 2:
+        return True
+    with torch.no_grad(), untouched():
+        try:
+            _population(members[:2], data, torch.device(device)).step()
+        except NotStackable:
+            return False
+    return True
 
 
 def preferred(rates: Mapping[tuple[int, int], float]) -> int:
