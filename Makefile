@@ -5,7 +5,7 @@ STAMP := .venv/installed
 PIP_FLAGS := --quiet --disable-pip-version-check
 JOBS ?= 2
 
-.PHONY: demo test check format bench docs clean
+.PHONY: demo test check format bench docs results clean
 .DEFAULT_GOAL := demo
 
 demo: $(STAMP)  ## the whole story on bundled data, to demo/report.html
@@ -41,3 +41,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 clean:
 	rm -rf .venv demo site .pytest_cache .ruff_cache .coverage*
+
+results: $(STAMP)  ## every paper at laptop scale, about two hours on two cores; verdicts into docs/results
+	$(BIN)/ridgeline reproduce all --scale laptop --store runs --out results
+	for folder in results/*/; do cp $$folder/verdicts.md docs/results/$$(basename $$folder).md; done
