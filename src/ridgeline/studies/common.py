@@ -24,7 +24,11 @@ __all__ = [
     "tidy",
 ]
 
-UNITS = {"error": "error (share of samples)", "loss": "loss (mean per sample)"}
+UNITS = {
+    "error": "error (share of samples)",
+    "loss": "loss (mean per sample)",
+    "smoothed": "smoothed loss (mean per sample)",
+}
 POSITION = "t (position on the line)"
 
 

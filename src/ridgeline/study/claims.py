@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 Outcome = Literal["holds", "fails", "undecided"]
-Cases = Sequence[float] | Sequence[bool] | Mapping[str, Sequence[float]]
+Cases = Sequence[float] | Sequence[bool] | Mapping[str, Sequence[Any]]
 """What a test is asked about: numbers, one a case, or several such lists by name."""
 NEEDED = 5
 """Cases below which nothing is decided."""

@@ -5,6 +5,8 @@ expanded percentiles of Hesterberg (2015, "What Teachers Should Know About the B
 section 5.3) widen it to what Student's t would give, and keep its asymmetry.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy import stats
 
@@ -15,6 +17,8 @@ __all__ = ["CONFIDENCE", "difference", "mean", "share", "spearman"]
 
 CONFIDENCE = 0.95
 RESAMPLES = 20_000
+FEWER = 4_000
+"""Resamples of groups of unequal size."""
 
 
 def share(hits: int, n: int) -> Interval:
@@ -57,25 +61,35 @@ def spearman(x: Array, y: Array, groups: Array | None = None) -> tuple[float, In
         x: One number a run.
         y: Another.
         groups: Which group each run is of. Runs of one group, as those of one seed at several
-            depths, are drawn together: they are not independent. All groups are of one size, or
-            those that are larger lose runs in the resamples.
+            depths, are drawn together: they are not independent.
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan"), (float("nan"), float("nan"))
-    members = [[i] for i in range(len(x))]
-    if groups is not None:
-        members = [np.flatnonzero(np.asarray(groups) == g).tolist() for g in dict.fromkeys(groups)]
-        least = min(map(len, members))
-        members = [of[:least] for of in members]
-    at = np.array(members)[_draws(len(members))].reshape(RESAMPLES, -1)
-    ranks = [stats.rankdata(values[at], axis=1) for values in (x, y)]
-    a, b = (r - r.mean(1, keepdims=True) for r in ranks)
+    middle = float(np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1])
+    names = np.arange(len(x)) if groups is None else np.asarray(groups)
+    members = [np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())]
+    drawn = np.concatenate([_correlations(x, y, at) for at in _resampled(members)])
+    low, high = _span(drawn[np.isfinite(drawn)], len(members))
+    return middle, (max(low, -1.0), min(high, 1.0))
+
+
+def _resampled(members: list[np.ndarray]) -> Iterator[np.ndarray]:
+    """Rows of the resamples, each of shape (resamples, rows): whole groups are drawn."""
+    draws = _draws(len(members))
+    if len({len(of) for of in members}) == 1:
+        yield np.array(members)[draws].reshape(RESAMPLES, -1)
+        return
+    for chosen in draws[:FEWER]:  # resamples of unequal length, one by one
+        yield np.concatenate([members[i] for i in chosen])[None]
+
+
+def _correlations(x: Array, y: Array, at: np.ndarray) -> Array:
+    """Spearman's coefficient of each resample; NaN where one of the two does not vary."""
+    a, b = (stats.rankdata(values[at], axis=1) for values in (x, y))
+    a, b = a - a.mean(1, keepdims=True), b - b.mean(1, keepdims=True)
     size = np.sqrt((a**2).sum(1) * (b**2).sum(1))
-    drawn = (a * b).sum(1)[size > 0] / size[size > 0]
-    low, high = _span(drawn, len(members))
-    middle = np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1]
-    return float(middle), (max(low, -1.0), min(high, 1.0))
+    return np.divide((a * b).sum(1), size, out=np.full(len(at), np.nan), where=size > 0)
 
 
 def _newcombe(more: Array, less: Array) -> Interval:

@@ -25,6 +25,7 @@ __all__ = [
     "reached",
     "released_rise",
     "rise",
+    "setting",
     "strays",
 ]
 
@@ -61,6 +62,11 @@ def optimiser(subject: Subject) -> str:
 def kind(subject: Subject) -> str:
     """Optimiser and normalisation: ``SGD``, ``Adam, BN``."""
     return f"{optimiser(subject)}{', BN' if subject.at('net.norm') == 'batch' else ''}"
+
+
+def setting(subject: Subject) -> str:
+    """What the seeds of one cell have in common: they are drawn together in intervals."""
+    return f"{kind(subject)} {rate(subject):g} {subject.at('net.widths')}"
 
 
 # --- rises -----------------------------------------------------------------------------------

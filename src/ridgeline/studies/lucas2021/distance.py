@@ -13,6 +13,7 @@ from ridgeline.studies.lucas2021.counting import (
     kind,
     reached,
     rise,
+    setting,
     strays,
 )
 from ridgeline.study.bench import Bench
@@ -63,7 +64,7 @@ def moved(bench: Bench) -> Finding:
         )
         for unit, x in zip(FAR.values(), far, strict=True)
     ]
-    letters = zip("ab", far, strict=True)
+    letters, cells = zip("ab", far, strict=True), [setting(s) for s in runs]
     return Finding(
         charts=[
             Panels(
@@ -74,7 +75,7 @@ def moved(bench: Bench) -> Finding:
                 panels=panels,
             )
         ],
-        cases={f"L5{letter}": {"x": list(x), "y": heights} for letter, x in letters},
+        cases={f"L5{n}": {"x": list(x), "y": heights, "group": cells} for n, x in letters},
     )
 
 
@@ -110,7 +111,8 @@ def bends(bench: Bench) -> Finding:
             Panel(x=FAR["normalised distance"], y=GL[method], series=series, log_x=True, log_y=True)
         )
         rows.append([method, len(runs), f"{slope:.3f}", f"{share:.3f}"])
-        cases[f"L6{letter}"] = {"x": far, "y": lengths}
+        cells = [setting(s) for s in runs]
+        cases[f"L6{letter}"] = {"x": far, "y": lengths, "group": cells}
     return Finding(
         charts=[
             Panels(

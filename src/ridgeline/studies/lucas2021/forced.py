@@ -33,11 +33,15 @@ def forced(bench: Bench) -> Finding:
     far = {way: [distances(bench, s)[0] for s in runs] for way, runs in found.items()}
     usual, *others = WAYS.values()
 
-    def risen(way: str) -> list[float]:
-        return [float(not falls(bench.profile(s), bench)) for s in found[way]]
+    def risen(way: str) -> list[bool]:
+        return [not falls(bench.profile(s), bench) for s in found[way]]
 
     cases: dict[str, Any] = {
-        "L12a": {"x": _joined(far), "y": _joined(heights)},
+        "L12a": {
+            "x": _joined(far),
+            "y": _joined(heights),
+            "group": [s.seed for runs in found.values() for s in runs],
+        },
         **{
             f"L12{letter}": {"more": risen(way), "less": risen(usual)}
             for letter, way in zip("bcde", others, strict=True)

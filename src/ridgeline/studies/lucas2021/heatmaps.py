@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ridgeline.studies.common import tidy
-from ridgeline.studies.lucas2021.counting import depth, rate, reached, rise
+from ridgeline.studies.lucas2021.counting import depth, rate, reached, rise, setting
 from ridgeline.study.bench import Bench
 from ridgeline.study.charts import Grid
 from ridgeline.study.claims import Claim, Correlation
@@ -40,6 +40,7 @@ def heatmaps(bench: Bench) -> Finding:
         cases[f"L2{letter}"] = {
             "x": [depth(s) for s in deep],
             "y": [rise(bench.profile(s)) for s in deep],
+            "group": [setting(s) for s in deep],
         }
     return Finding(
         charts=charts,

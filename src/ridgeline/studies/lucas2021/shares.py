@@ -4,7 +4,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ridgeline.studies.common import POSITION, groups, tidy
-from ridgeline.studies.lucas2021.counting import Cell, cell, falls, kind, rate, reached, rise
+from ridgeline.studies.lucas2021.counting import (
+    Cell,
+    cell,
+    falls,
+    kind,
+    rate,
+    reached,
+    rise,
+    setting,
+)
 from ridgeline.study.bench import Bench
 from ridgeline.study.charts import Chart, Panel, Panels, Series, Tabular
 from ridgeline.study.claims import Claim, Correlation, Difference, Share
@@ -113,15 +122,16 @@ def _cases(bench: Bench, runs: Sequence[Subject]) -> dict[str, Any]:
     def of(*labels: str) -> list[Subject]:
         return [s for s in good if kind(s) in labels]
 
-    def risen(chosen: Sequence[Subject]) -> list[float]:
-        return [float(not falls(bench.profile(s), bench)) for s in chosen]
+    def risen(chosen: Sequence[Subject]) -> list[bool]:
+        return [not falls(bench.profile(s), bench) for s in chosen]
 
-    def trend(chosen: Sequence[Subject]) -> dict[str, list[float]]:
+    def trend(chosen: Sequence[Subject]) -> dict[str, list[Any]]:
         x = [rate(s) for s in chosen]
-        return {"x": x, "y": [rise(bench.profile(s)) for s in chosen]}
+        heights = [rise(bench.profile(s)) for s in chosen]
+        return {"x": x, "y": heights, "group": [setting(s) for s in chosen]}
 
     return {
-        "L1a": [1 - x for x in risen(good)],
+        "L1a": [not x for x in risen(good)],
         "L1b": risen([s for s in of("SGD") if rate(s) <= calm]),
         "L1c": {"more": risen(of("Adam")), "less": risen(of("SGD"))},
         "L1d": {"more": risen(of("SGD, BN", "Adam, BN")), "less": risen(of("SGD", "Adam"))},

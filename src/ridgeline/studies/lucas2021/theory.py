@@ -40,7 +40,7 @@ def width(bench: Bench) -> Finding:
         lengths = [mean_sd(values[i] for i in at) for values in found.values()]
         heights = mean_sd(rise(bench.profile(runs[i])) for i in at)
         rows.append([size, *lengths, mean_sd(runs[i].loss for i in at), heights])
-    letters = zip("ab", found.values(), strict=True)
+    letters, seeds = zip("ab", found.values(), strict=True), [run.seed for run in runs]
     return Finding(
         charts=[
             Panels(
@@ -58,7 +58,7 @@ def width(bench: Bench) -> Finding:
                 note="Mean ± standard deviation (runs).",
             )
         ],
-        cases={f"L13{letter}": {"x": sizes, "y": values} for letter, values in letters},
+        cases={f"L13{n}": {"x": sizes, "y": values, "group": seeds} for n, values in letters},
     )
 
 
