@@ -118,8 +118,8 @@ def _convexities(profiles: Sequence[Profile], *, compat: bool = False) -> list[C
     return [convexity(p.curve("smoothed"), compat="lim2024" if compat else None) for p in profiles]
 
 
-def _monotone(found: Sequence[Convexity]) -> list[float]:
-    return [float(one.largest_step <= 0) for one in found]
+def _monotone(found: Sequence[Convexity]) -> list[bool]:
+    return [one.largest_step <= 0 for one in found]
 
 
 def _cells(true: Sequence[Convexity], released: Sequence[Convexity]) -> list[str]:

@@ -19,7 +19,7 @@ def residual(bench: Bench) -> Finding:
 
     def risen(*kinds: str) -> list[float]:
         chosen = [s for s in good if s.at("net.first") in kinds]
-        return [float(not falls(bench.profile(s), bench)) for s in chosen]
+        return [not falls(bench.profile(s), bench) for s in chosen]
 
     return Finding(
         tables=[_in_all(bench, runs), _by_rate(bench, runs)],
