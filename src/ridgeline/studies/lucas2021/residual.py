@@ -17,7 +17,7 @@ def residual(bench: Bench) -> Finding:
     good = reached(bench, runs)
     bench.profiles(good, told="lines")
 
-    def risen(*kinds: str) -> list[float]:
+    def risen(*kinds: str) -> list[bool]:
         chosen = [s for s in good if s.at("net.first") in kinds]
         return [not falls(bench.profile(s), bench) for s in chosen]
 
