@@ -1,5 +1,7 @@
 """Lucas et al. 2021: the paper runs whole at its smallest scale, and its arithmetic is right."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -11,8 +13,9 @@ from ridgeline.errors import UnknownName, UsageError
 from ridgeline.measures import Curve
 from ridgeline.profiles import Profile
 from ridgeline.studies import catalogue
+from ridgeline.studies.common import sound
 from ridgeline.studies.lucas2021 import PAPER
-from ridgeline.studies.lucas2021.counting import Cell, released_rise, rise
+from ridgeline.studies.lucas2021.counting import Cell, reached, released_rise, rise
 from ridgeline.studies.lucas2021.distance import fit
 from ridgeline.studies.lucas2021.networks import KINDS, flat, residual, teacher, tiles
 from ridgeline.studies.lucas2021.turns import turns
@@ -215,3 +218,12 @@ def test_data_have_the_forms_that_networks_take():
     assert len(rows["test"]) == len(images["test"])
     assert images["test"].inputs.shape[1:] == (1, 8, 8)
     assert torch.equal(images["test"].inputs.flatten(1), rows["test"].inputs)
+
+
+def test_a_cell_in_which_all_runs_diverged_is_empty_and_stops_nothing():
+    lost = [SimpleNamespace(diverged=True, loss=float("nan")) for _ in range(3)]
+    assert sound(lost, required=False) == []
+    bench = SimpleNamespace(setting=lambda _: 0.1)
+    assert reached(bench, lost) == []
+    with pytest.raises(UsageError, match="all of which diverged"):
+        sound(lost)

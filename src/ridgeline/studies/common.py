@@ -53,15 +53,19 @@ def groups(
     return found
 
 
-def sound(subjects: Iterable[Subject]) -> list[Subject]:
+def sound(subjects: Iterable[Subject], *, required: bool = True) -> list[Subject]:
     """Runs that did not diverge: of the others there is no end to draw a line to.
 
+    Args:
+        subjects: Any number.
+        required: Whether there must be one; a cell of a grid may be empty.
+
     Raises:
-        UsageError: If all of them did.
+        UsageError: If one is required and all diverged.
     """
     every = list(subjects)
     found = [subject for subject in every if not subject.diverged]
-    if every and not found:
+    if required and every and not found:
         raise UsageError(
             "An item is measured on runs whose loss stayed finite.",
             got=f"{len(every)} runs, all of which diverged",

@@ -23,7 +23,7 @@ from ridgeline.rng import stream
 from ridgeline.studies.common import curves_chart, groups, mean_sd, sound
 from ridgeline.study.bench import Bench
 from ridgeline.study.charts import Panel, Panels, Series, Tabular
-from ridgeline.study.claims import Claim, Difference
+from ridgeline.study.claims import Cases, Claim, Difference
 from ridgeline.study.papers import Finding, Item, Paper
 from ridgeline.study.subjects import Subject
 
@@ -69,7 +69,7 @@ def smoothed(subject: Subject) -> Metric:
 def symmetric_or_not(bench: Bench) -> Finding:
     """Table 4: the same hyper-parameters with and without held weights."""
     arms = {KINDS[kind]: runs for kind, runs in groups(bench.runs("draws"), "net.kind").items()}
-    good = {label: sound(runs) for label, runs in arms.items()}
+    good = {label: sound(runs, required=False) for label, runs in arms.items()}
     found = {
         label: bench.profiles(runs, told=label, metrics={"smoothed": smoothed})
         for label, runs in good.items()
@@ -134,7 +134,7 @@ def _cells(true: Sequence[Convexity], released: Sequence[Convexity]) -> list[str
 
 def _cases(
     true: dict[str, list[Convexity]], released: dict[str, list[Convexity]]
-) -> dict[str, dict[str, list[float]]]:
+) -> dict[str, Cases]:
     plain, masked = KINDS.values()
 
     def steps(label: str) -> list[float]:

@@ -94,7 +94,7 @@ def _table(
         rows=[
             [
                 way,
-                f"{len(runs)} ({len(runs) - len(sound(runs))} diverged)",
+                f"{len(runs)} ({len(runs) - len(sound(runs, required=False))} diverged)",
                 len(far[way]),
                 mean_sd(far[way]),
                 _share(heights[way], floor),

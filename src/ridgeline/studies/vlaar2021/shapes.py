@@ -67,7 +67,7 @@ def asked(bench: Bench, id: str, first: str, arms: Arms, words: Sequence[str] = 
         words: Further paragraphs.
     """
     good = {
-        factor: {value: sound(runs) for value, runs in values.items()}
+        factor: {value: sound(runs, required=False) for value, runs in values.items()}
         for factor, values in arms.items()
     }
     found = {
