@@ -292,7 +292,8 @@ def _written(chosen: argparse.Namespace, found: Sequence[Reproduction]) -> list[
 def _markdown(chosen: argparse.Namespace, found: Reproduction) -> str:
     from ridgeline import report
 
-    about = f"Scale `{found.scale.name}`: {' '.join(found.scale.about.split())} {_summary(found)}."
+    said = " ".join(found.scale.about.split()).rstrip(".")
+    about = f"Scale `{found.scale.name}`: {said}. {found.runs} runs."
     left = [f"Left out: {a.item.name}: {a.left_out}" for a in found.answers if a.left_out]
     return report.verdicts_markdown(
         f"{found.paper.name}: {found.paper.title}",
