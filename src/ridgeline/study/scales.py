@@ -50,7 +50,7 @@ class Scale:
     paper: str
     about: str = ""
     minutes: float | None = None
-    """How long it took from an empty store, as measured on the machine that `about` names."""
+    """How long it took from an empty store, measured with one thread beside other work."""
     measure: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Of each population, with the base under it."""
