@@ -28,7 +28,8 @@ def two_solutions(bench: Bench) -> Finding:
         label: [_between(bench, pair, label, i, len(some)) for i, pair in enumerate(some)]
         for label, some in pairs.items()
     }
-    apart, together = found["nothing"], list(found.values())[-1]
+    together_until = _label(bench.setting("together"))
+    apart, together = found["nothing"], found.get(together_until, [])
     return Finding(
         charts=[
             curves_chart(
@@ -50,7 +51,8 @@ def two_solutions(bench: Bench) -> Finding:
         words=[
             "Solutions that have something in common are two children of one run: the same "
             "initialisation and the same batches up to a time, then other orders of batches. "
-            "Claims compare independent solutions with the children of the latest time."
+            "Claims compare independent solutions with the children that have "
+            f"{together_until} in common."
         ],
     )
 

@@ -19,7 +19,7 @@ def autoencoders(bench: Bench) -> Finding:
     profiles = dict(zip((s.hash for s in good), bench.profiles(good, told="lines"), strict=True))
     names = list(dict.fromkeys(optimiser(s) for s in runs))
     risen = {
-        name: [float(_summed_rise(s, profiles[s.hash]) > bench.setting("tolerance")) for s in of]
+        name: [bool(_summed_rise(s, profiles[s.hash]) > bench.setting("tolerance")) for s in of]
         for name, of in ((n, [s for s in good if optimiser(s) == n]) for n in names)
     }
     return Finding(

@@ -115,7 +115,8 @@ def _breaks(letter: str, what: str) -> Claim:
     return Claim(
         id=f"L12{letter}",
         text=f"Forced to go far by {what}, training breaks monotonicity",
-        place="abstract; options of the released code",
+        place="abstract; options of the released code, whose outcomes are not known",
+        source="memory",
         test=Difference("share that is not monotone, forced less usual"),
     )
 

@@ -164,7 +164,8 @@ ITEMS = (
             Claim(
                 id="L9a",
                 text="Most lines from one run's initialisation to another's minimum are monotone",
-                place="figure 1",
+                place="figures of the released code",
+                source="memory",
                 test=Share("monotone lines", "above", 0.5),
             ),
             Claim(

@@ -20,9 +20,16 @@ from ridgeline.study.subjects import Subject
 
 __all__ = ["SHAPES", "Arms", "asked", "claims"]
 
+
+def _rise(profile: Profile) -> float:
+    """The largest rise of the loss; 0 within the tolerance below which rises do not count."""
+    found = profile.monotonicity()
+    return 0.0 if found.holds else found.largest_rise
+
+
 SHAPES: dict[str, Callable[[Profile], float]] = {
     "error area": area,
-    "largest rise": lambda profile: profile.monotonicity().largest_rise,
+    "largest rise": _rise,
     "error plateau end": plateau_end,
     "loss area / L(0)": lambda profile: profile.plateau().relative_area,
 }
@@ -127,9 +134,17 @@ def _cases(
     cases: dict[str, Any] = {}
     for i, name in enumerate(SHAPES):
         x = [shapes[hash][name] for hash in _each(cells)]
+        if not _told_apart(cells, {hash: of[name] for hash, of in shapes.items()}):
+            x = [float("nan")] * len(x)  # a correlation of ties is near 0 whatever is true
         for j in range(2):
             cases[f"{id}{_letter(first, 2 * i + j)}"] = {"x": x, "y": errors, "group": group}
     return cases
+
+
+def _told_apart(cells: Sequence[Sequence[Subject]], of: Mapping[str, float]) -> bool:
+    """Whether a shape tells at least half of the settings from the most frequent value."""
+    means = [float(np.mean([of[run.hash] for run in cell])) for cell in cells]
+    return 2 * max(map(means.count, means), default=0) <= len(means) + 1
 
 
 def _still(shapes: Mapping[str, dict[str, float]]) -> list[str]:
