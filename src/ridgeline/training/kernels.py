@@ -7,6 +7,7 @@ there are several members. A stack of one needs no `vmap`.
 Shapes: K members, B samples.
 """
 
+import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -93,7 +94,7 @@ class Kernel:
         """
         if planned >= WORTH_TRACING:
             try:
-                with untouched():
+                with untouched(), _quietly():
                     traced = make_fx(self._step, tracing_mode="fake", _allow_non_fake_inputs=True)(
                         *arguments
                     )
@@ -245,3 +246,17 @@ def _stacked() -> Iterator[None]:
     with warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
         warnings.filterwarnings("ignore", message="There is a performance drop")
         yield
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without the tracebacks that torch logs of operations that fail while being traced.
+
+    The plain step is tried next, and says what is wrong in one error.
+    """
+    logger = logging.getLogger("torch._subclasses.fake_tensor")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
