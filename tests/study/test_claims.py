@@ -94,6 +94,11 @@ def test_numbers_of_a_grid_are_known_up_to_its_step():
     assert (coarse.low, coarse.high) == pytest.approx((0.055, 0.105))
 
 
+def test_a_correlation_says_how_many_cases_it_lacks():
+    cases = {"x": [math.nan] * 4 + [1.0] * 4, "y": [1.0] * 8, "group": list("aabbccdd")}
+    assert Correlation("x").decide(cases).why == "4 of 8 cases are not finite"
+
+
 def test_runs_of_one_group_are_drawn_together():
     x = [float(i % 4) for i in range(40)]
     noise = [((i * 7919) % 13) / 2 for i in range(40)]

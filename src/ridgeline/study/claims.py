@@ -229,8 +229,13 @@ class Correlation:
             raise UsageError("A correlation has as many x as y.", got=f"{len(x)} and {len(y)}")
         n = len(x) if groups is None else len(set(groups))
         needs = self.needs if groups is None else NEEDED
-        if few := _enough(n, needs, np.concatenate([x, y]) if n >= needs else x):
-            return Measured("undecided", float("nan"), few.low, few.high, n, few.why)
+        nothing = float("nan")
+        if lost := int((~np.isfinite(x) | ~np.isfinite(y)).sum()):
+            why = f"{lost} of {len(x)} cases are not finite"
+            return Measured("undecided", nothing, nothing, nothing, n, why)
+        if n < needs:
+            why = f"n = {n}, at least {needs} wanted"
+            return Measured("undecided", nothing, nothing, nothing, n, why)
         middle, span = intervals.spearman(x, y, None if groups is None else np.array(groups))
         return Measured(_judge(middle, span, self.side, self.at), middle, *span, n)
 
