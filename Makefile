@@ -42,6 +42,6 @@ $(STAMP): pyproject.toml constraints.txt
 clean:
 	rm -rf .venv demo site .pytest_cache .ruff_cache .coverage*
 
-results: $(STAMP)  ## every paper at laptop scale, about two hours on two cores; verdicts into docs/results
+results: $(STAMP)  ## every paper at laptop scale, hours; verdicts into docs/results
 	$(BIN)/ridgeline reproduce all --scale laptop --store runs --out results
 	for folder in results/*/; do cp $$folder/verdicts.md docs/results/$$(basename $$folder).md; done

@@ -6,11 +6,10 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ridgeline import io
 from ridgeline.cli.live import duration, watcher
+from ridgeline.cli.reproduced import summary, told, written
 from ridgeline.cli.setting import (
     Terminated,
     check_out,
@@ -30,7 +29,7 @@ from ridgeline.study.scales import Scale
 from ridgeline.study.store import Store
 
 if TYPE_CHECKING:
-    from ridgeline import report
+    pass
 
 __all__ = ["run"]
 
@@ -75,9 +74,9 @@ def run(chosen: argparse.Namespace) -> int:
         )
         return 128 + (signal.SIGTERM if isinstance(ended, Terminated) else signal.SIGINT)
     if chosen.json:
-        print(json.dumps(_told(found), allow_nan=False))
+        print(json.dumps(told(found), allow_nan=False))
     if chosen.out is not None:
-        for page in _written(chosen, found):
+        for page in written(chosen, found):
             print(f"written: {page}", file=sys.stderr)
     wrong = any(one.failures or any(a.refused for a in one.answers) for one in found)
     return FAILED if wrong else 0
@@ -126,11 +125,11 @@ def _list(chosen: argparse.Namespace) -> int:
     papers = [catalogue.paper(name) for name in catalogue.PAPERS if not named or name in named]
     for name in named:
         catalogue.paper(name)  # refuses one that is not known
-    told = [_listed(paper) for paper in papers]
+    listed = [_listed(paper) for paper in papers]
     if chosen.json:
-        print(json.dumps(told, allow_nan=False))
+        print(json.dumps(listed, allow_nan=False))
         return 0
-    for one in told:
+    for one in listed:
         print(f"{one['name']}: {one['title']}\n  {one['authors']}; {one['where']}")
         for scale in one["scales"]:
             minutes = scale["minutes"]
@@ -189,11 +188,11 @@ def _dry(chosen: argparse.Namespace, asked: Sequence[Asked]) -> int:
     store = Store(chosen.store)
     machine = Machine(device=chosen.device, workers=chosen.workers, threads=chosen.threads)
     sources = Sources(root=chosen.data_root, download=chosen.download)
-    told = []
+    listed: list[dict[str, Any]] = []
     for one in asked:
         lacking = [config for config in one.runs if store.find(config.hash) is None]
         plan = plan_for(one.runs, store, machine, sources=sources, record=False)
-        told.append(
+        listed.append(
             {
                 "paper": one.paper.name,
                 "scale": one.scale.name,
@@ -208,9 +207,9 @@ def _dry(chosen: argparse.Namespace, asked: Sequence[Asked]) -> int:
             }
         )
     if chosen.json:
-        print(json.dumps(told, allow_nan=False))
+        print(json.dumps(listed, allow_nan=False))
         return 0
-    for one in told:
+    for one in listed:
         seconds = one["training_seconds"]
         takes = "not estimated" if seconds is None else f"about {duration(seconds)}"
         others = f"; training the others: {one['steps']} steps, {takes}" if one["steps"] else ""
@@ -238,119 +237,5 @@ def _say(found: Reproduction, *, as_json: bool) -> None:
     if as_json:
         return
     console = stdout_console(wide=True)
-    print(f"{found.paper.name} at scale {found.scale.name}: {_summary(found)}")
+    print(f"{found.paper.name} at scale {found.scale.name}: {summary(found)}")
     report.render_verdicts(found.verdicts, console)
-
-
-def _summary(found: Reproduction) -> str:
-    from ridgeline.report.verdicts import tally
-
-    counts = tally(verdict.outcome for verdict in found.verdicts)
-    return f"{counts}; {found.runs} runs, {duration(found.seconds)}"
-
-
-def _told(found: Sequence[Reproduction]) -> dict[str, Any]:
-    return {
-        "format": "ridgeline-reproduction",
-        "version": 1,
-        "papers": [
-            {
-                "paper": one.paper.name,
-                "scale": one.scale.name,
-                "about": one.scale.about,
-                "overrides": dict(one.scale.overrides),
-                "runs": one.runs,
-                "seconds": one.seconds,
-                "verdicts": one.rows(),
-                "left_out": {a.item.name: a.left_out for a in one.answers if a.left_out},
-            }
-            for one in found
-        ],
-    }
-
-
-def _written(chosen: argparse.Namespace, found: Sequence[Reproduction]) -> list[Path]:
-    """A page for each paper, with its figures, tables and verdicts."""
-    from ridgeline import report
-
-    several = len(found) > 1
-    pages = []
-    with io.fresh_directory(chosen.out, overwrite=chosen.overwrite) as folder:
-        for one in found:
-            own = folder / one.paper.name if several else folder
-            rows = one.rows()
-            report.to_json(_told([one]), own / "verdicts.json")
-            if rows:
-                report.write_csv(rows, own / "verdicts.csv")
-            with io.atomic_path(own / "verdicts.md") as temporary:
-                temporary.write_text(_markdown(chosen, one), encoding="utf-8")
-            report.write_page(_page(chosen, one), own)
-            pages.append(own.relative_to(folder) / "report.html")
-    return [Path(chosen.out) / page for page in pages]
-
-
-def _markdown(chosen: argparse.Namespace, found: Reproduction) -> str:
-    from ridgeline import report
-
-    said = " ".join(found.scale.about.split()).rstrip(".")
-    about = f"Scale `{found.scale.name}`: {said}. {found.runs} runs."
-    left = [f"Left out: {a.item.name}: {a.left_out}" for a in found.answers if a.left_out]
-    return report.verdicts_markdown(
-        f"{found.paper.name}: {found.paper.title}",
-        found.rows(),
-        command=_command(chosen, found),
-        about="\n\n".join([about, *left]),
-    )
-
-
-def _command(chosen: argparse.Namespace, found: Reproduction) -> str:
-    paper, asked = found.paper, [answer.item for answer in found.answers]
-    names = [paper.name]
-    if len(asked) < len(paper.items):
-        names = [f"{paper.name}/{item.name}" for item in asked]
-    words = ["ridgeline reproduce", *names, "--scale", chosen.scale]
-    words += [f"--set '{given}'" for given in chosen.set]
-    words += [f"--seeds {chosen.seeds}"] if chosen.seeds is not None else []
-    words += [f"--data-root {chosen.data_root}"] if chosen.data_root else []
-    return " ".join(words)
-
-
-def _page(chosen: argparse.Namespace, found: Reproduction) -> "report.Page":
-    from ridgeline import report
-
-    cards = [
-        report.Card(name, str(found.count(outcome)), f"of {len(found.verdicts)} claims")
-        for name, outcome in (("Hold", "holds"), ("Fail", "fails"), ("Undecided", "undecided"))
-    ]
-    cards.append(report.Card("Runs", str(found.runs), f"scale {found.scale.name}"))
-    sections = []
-    for answer in found.answers:
-        item, finding = answer.item, answer.finding
-        text = [item.asks]
-        if finding is None:
-            text.append(f"Not measured: {answer.left_out}.")
-        else:
-            text += list(finding.words)
-            unasked = [c.id for c in item.claims if c.id not in finding.cases]
-            text += [f"Not measured at this scale: {', '.join(unasked)}."] if unasked else []
-        sections.append(
-            report.Section(
-                f"{item.id} {item.title}",
-                text=text,
-                figures=[report.chart_figure(c) for c in finding.charts] if finding else [],
-                tables=[report.chart_table(t) for t in finding.tables] if finding else [],
-                verdicts=answer.verdicts,
-                reported=item.reported,
-            )
-        )
-    told = _told([found])["papers"][0]
-    about = {
-        "command": _command(chosen, found),
-        "store": Store(chosen.store).place.url,
-        "ridgeline": io.version(),
-        **{k: told[k] for k in ("scale", "about", "overrides", "runs", "seconds")},
-    }
-    lead = f"{found.paper.authors}: {found.paper.where}. {found.paper.about}"
-    return report.Page(
-        title=found.paper.title, lead=lead, sections=sections, provenance=about, cards=cards
-    )

@@ -24,7 +24,7 @@ from ridgeline.objective import Objective, Samples
 from ridgeline.paths import Combination
 from ridgeline.state import ties
 
-__all__ = ["Evaluation", "evaluate", "outputs_at"]
+__all__ = ["Evaluation", "evaluate", "outputs_at", "sample_order"]
 
 MOST_STRATA = 1000
 
@@ -82,7 +82,7 @@ def evaluate(
     _check(objective, combination)
     samples, count = objective.samples, len(combination)
     strata = _strata(samples.targets) if enough is not None else None
-    order = _order(len(samples), seed, strata)
+    order = sample_order(len(samples), seed, strata)
     classes = int(strata.max()) + 1 if strata is not None else 1
     moments = {name: Moments(count, joint, classes) for name in objective.metrics}
     told = places or [f"position {k} of {count}" for k in range(count)]
@@ -165,7 +165,7 @@ def _strata(targets: Any) -> Tensor | None:
     return torch.searchsorted(classes, targets).cpu()
 
 
-def _order(count: int, seed: int, strata: Tensor | None) -> Tensor:
+def sample_order(count: int, seed: int, strata: Tensor | None) -> Tensor:
     """A random order of samples; with strata, one whose every beginning has their shares."""
     order = torch.randperm(count, generator=rng.stream(seed, "samples"))
     if strata is None:
@@ -203,7 +203,7 @@ def outputs_at(objective: Objective, combination: Combination, samples: int = 25
         UsageError: If the model's output is not one tensor.
     """
     _check(objective, combination)
-    rows = _order(len(objective), 0, None)[:samples]
+    rows = sample_order(len(objective), 0, None)[:samples]
     chunk = objective.samples[rows.to(objective.device)]
     with objective.computing():
         resident = Resident(objective, combination, gather_statistics(objective, combination))

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.func import jvp
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from ridgeline.engine.evaluation import _check, _order  # the samples that `outputs_at` takes
+from ridgeline.engine.evaluation import _check, sample_order  # the samples that `outputs_at` takes
 from ridgeline.engine.residents import gather_statistics
 from ridgeline.errors import ForwardFailed, UsageError
 from ridgeline.measures import Array
@@ -60,7 +60,7 @@ def velocities(
     combination = exact.combination(t)
     _check(objective, combination)
     statistics = gather_statistics(objective, combination)
-    rows = _order(len(objective), 0, None)[:samples].to(objective.device)
+    rows = sample_order(len(objective), 0, None)[:samples].to(objective.device)
     for k, s in enumerate(t):
         fixed = {name: x[k].clone() for name, x in statistics.items()}
         motion = _motion(exact, float(s), objective, fixed)

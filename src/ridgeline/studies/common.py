@@ -12,6 +12,7 @@ from ridgeline.study.charts import Panel, Panels, Series, Tabular, band
 from ridgeline.study.subjects import Subject
 
 __all__ = [
+    "BIASES",
     "POSITION",
     "area",
     "curves_chart",
@@ -19,6 +20,7 @@ __all__ = [
     "half",
     "mean_sd",
     "plateau_end",
+    "rise",
     "shapes_table",
     "sound",
     "tidy",
@@ -29,6 +31,8 @@ UNITS = {
     "loss": "loss (mean per sample)",
     "smoothed": "smoothed loss (mean per sample)",
 }
+BIASES = {True: "all biases", "last": "last bias only", False: "no bias"}
+"""What networks with this value of ``net.bias`` are called."""
 POSITION = "t (position on the line)"
 
 
@@ -84,10 +88,15 @@ def plateau_end(profile: Profile, metric: str = "error") -> float:
     return profile.plateau(metric=metric).end
 
 
-def half(profile: Profile, metric: str = "error") -> float:
+def half(profile: Profile, metric: str = "error", split: str | None = None) -> float:
     """The first position at half the reference level; 1 if there is none."""
-    found = profile.plateau(metric=metric).half
+    found = profile.plateau(metric=metric, split=split).half
     return 1.0 if np.isnan(found) else found
+
+
+def rise(profile: Profile) -> float:
+    """The largest rise of the loss on the first split, in nats."""
+    return profile.monotonicity().largest_rise
 
 
 def mean_sd(values: Iterable[float], *, count: bool = True) -> str:

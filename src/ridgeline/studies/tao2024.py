@@ -10,7 +10,7 @@ import numpy as np
 
 from ridgeline.paths import Line, Path, homogeneous_biases
 from ridgeline.paths.starts import noise, zeros
-from ridgeline.studies.common import area, curves_chart, groups, mean_sd, sound
+from ridgeline.studies.common import BIASES, area, curves_chart, groups, mean_sd, sound
 from ridgeline.study.bench import Bench
 from ridgeline.study.charts import Tabular
 from ridgeline.study.claims import Claim, Difference, Every, Share
@@ -19,7 +19,6 @@ from ridgeline.study.subjects import Subject
 
 __all__ = ["PAPER"]
 
-KINDS = {True: "all biases", "last": "last bias only", False: "no bias"}
 RISE = 0.01
 """A rise of the error by more than this share of the samples counts."""
 ROUNDING = 0.002
@@ -59,10 +58,10 @@ STARTS = {
 def other_starts(bench: Bench) -> Finding:
     """T1: the initialisation replaced."""
     charts, rows, monotone = [], [], {}
-    for kind, runs in groups(sound(bench.runs("biases")), "net.bias", needed=KINDS).items():
+    for kind, runs in groups(sound(bench.runs("biases")), "net.bias", needed=BIASES).items():
         found = {}
         for label, along in STARTS.items():
-            told = f"{KINDS[kind]} from {label}"
+            told = f"{BIASES[kind]} from {label}"
             found[label] = (
                 bench.profiles(runs, told=told)
                 if along is None
@@ -71,11 +70,11 @@ def other_starts(bench: Bench) -> Finding:
         for label, profiles in found.items():
             rises = [p.monotonicity(RISE, metric="error").largest_rise for p in profiles]
             monotone[kind, label] = [rise <= RISE for rise in rises]
-            rows.append([KINDS[kind], label, mean_sd(area(p) for p in profiles), mean_sd(rises)])
+            rows.append([BIASES[kind], label, mean_sd(area(p) for p in profiles), mean_sd(rises)])
         charts.append(
             curves_chart(
                 f"starts-{str(kind).lower()}",
-                f"Lines to one minimum from other starts, {KINDS[kind]}",
+                f"Lines to one minimum from other starts, {BIASES[kind]}",
                 "Training loss and error.",
                 found,
             )
@@ -96,10 +95,10 @@ def other_starts(bench: Bench) -> Finding:
 
 def scale_paths(bench: Bench) -> Finding:
     """T2: the final weights times a growing factor."""
-    runs = groups(sound(bench.runs("biases")), "net.bias", needed=KINDS)
+    runs = groups(sound(bench.runs("biases")), "net.bias", needed=BIASES)
     found, flat = {}, {}
     for kind, subjects in runs.items():
-        label = KINDS[kind]
+        label = BIASES[kind]
         found[f"{label}, a θ"] = bench.profiles(subjects, from_zero, told=label)
         if kind is not False:
             even = bench.profiles(subjects, scaled_with_biases, told=f"{label}, homogeneous")

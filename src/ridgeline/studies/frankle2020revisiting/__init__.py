@@ -6,8 +6,9 @@ high until close to the solution, where Goodfellow et al.'s is convex; and from 
 after the start the line to the solution meets barriers.
 
 The claims are the paper's. Its networks are recalled, and their settings are those of its authors'
-framework; no script of its own was found. The settings of `laptop` are ours, with thresholds fixed
-before anything was measured at that scale. ResNet-50 on ImageNet is left out at every scale.
+framework; no script of its own was found. The settings of `laptop` are ours; the rate of the
+network with BatchNorm was chosen because barriers appear there, so that F2b asks only whether they
+do on other seeds. ResNet-50 on ImageNet is left out at every scale.
 """
 
 from ridgeline.studies.frankle2020revisiting import descent, later

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from ridgeline.measures import convexity
 from ridgeline.profiles import Profile
-from ridgeline.studies.common import curves_chart, half, mean_sd, shapes_table, sound
+from ridgeline.studies.common import curves_chart, half, mean_sd, rise, shapes_table, sound
 from ridgeline.study.bench import Bench
 from ridgeline.study.charts import Tabular
 from ridgeline.study.claims import Claim, Difference, Mean, Share
@@ -40,24 +40,13 @@ def descent(bench: Bench) -> Finding:
         ],
         tables=[shapes_table("Plateaus on the training set", "network", found), _rises(found)],
         cases={
-            "F1a": [_rise(p) <= ROUGH for p in (*easy, *harder)],
+            "F1a": [rise(p) <= ROUGH for p in (*easy, *harder)],
             "F1b": [half(p, "loss") for p in harder],
-            "F1c": [_half_test(p) for p in harder],
+            "F1c": [half(p, split="test") for p in harder],
             "F1d": [_convex(p) for p in easy],
             "F1e": {"more": [_convex(p) for p in easy], "less": [_convex(p) for p in harder]},
         },
     )
-
-
-def _rise(profile: Profile) -> float:
-    """The largest rise of the training loss, in nats."""
-    return profile.monotonicity().largest_rise
-
-
-def _half_test(profile: Profile) -> float:
-    """The first position at which the test error is half that of guessing; 1 if there is none."""
-    found = profile.plateau(metric="error", split="test").half
-    return found if found == found else 1.0
 
 
 def _convex(profile: Profile) -> float:
@@ -71,9 +60,9 @@ def _rises(found: Mapping[str, Sequence[Profile]]) -> Tabular:
         rows.append(
             [
                 label,
-                mean_sd(_rise(p) for p in profiles),
+                mean_sd(rise(p) for p in profiles),
                 mean_sd(tested),
-                mean_sd(_half_test(p) for p in profiles),
+                mean_sd(half(p, split="test") for p in profiles),
                 mean_sd(_convex(p) for p in profiles),
                 mean_sd(convexity(p.curve()).local for p in profiles),
             ]

@@ -6,14 +6,14 @@ import numpy as np
 
 from ridgeline.measures import Array, convexity
 from ridgeline.profiles import Profile
-from ridgeline.studies.common import POSITION, curves_chart, groups, half, mean_sd, sound
+from ridgeline.studies.common import POSITION, curves_chart, groups, half, mean_sd, rise, sound
 from ridgeline.study.bench import Bench
 from ridgeline.study.charts import Chart, Mark, Panel, Panels, Series, Tabular
 from ridgeline.study.claims import Claim, Mean, Share
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 
-__all__ = ["ITEMS", "beyond", "least_at", "rise"]
+__all__ = ["ITEMS", "beyond", "least_at"]
 
 SMOOTH = 0.01
 """Nats: a rise of the training loss up to this is no obstacle."""
@@ -28,11 +28,6 @@ def beyond() -> Array:
     """Positions from -0.25 to 1.25, with 0 and 1 exactly among them."""
     margin = round(OUTSIDE * FINE)
     return np.arange(-margin, FINE + margin + 1) / FINE
-
-
-def rise(profile: Profile) -> float:
-    """The largest rise of the training loss, in nats."""
-    return profile.monotonicity().largest_rise
 
 
 def least_at(profile: Profile) -> float:

@@ -7,8 +7,7 @@ import numpy as np
 from ridgeline.measures import Array, trajectory
 from ridgeline.paths import Plane
 from ridgeline.profiles import Surface, surface
-from ridgeline.studies.common import mean_sd, sound
-from ridgeline.studies.goodfellow2014.lines import rise
+from ridgeline.studies.common import mean_sd, rise, sound
 from ridgeline.study.bench import Bench
 from ridgeline.study.charts import Landscape, Mark, Panel, Panels, Series, Tabular, band
 from ridgeline.study.claims import Claim, Mean

@@ -13,6 +13,7 @@ from ridgeline.study.bench import Bench, line
 from ridgeline.study.subjects import Subject
 
 __all__ = [
+    "NAMES",
     "Cell",
     "cell",
     "depth",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ridgeline.studies.common import tidy
-from ridgeline.studies.lucas2021.counting import depth, rate, reached, rise, setting
+from ridgeline.studies.lucas2021.counting import NAMES, depth, rate, reached, rise, setting
 from ridgeline.study.bench import Bench
 from ridgeline.study.charts import Grid
 from ridgeline.study.claims import Claim, Correlation
@@ -15,7 +15,6 @@ from ridgeline.study.subjects import Subject
 __all__ = ["ITEMS", "heatmaps"]
 
 Runs = Sequence[Subject]
-TITLES = {"sgd": "SGD", "adam": "Adam"}
 
 
 def heatmaps(bench: Bench) -> Finding:
@@ -28,7 +27,7 @@ def heatmaps(bench: Bench) -> Finding:
     by_depth = [s for s in chosen if s.hash in hashes]
     by_width = [s for s in chosen if depth(s) == 3]
     charts, cases = [], {}
-    for letter, name in zip("ab", TITLES, strict=True):
+    for letter, name in zip("ab", NAMES, strict=True):
         deep, wide = (
             [s for s in found if s.at("training.optimiser.kind") == name]
             for found in (by_depth, by_width)
@@ -72,7 +71,7 @@ def _grid(
     shape = (len(y), len(x))
     return Grid(
         name=name,
-        title=f"Rise on the line by learning rate and {rows}, {TITLES[optimiser]}",
+        title=f"Rise on the line by learning rate and {rows}, {NAMES[optimiser]}",
         caption="Mean min Δ of training loss, no normalisation.",
         rows=[str(i) for i in y],
         columns=[tidy(j) for j in x],

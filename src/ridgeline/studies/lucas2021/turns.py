@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ridgeline.engine.evaluation import _order  # of the samples that `output_paths` takes
+from ridgeline.engine.evaluation import sample_order  # of the samples that `output_paths` takes
 from ridgeline.measures import Array, turning
 from ridgeline.profiles.outputs import output_paths
 from ridgeline.studies.common import groups, mean_sd, sound
@@ -118,7 +118,7 @@ def _measured(bench: Bench, subject: Subject) -> Turns:
     def measure() -> Mapping[str, Array]:
         goal = subject.objective("train")
         curves = output_paths(line(subject), goal, points=points, samples=samples)
-        at = _order(len(goal), 0, None)[:samples]
+        at = sample_order(len(goal), 0, None)[:samples]
         found = turns(curves, subject.train.targets[at].double().numpy())
         return {name: getattr(found, name) for name in Turns.__dataclass_fields__}
 

@@ -2,15 +2,21 @@
 
 from ridgeline.measures import convexity
 from ridgeline.paths import Line, Path, homogeneous_biases
-from ridgeline.studies.common import area, curves_chart, groups, plateau_end, shapes_table, sound
+from ridgeline.studies.common import (
+    BIASES,
+    area,
+    curves_chart,
+    groups,
+    plateau_end,
+    shapes_table,
+    sound,
+)
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Difference, Mean
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 
 __all__ = ["ITEMS", "homogeneous"]
-
-KINDS = {True: "all biases", "last": "last bias only", False: "no bias"}
 
 
 def homogeneous(subject: Subject) -> Path:
@@ -56,8 +62,8 @@ def convex_or_plateau(bench: Bench) -> Finding:
 
 def bias_ablation(bench: Bench) -> Finding:
     """Networks trained with all biases, the last alone, or none."""
-    kinds = groups(sound(bench.runs("biases")), "net.bias", needed=KINDS)
-    found = {KINDS[kind]: bench.profiles(runs, told=KINDS[kind]) for kind, runs in kinds.items()}
+    kinds = groups(sound(bench.runs("biases")), "net.bias", needed=BIASES)
+    found = {BIASES[kind]: bench.profiles(runs, told=BIASES[kind]) for kind, runs in kinds.items()}
     by_seed = {kind: {s.seed: area(bench.profile(s)) for s in runs} for kind, runs in kinds.items()}
     return Finding(
         charts=[
@@ -82,10 +88,10 @@ def bias_ablation(bench: Bench) -> Finding:
 def homogeneous_rates(bench: Bench) -> Finding:
     """The same networks: all tensors at one rate, or each bias like t to the power of its layer."""
     uniform, even, cases = {}, {}, {}
-    for kind, runs in groups(sound(bench.runs("biases")), "net.bias", needed=KINDS).items():
+    for kind, runs in groups(sound(bench.runs("biases")), "net.bias", needed=BIASES).items():
         if kind is False:
             continue
-        label = KINDS[kind]
+        label = BIASES[kind]
         uniform[f"{label}, uniform rates"] = bench.profiles(runs, told=label)
         even[f"{label}, homogeneous"] = bench.profiles(runs, homogeneous, told=f"{label}, again")
         pairs = list(zip(*(list(d.values())[-1] for d in (uniform, even)), strict=True))
@@ -115,8 +121,8 @@ def standardised(bench: Bench) -> Finding:
     """The same networks on pixels of mean 0 and deviation 1, which are three times as large."""
     found = {}
     for population, pixels in (("biases", "[0, 1]"), ("standardised", "standardised")):
-        for kind, runs in groups(sound(bench.runs(population)), "net.bias", needed=KINDS).items():
-            label = f"{pixels}, {KINDS[kind]}"
+        for kind, runs in groups(sound(bench.runs(population)), "net.bias", needed=BIASES).items():
+            label = f"{pixels}, {BIASES[kind]}"
             found[label] = bench.profiles(runs, told=label)
             if kind is not False:
                 again = bench.profiles(runs, homogeneous, told=f"{label}, homogeneous")
