@@ -136,3 +136,37 @@ def test_a_verdict_is_a_flat_record_of_json_values():
 def test_what_is_no_list_of_numbers_is_refused():
     with pytest.raises(UsageError, match="one number a case"):
         Mean("x", "above", 1.0).decide([[1.0, 2.0], [3.0, 4.0]])
+
+
+def test_a_share_says_how_many_cases_could_decide_it():
+    found = Share("it", "below", 0.1).decide([False] * 18)
+    assert found.outcome == "undecided"
+    assert found.why == "n = 18, at least 36 wanted"
+
+
+def test_cases_of_a_share_may_come_in_groups():
+    cases = {"is": [True] * 30 + [False] * 30, "group": [i // 10 for i in range(60)]}
+    alone, grouped = Share("it", "above", 0.35).decide(cases["is"]), Share("it", "above", 0.35)
+    assert alone.outcome == "holds"
+    found = grouped.decide(cases)
+    assert found.outcome == "undecided"
+    assert found.n == 6
+    few = grouped.decide({"is": [True] * 12, "group": [0] * 6 + [1] * 6})
+    assert few.why == "groups = 2, at least 5 wanted"
+
+
+def test_groups_are_told_of_every_case_and_side():
+    with pytest.raises(UsageError, match="one group"):
+        Share("it", "above", 0.5).decide({"is": [True] * 6, "group": [1, 2]})
+    with pytest.raises(UsageError, match="every side"):
+        Difference("it").decide({"more": [1.0] * 5, "less": [0.0] * 5, "more_group": range(5)})
+
+
+def test_pairs_decide_what_their_spread_hides():
+    base = [1.0, 20.0, 300.0, 4.0, 50.0, 6.0]
+    cases = {"more": [x + 1 + x / 1000 for x in base], "less": base}
+    assert Difference("it").decide(cases).outcome == "undecided"
+    seeds = [("seed", i) for i in range(6)]
+    found = Difference("it").decide({**cases, "more_group": seeds, "less_group": seeds[::1]})
+    assert found.outcome == "holds"
+    assert found.n == 6

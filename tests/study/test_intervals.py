@@ -85,3 +85,72 @@ def test_a_rank_correlation_needs_two_numbers_that_vary():
 def test_the_same_numbers_have_the_same_interval():
     values = np.random.default_rng(3).normal(size=7)
     assert intervals.mean(values) == intervals.mean(values)
+
+
+def _clustered(draws, groups, each, spread):
+    """Outcomes in groups whose chances differ: a logistic normal about 0.8."""
+    chances = 1 / (1 + np.exp(-draws.normal(1.4, spread, size=groups)))
+    return np.repeat(np.arange(groups), each), draws.random(groups * each) < np.repeat(
+        chances, each
+    )
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.5])
+def test_a_share_of_outcomes_in_groups_is_covered(spread):
+    draws = np.random.default_rng(3)
+    chance = (1 / (1 + np.exp(-draws.normal(1.4, spread, size=200_000)))).mean()
+    held = 0
+    for _ in range(REPEATS):
+        groups, hit = _clustered(draws, 8, 10, spread)
+        values = hit.astype(float)
+        n = intervals.effective(values, groups)
+        low, high = intervals.share(values.mean() * n, n)
+        held += low <= chance <= high
+    assert held / REPEATS > 0.92
+
+
+def test_outcomes_that_agree_within_groups_count_as_groups():
+    groups = np.repeat(np.arange(10), 12)
+    values = np.repeat(np.r_[np.ones(6), np.zeros(4)], 12)
+    assert 6 < intervals.effective(values, groups) < 12
+    assert intervals.effective(values, np.arange(120)) == 120
+
+
+def test_outcomes_that_all_agree_have_at_most_as_many_cases():
+    groups = np.repeat(np.arange(6), 10)
+    assert 20 < intervals.effective(np.ones(60), groups) <= 60
+
+
+@pytest.mark.parametrize(("side", "at"), [("above", 0.5), ("below", 0.1), ("above", 0.75)])
+def test_the_fewest_cases_of_a_share(side, at):
+    n = intervals.decides(side, at)
+    hits = {"above": lambda n: n, "below": lambda n: 0}[side]
+
+    def settled(n):
+        low, high = intervals.share(hits(n), n)
+        return low > at if side == "above" else high < at
+
+    assert settled(n)
+    assert not settled(n - 1)
+
+
+def test_pairs_are_compared_within():
+    draws = np.random.default_rng(0)
+    base = draws.normal(size=8) * 10
+    more, less = base + 1 + draws.normal(size=8) * 0.1, base
+    seeds = np.arange(8)
+    middle, (low, high) = intervals.difference(more, less, groups=(seeds, seeds))
+    assert middle == pytest.approx((more - less).mean())
+    assert 0.8 < low < middle < high < 1.2
+    assert (low, high) == pytest.approx(intervals.mean(more - less), abs=0.02)
+    assert intervals.difference(more, less)[1][0] < -5
+
+
+def test_groups_on_one_side_only_are_drawn_by_themselves():
+    middle, (low, high) = intervals.difference(
+        np.array([2.0, 2.2, 1.8, 2.1, 1.9] * 2),
+        np.arange(5) * 0.1,
+        groups=(np.array([0, 1, 2, 3, 4] * 2), np.arange(5, 10)),
+    )
+    assert middle == pytest.approx(1.8)
+    assert 1.3 < low < middle < high < 2.3

@@ -5,7 +5,8 @@ expanded percentiles of Hesterberg (2015, "What Teachers Should Know About the B
 section 5.3) widen it to what Student's t would give, and keep its asymmetry.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -13,7 +14,7 @@ from scipy import stats
 from ridgeline.measures import Array, Interval
 from ridgeline.rng import seed_of
 
-__all__ = ["CONFIDENCE", "difference", "mean", "share", "spearman"]
+__all__ = ["CONFIDENCE", "decides", "difference", "mean", "share", "spearman"]
 
 CONFIDENCE = 0.95
 RESAMPLES = 20_000
@@ -21,10 +22,58 @@ FEWER = 4_000
 """Resamples of groups of unequal size."""
 
 
-def share(hits: int, n: int) -> Interval:
-    """The exact binomial interval of a share (Clopper & Pearson 1934)."""
-    found = stats.binomtest(hits, n).proportion_ci(CONFIDENCE, method="exact")
-    return float(found.low), float(found.high)
+def share(hits: float, n: float) -> Interval:
+    """The exact binomial interval of a share (Clopper & Pearson 1934).
+
+    Args:
+        hits: Cases in which it is so.
+        n: Cases; an effective number of them need not be whole.
+    """
+    tail = (1 - CONFIDENCE) / 2
+    low = stats.beta.ppf(tail, hits, n - hits + 1) if hits > 0 else 0.0
+    high = stats.beta.ppf(1 - tail, hits + 1, n - hits) if hits < n else 1.0
+    return float(low), float(high)
+
+
+def decides(side: str, at: float) -> int:
+    """The fewest independent cases of which a share can be on one side of a threshold.
+
+    That is, if all (above) or none (below) of them are hits. For a share above 1/2: six.
+    """
+    tail = (1 - CONFIDENCE) / 2
+    worst = at if side == "above" else 1 - at
+    return 1 + int(np.floor(np.log(tail) / np.log(worst))) if 0 < worst < 1 else 1
+
+
+def effective(values: Array, groups: np.ndarray) -> float:
+    """The number of independent outcomes that tell as much as these, which come in groups.
+
+    Korn & Graubard (1998, "Confidence intervals for proportions with small expected number of
+    positive counts estimated from survey data"): the binomial variance over the variance that
+    the groups' differences give, less what estimating the latter from few groups costs; never
+    more than there are. Where all outcomes agree the variance cannot be seen: then that of one
+    exception is taken.
+
+    Args:
+        values: Outcomes, 0 or 1.
+        groups: Which group each is of.
+    """
+    n, names = len(values), np.unique(groups, return_inverse=True)[1]
+    count = int(names.max()) + 1
+    if count < 2:
+        return 1.0
+    if count == n:
+        return float(n)
+    if np.ptp(values) == 0:
+        values = values.copy()
+        values[0] = 1 - values[0]
+    middle = values.mean()
+    residues = np.bincount(names, values - middle)
+    variance = count / (count - 1) * (residues**2).sum() / n**2
+    cost = (
+        stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) / stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1)
+    ) ** 2
+    return float(min(n, middle * (1 - middle) / variance * cost)) if variance > 0 else float(n)
 
 
 def mean(values: Array) -> Interval:
@@ -33,26 +82,66 @@ def mean(values: Array) -> Interval:
     return _span(values[_draws(len(values))].mean(1), len(values))
 
 
-def difference(more: Array, less: Array, *, shares: bool = False) -> tuple[float, Interval]:
-    """Of the difference of two groups' means, with the difference.
+def difference(
+    more: Array,
+    less: Array,
+    *,
+    shares: bool = False,
+    groups: Sequence[np.ndarray] | None = None,
+) -> tuple[float, Interval]:
+    """Of the difference of two sides' means, with the difference.
 
-    By bootstrap over the runs of each group.
+    By bootstrap over the runs of each side. With groups whole groups are drawn, and each counts
+    once on a side: one that is on both sides is drawn for both, so that a difference of pairs is
+    the mean difference of a pair.
 
     Args:
         more: One number a run.
-        less: Likewise, of the other group.
+        less: Likewise, of the other side.
         shares: Whether they are outcomes, 0 or 1: then by Newcombe's hybrid score interval (1998,
-            method 10), which does not collapse where all runs of a group agree.
+            method 10), which does not collapse where all runs of a side agree; it takes the
+            sides as independent, which makes it too wide for pairs.
+        groups: Which group each run is of, on either side: runs of one group, as those of one
+            seed, are not independent.
     """
     more, less = np.asarray(more, dtype=np.float64), np.asarray(less, dtype=np.float64)
-    middle = float(more.mean() - less.mean())
     if shares:
-        return middle, _newcombe(more, less)
-    draws = more[_draws(len(more), 0)].mean(1) - less[_draws(len(less), 1)].mean(1)
-    return middle, _span(draws, min(len(more), len(less)))
+        counts = [len(more), len(less)]
+        if groups is not None:
+            counts = [
+                effective(v, np.asarray(g)) for v, g in zip((more, less), groups, strict=True)
+            ]
+        middle = float(more.mean() - less.mean())
+        return middle, _newcombe((float(more.mean()), counts[0]), (float(less.mean()), counts[1]))
+    if groups is None:
+        groups = (np.arange(len(more)), np.arange(len(less)) + len(more))
+    sides = [_by_group(v, g) for v, g in zip((more, less), groups, strict=True)]
+    middle = float(np.mean(list(sides[0].values())) - np.mean(list(sides[1].values())))
+    # Groups on both sides, on one, on the other: each kind is drawn from its own.
+    kinds = ([g for g in sides[0] if g in sides[1]], *_only(*sides))
+    total, count = [np.zeros(RESAMPLES)] * 2, [0, 0]
+    for stream, kind in enumerate(kinds):
+        if not kind:
+            continue
+        at = _draws(len(kind), stream)
+        for i, side in enumerate(sides):
+            if kind[0] in side:
+                total[i] = total[i] + np.array([side[g] for g in kind])[at].sum(1)
+                count[i] += len(kind)
+    fewest = min(len(side) for side in sides)
+    return middle, _span(total[0] / count[0] - total[1] / count[1], fewest)
 
 
-def spearman(x: Array, y: Array, groups: Array | None = None) -> tuple[float, Interval]:
+def _by_group(values: Array, groups: np.ndarray) -> dict[Any, float]:
+    names = np.asarray(groups).tolist()
+    return {g: float(values[[n == g for n in names]].mean()) for g in dict.fromkeys(names)}
+
+
+def _only(one: Mapping[Any, float], other: Mapping[Any, float]) -> tuple[list[Any], list[Any]]:
+    return [g for g in one if g not in other], [g for g in other if g not in one]
+
+
+def spearman(x: Array, y: Array, groups: np.ndarray | None = None) -> tuple[float, Interval]:
     """Of Spearman's rank correlation, by bootstrap over runs, with the correlation.
 
     NaN where one of the two does not vary.
@@ -92,15 +181,18 @@ def _correlations(x: Array, y: Array, at: np.ndarray) -> Array:
     return np.divide((a * b).sum(1), size, out=np.full(len(at), np.nan), where=size > 0)
 
 
-def _newcombe(more: Array, less: Array) -> Interval:
-    (p, (l1, u1)), (q, (l2, u2)) = _wilson(more), _wilson(less)
+def _newcombe(more: tuple[float, float], less: tuple[float, float]) -> Interval:
+    """Of the difference of two shares, each with its number of cases."""
+    (p, (l1, u1)), (q, (l2, u2)) = (more[0], _wilson(*more)), (less[0], _wilson(*less))
     low = p - q - float(np.hypot(p - l1, u2 - q))
     return low, p - q + float(np.hypot(u1 - p, q - l2))
 
 
-def _wilson(values: Array) -> tuple[float, Interval]:
-    found = stats.binomtest(int(values.sum()), len(values)).proportion_ci(CONFIDENCE, "wilson")
-    return float(values.mean()), (float(found.low), float(found.high))
+def _wilson(share: float, n: float) -> Interval:
+    z = float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * float(np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)))
+    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def _draws(n: int, stream: int = 0) -> np.ndarray:
