@@ -1,0 +1,176 @@
+"""The symmetry of a network: its groups of units, and the transforms that they make."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from math import prod
+
+import numpy as np
+from torch import Tensor
+
+from ridgeline.errors import StateMismatch, UnknownName, UsageError
+from ridgeline.rng import seed_of
+from ridgeline.symmetry.group import Group, Order
+from ridgeline.symmetry.transform import Permutation, Transform
+
+__all__ = ["Fixed", "Symmetry"]
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """An axis whose units are left where they are.
+
+    Args:
+        tensor: Name in the state.
+        axis: Which axis of it.
+        count: Positions on it that are left fixed.
+        why: The reason.
+    """
+
+    tensor: str
+    axis: int
+    count: int
+    why: str
+
+
+@dataclass(frozen=True, eq=False)
+class Symmetry:
+    """Permutations of units that leave a network's function unchanged.
+
+    Args:
+        groups: Its groups, inner ones before those they stand inside of.
+        shapes: The tensors of the network's state.
+        fixed: What is left where it is, with the reason.
+        ties: Other names of shared tensors, to their first names.
+    """
+
+    groups: tuple[Group, ...]
+    shapes: Mapping[str, tuple[int, ...]]
+    fixed: tuple[Fixed, ...] = ()
+    ties: Mapping[str, str] = None  # type: ignore[assignment]  # an empty one, below
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ties", dict(self.ties or {}))
+        names = [g.name for g in self.groups]
+        if twice := sorted({n for n in names if names.count(n) > 1}):
+            raise UsageError("Groups bear different names.", got=", ".join(twice))
+        for group in self.groups:
+            self._check(group)
+
+    def _check(self, group: Group) -> None:
+        for place in group.places:
+            if place.tensor not in self.shapes:
+                raise UnknownName("tensor", place.tensor, list(self.shapes))
+            shape = self.shapes[place.tensor]
+            if not -len(shape) <= place.axis < len(shape) or place.index.max() >= shape[place.axis]:
+                raise UsageError(
+                    "The places of a group lie inside its tensors.",
+                    got=f"{group.name!r}: axis {place.axis} of {place.tensor!r}, shape {shape}, "
+                    f"position {int(place.index.max())}",
+                )
+
+    def group(self, name: str) -> Group:
+        """A group by its name.
+
+        Raises:
+            UnknownName: If there is none; it names the nearest.
+        """
+        for group in self.groups:
+            if group.name == name:
+                return group
+        raise UnknownName("group", name, [g.name for g in self.groups])
+
+    def without(self, *names: str) -> "Symmetry":
+        """The symmetry with some groups forbidden, and what stands inside them kept.
+
+        Args:
+            names: Of groups.
+        """
+        for name in names:
+            self.group(name)
+        kept = tuple(
+            replace(g, inside=None) if g.inside in names else g
+            for g in self.groups
+            if g.name not in names
+        )
+        return replace(self, groups=kept)
+
+    def only(self, *names: str) -> "Symmetry":
+        """The symmetry with no groups but these."""
+        for name in names:
+            self.group(name)
+        return self.without(*(g.name for g in self.groups if g.name not in names))
+
+    def adding(self, *groups: Group) -> "Symmetry":
+        """The symmetry with groups of one's own, not proved: `prove` them."""
+        return replace(self, groups=(*self.groups, *groups))
+
+    def transform(self, orders: Mapping[str, Order]) -> Transform:
+        """The element with given orders, inner groups first.
+
+        Args:
+            orders: Group name to its order; groups that are left out stay as they are.
+
+        Raises:
+            UnknownName: If a name is of no group.
+            UsageError: If an order is no permutation of its group.
+        """
+        for name in orders:
+            self.group(name)
+        actions = [Permutation(g, orders[g.name]) for g in self.groups if g.name in orders]
+        return Transform(tuple(actions), self.ties)
+
+    def identity(self) -> Transform:
+        """The element that changes nothing."""
+        return Transform((), self.ties)
+
+    def random(self, seed: int, *, groups: Iterable[str] | None = None) -> Transform:
+        """A uniformly random element.
+
+        Args:
+            seed: Of the stream ``symmetry``, one for each group.
+            groups: Names of those to act on; all by default.
+        """
+        chosen = [self.group(n) for n in groups] if groups is not None else list(self.groups)
+        orders: dict[str, Order] = {}
+        for group in chosen:
+            draws = np.random.default_rng(seed_of(seed, "symmetry", group.name))
+            orders[group.name] = draws.permuted(group.identity(), axis=1)
+        return self.transform(orders)
+
+    def check(self, state: Mapping[str, Tensor]) -> None:
+        """Refuse a state that the symmetry is not of.
+
+        Raises:
+            StateMismatch: If tensors differ in name or shape; with a diff.
+        """
+        shapes = {n: tuple(x.shape) for n, x in state.items()}
+        wanted = {n: s for n, s in self.shapes.items() if n not in self.ties}
+        missing = {n: s for n, s in wanted.items() if n not in shapes}
+        changed: dict[str, tuple[object, object]] = {
+            n: (s, shapes[n]) for n, s in wanted.items() if n in shapes and shapes[n] != s
+        }
+        if missing or changed:
+            raise StateMismatch(
+                missing=missing,
+                changed=changed,
+                a="the symmetry",
+                b="the state",
+                remedy="A symmetry is of one architecture: discover it for this one, with "
+                "`ridgeline.symmetries(model, example)`.",
+            )
+
+    @property
+    def elements(self) -> float:
+        """The natural logarithm of the number of elements."""
+        return float(sum(g.fibres * np.log(np.arange(1, g.size + 1)).sum() for g in self.groups))
+
+    def covered(self) -> float:
+        """The share of the state's numbers that stand in at least one group."""
+        touched = {name for group in self.groups for name in group.tensors()}
+        sizes = {n: prod(s) for n, s in self.shapes.items() if n not in self.ties}
+        return sum(sizes[n] for n in touched if n in sizes) / max(sum(sizes.values()), 1)
+
+    def __str__(self) -> str:
+        from ridgeline.symmetry.words import describe
+
+        return describe(self)

@@ -1,0 +1,126 @@
+"""Transforms: elements of a symmetry, that carry states to others with the same function."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+from torch import Tensor
+
+from ridgeline.errors import StateMismatch
+from ridgeline.state import State
+from ridgeline.symmetry.group import Group, Order
+
+__all__ = ["Action", "Permutation", "Transform"]
+
+
+class Action(Protocol):
+    """One thing that a transform does, to the units of one group."""
+
+    @property
+    def group(self) -> Group:
+        """Whose units it acts on."""
+        ...
+
+    def changed(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors that it changes, as they are afterwards."""
+        ...
+
+    def inverse(self) -> "Action":
+        """The action that undoes it."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Permutation:
+    """Puts the units of a group into another order.
+
+    Args:
+        group: The group.
+        order: Of shape (fibres, size): unit i of the result is unit ``order[f, i]`` of before.
+    """
+
+    group: Group
+    order: Order
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "order", self.group.check(self.order))
+
+    def changed(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors that it changes, as they are afterwards."""
+        return self.group.permute(state, self.order)
+
+    def inverse(self) -> "Permutation":
+        """The permutation back."""
+        return Permutation(self.group, np.argsort(self.order, 1))
+
+    @property
+    def moved(self) -> int:
+        """Units that do not stay where they were."""
+        return int((self.order != np.arange(self.group.size)).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Transform:
+    """An element of a symmetry: ``transform(state) -> state`` with the same function.
+
+    Args:
+        actions: What it does, first to last.
+        ties: Other names of tensors, to the names that the actions use: a tied tensor is
+            carried once.
+    """
+
+    actions: tuple[Action, ...]
+    ties: Mapping[str, str]
+
+    def __call__(self, state: Mapping[str, Tensor]) -> State:
+        """The state after the transform; what it was made from is left as it was.
+
+        Args:
+            state: Names to tensors. Tensors that the symmetry does not know are passed on.
+
+        Raises:
+            StateMismatch: If a tensor is missing.
+        """
+        result = dict(state)
+        for action in self.actions:
+            if missing := [n for n in action.group.tensors() if n not in result]:
+                raise StateMismatch(
+                    missing=dict.fromkeys(missing, "of the symmetry"),
+                    a="the symmetry",
+                    b="the state",
+                )
+            result.update(action.changed(result))
+        for other, name in self.ties.items():
+            if other in result:
+                result[other] = result[name]
+        return result
+
+    def inverse(self) -> Self:
+        """The transform that undoes it."""
+        return type(self)(tuple(a.inverse() for a in reversed(self.actions)), self.ties)
+
+    def __matmul__(self, first: "Transform") -> "Transform":
+        """One after the other: ``(g @ h)(state) == g(h(state))``."""
+        return Transform((*first.actions, *self.actions), {**first.ties, **self.ties})
+
+    def orders(self) -> dict[str, Order]:
+        """The permutation of each group, composed where a group is acted on several times.
+
+        Right for groups that stand in no other; inside of others the outer ones move fibres.
+        """
+        found: dict[str, Order] = {}
+        for action in self.actions:
+            if isinstance(action, Permutation):
+                name = action.group.name
+                before = found.get(name, action.group.identity())
+                found[name] = np.take_along_axis(before, action.order, 1)
+        return found
+
+    @property
+    def moved(self) -> dict[str, int]:
+        """Units that do not stay where they were, by group."""
+        return {
+            name: int((order != np.arange(order.shape[1])).sum())
+            for name, order in self.orders().items()
+        }
