@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from ridgeline.errors import UsageError
 from ridgeline.measures import Convexity
 from ridgeline.studies import catalogue, lim2024
 from ridgeline.study.bench import Bench
@@ -34,7 +35,7 @@ def test_the_item_is_measured_and_every_claim_has_a_verdict(found):
     assert not found.failures
     assert answer.left_out == ""
     assert [v.claim.id for v in answer.verdicts] == [f"S1{letter}" for letter in "abcd"]
-    assert all(v.measured.n == 12 for v in answer.verdicts)
+    assert all(v.measured.n == 6 for v in answer.verdicts)  # draws, each with both kinds
     rows = answer.finding.tables[0].rows
     assert [row[:3] for row in rows] == [["standard", 6, 0], ["W-asymmetric", 6, 0]]
     assert len(answer.finding.charts[0].panels[0].series[0].x) == 25
@@ -48,10 +49,17 @@ def test_diverged_runs_are_left_out_and_counted(found, store, monkeypatch):
         ["standard", 6, 0],
         ["W-asymmetric", 6, 2],
     ]
-    assert {key: len(values) for key, values in finding.cases["S1a"].items()} == {
-        "more": 6,
-        "less": 4,
-    }
+    for case in finding.cases.values():  # pairs: the draws at which neither kind diverged
+        assert {len(values) for values in case.values()} == {4}
+        assert [draw[-2] for draw in case["more_group"]] == [0, 3, 4, 5]
+
+
+def test_a_scale_without_one_of_the_kinds_says_so(found, store, monkeypatch):
+    bench = Bench(found.scale, store)
+    plain = bench.runs("draws")[:6]
+    monkeypatch.setattr(bench, "runs", lambda _: plain)
+    with pytest.raises(UsageError, match="no sound run with masked_fcn"):
+        lim2024.symmetric_or_not(bench)
 
 
 def test_the_loss_is_the_one_that_was_minimised(found, store):
@@ -117,6 +125,25 @@ def test_claims_are_that_the_asymmetric_score_better():
     arms = {"standard": [worse] * 8, "W-asymmetric": [better] * 8}
     claims = {claim.id: claim for claim in lim2024.PAPER.items[0].claims}
     for planted, outcome in ((arms, "holds"), (dict(zip(arms, reversed(arms.values()))), "fails")):  # noqa: B905
-        cases = lim2024._cases(planted)
+        cases = lim2024._cases(planted, {kind: [(d,) for d in range(8)] for kind in arms})
         assert set(cases) == set(claims)
         assert {claims[id].decide(of, "").outcome for id, of in cases.items()} == {outcome}
+
+
+def test_kinds_are_compared_draw_by_draw():
+    def of(step):
+        return Convexity(largest_step=step, least_second_difference=0, local=0.5, overall=0.5)
+
+    # Draws differ by far more than kinds do; the second kind lacks the first draw.
+    arms = {
+        "standard": [of(draw + 0.01) for draw in range(8)],
+        "W-asymmetric": [of(float(draw)) for draw in range(1, 8)],
+    }
+    draws = {
+        "standard": [(d,) for d in range(8)],
+        "W-asymmetric": [(d,) for d in range(1, 8)],
+    }
+    (claim, *_) = lim2024.PAPER.items[0].claims
+    found = claim.decide(lim2024._cases(arms, draws)["S1a"], "").measured
+    assert (found.outcome, found.n) == ("holds", 7)
+    assert found.estimate == pytest.approx(0.01)

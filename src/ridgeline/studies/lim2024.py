@@ -10,7 +10,8 @@ them (lmc). Sigma-asymmetric networks are not asked about. Cells of the table co
 obtained.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +32,12 @@ __all__ = ["PAPER", "drawn", "smoothed"]
 
 KINDS = {"fcn": "standard", "masked_fcn": "W-asymmetric"}
 RATE = "training.optimiser.learning_rate"
+DRAWN = (
+    *("training.optimiser.weight_decay", "training.label_smoothing", "training.length"),
+    *("net.seed", "seed"),
+)
+"""What is drawn besides the rate, and the run's own seed."""
+Draw = tuple[object, ...]
 Row = tuple[float, float, float, str]
 
 
@@ -68,8 +75,7 @@ def smoothed(subject: Subject) -> Metric:
 
 def symmetric_or_not(bench: Bench) -> Finding:
     """Table 4: the same hyper-parameters with and without held weights."""
-    arms = {KINDS[kind]: runs for kind, runs in groups(bench.runs("draws"), "net.kind").items()}
-    good = {label: sound(runs, required=False) for label, runs in arms.items()}
+    arms, good = _arms(every := bench.runs("draws")), _arms(sound(every))
     found = {
         label: bench.profiles(runs, told=label, metrics={"smoothed": smoothed})
         for label, runs in good.items()
@@ -105,13 +111,25 @@ def symmetric_or_not(bench: Bench) -> Finding:
             _scatter(good, true),
         ],
         tables=[Tabular(title="Convexity of the line", columns=columns, rows=rows, note=note)],
-        cases=_cases(true),
+        cases=_cases(true, {label: [_draw(run) for run in runs] for label, runs in good.items()}),
         words=[
             "Both kinds are trained with the same list of hyper-parameters; runs whose loss "
-            "stopped being finite are left out and counted. A run is monotone if no step rises "
-            "at all."
+            "stopped being finite are left out and counted. The verdicts are on pairs, the two "
+            "kinds at one draw: a draw at which either diverged is in the table and in no "
+            "verdict, for the kinds would be compared at different hyper-parameters; n counts "
+            "draws. A run is monotone if no step rises at all."
         ],
     )
+
+
+def _arms(runs: Sequence[Subject]) -> dict[str, list[Subject]]:
+    found = groups(runs, "net.kind", needed=KINDS)
+    return {label: found[kind] for kind, label in KINDS.items()}
+
+
+def _draw(run: Subject) -> Draw:
+    """What both kinds of one draw share."""
+    return tuple(run.at(path) for path in (RATE, *DRAWN))
 
 
 def _convexities(profiles: Sequence[Profile], *, compat: bool = False) -> list[Convexity]:
@@ -132,21 +150,23 @@ def _cells(true: Sequence[Convexity], released: Sequence[Convexity]) -> list[str
     ]
 
 
-def _cases(true: dict[str, list[Convexity]]) -> dict[str, Cases]:
-    plain, masked = KINDS.values()
+def _cases(
+    true: Mapping[str, Sequence[Convexity]], draws: Mapping[str, Sequence[Draw]]
+) -> dict[str, Cases]:
+    """Pairs by draw; of a draw at which one of the kinds diverged there is none."""
+    found = {label: dict(zip(draws[label], true[label], strict=True)) for label in true}
+    plain, masked = (found[label] for label in KINDS.values())
+    pairs = [draw for draw in plain if draw in masked]
+    held, free = [masked[draw] for draw in pairs], [plain[draw] for draw in pairs]
 
-    def steps(label: str) -> list[float]:
-        return [one.largest_step for one in true[label]]
+    def of(more: Sequence[Any], less: Sequence[Any]) -> dict[str, Sequence[Any]]:
+        return {"more": more, "less": less, "more_group": pairs, "less_group": pairs}
 
-    def overall(found: Sequence[Convexity]) -> list[float]:
-        return [one.overall for one in found]
-
-    local = {label: [one.local for one in found] for label, found in true.items()}
     return {
-        "S1a": {"more": steps(plain), "less": steps(masked)},
-        "S1b": {"more": _monotone(true[masked]), "less": _monotone(true[plain])},
-        "S1c": {"more": local[masked], "less": local[plain]},
-        "S1d": {"more": overall(true[masked]), "less": overall(true[plain])},
+        "S1a": of([one.largest_step for one in free], [one.largest_step for one in held]),
+        "S1b": of(_monotone(held), _monotone(free)),
+        "S1c": of([one.local for one in held], [one.local for one in free]),
+        "S1d": of([one.overall for one in held], [one.overall for one in free]),
     }
 
 

@@ -6,10 +6,14 @@ that the line is growing noise on a solution whose scale hardly matters. Its exa
 kinds of scale invariance could not be obtained; the readings here are derived and say so.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 from ridgeline.paths import Line, Path, homogeneous_biases
 from ridgeline.paths.starts import noise, zeros
+from ridgeline.profiles import Profile
 from ridgeline.studies.common import BIASES, area, curves_chart, groups, mean_sd, sound
 from ridgeline.study.bench import Bench
 from ridgeline.study.charts import Tabular
@@ -103,13 +107,9 @@ def scale_paths(bench: Bench) -> Finding:
         if kind is not False:
             even = bench.profiles(subjects, scaled_with_biases, told=f"{label}, homogeneous")
             found[f"{label}, bias aˡ"] = even
-            flat[kind] = [_spread(p.curve("error").mean) <= ROUNDING for p in even]
+            flat[kind] = [_spread(p) <= ROUNDING for p in even]
         else:
-            flat[kind] = [
-                _spread(p.curve("error").mean) <= ROUNDING for p in found[f"{label}, a θ"]
-            ]
-    plain = [_spread(p.curve("error").mean) for p in found["all biases, a θ"]]
-    none = [_spread(p.curve("error").mean) for p in found["no bias, a θ"]]
+            flat[kind] = [_spread(p) <= ROUNDING for p in found[f"{label}, a θ"]]
     return Finding(
         charts=[
             curves_chart(
@@ -123,8 +123,13 @@ def scale_paths(bench: Bench) -> Finding:
         ],
         cases={
             "T2a": flat[False],
-            "T2b": [a and b for a, b in zip(flat[True], flat["last"], strict=False)],
-            "T2c": {"more": plain, "less": none},
+            "T2b": _all_of_seed({kind: flat[kind] for kind in (True, "last")}, runs),
+            "T2c": {
+                "more": [_spread(p) for p in found["all biases, a θ"]],
+                "less": [_spread(p) for p in found["no bias, a θ"]],
+                "more_group": [("seed", run.seed) for run in runs[True]],
+                "less_group": [("seed", run.seed) for run in runs[False]],
+            },
         },
         words=[
             "From zero weights a network without biases gives a to the power of its layers times "
@@ -134,9 +139,20 @@ def scale_paths(bench: Bench) -> Finding:
     )
 
 
-def _spread(error: np.ndarray) -> float:
+def _spread(profile: Profile) -> float:
     """The largest change of the error over factors above zero."""
-    return float(np.ptp(error[1:]))
+    return float(np.ptp(profile.curve("error").mean[1:]))
+
+
+def _all_of_seed(
+    is_so: Mapping[Any, Sequence[bool]], runs: Mapping[Any, Sequence[Subject]]
+) -> list[bool]:
+    """Whether it is so in all of a seed's networks, for each seed."""
+    by_seed: dict[int, list[bool]] = {}
+    for kind, values in is_so.items():
+        for run, value in zip(runs[kind], values, strict=True):
+            by_seed.setdefault(run.seed, []).append(value)
+    return [all(values) for values in by_seed.values()]
 
 
 PAPER = Paper(

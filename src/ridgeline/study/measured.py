@@ -1,13 +1,16 @@
 """What was measured is kept: a killed study goes on, and a figure drawn anew measures nothing.
 
 A measurement is arrays, in the store beside the runs that it is of, under a name made of what was
-asked, of the runs' hashes, and of the code that measures: the text of the library's own measuring
-modules and of the modules that the measuring functions stand in. Changed code measures again.
+asked, of the runs' hashes, and of the code that measures: the library's own measuring modules and
+the modules that the measuring functions stand in, as syntax trees. Changed code measures again;
+changed comments, docstrings, layout or claims do not.
 """
 
+import ast
 import hashlib
 import inspect
 import io
+import textwrap
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -26,12 +29,14 @@ from ridgeline.study.store import Store
 __all__ = ["FOLDER", "Measurements", "arrays_of", "profile_of"]
 
 FOLDER = ".measured"
-FORMAT = 2
+FORMAT = 3
 MEASURING = (
     *("biases/*.py", "engine/*.py", "measures/*.py", "nets/*.py", "objective/*.py"),
     *("paths/*.py", "profiles/*.py", "state.py", "tracing.py", "study/subjects.py"),
 )
 """Modules whose change makes every measurement anew."""
+ASKING = frozenset({"ITEMS", "PAPER", "__all__"})
+"""What a study's module says of claims: it comes after measuring, and changes no number."""
 
 
 class Measurements:
@@ -59,7 +64,7 @@ class Measurements:
             hashes: Of the runs that it is of.
             measure: Gives named arrays.
             settings: Whatever else it depends on; JSON values.
-            code: Functions whose text is part of the name, besides `measure`.
+            code: Functions whose code is part of the name, besides `measure`.
         """
         key = digest(
             {
@@ -68,7 +73,7 @@ class Measurements:
                 "what": what,
                 "runs": list(hashes),
                 "settings": dict(settings or {}),
-                "code": [[_text(f), _module(f)] for f in (measure, *code)],
+                "code": [[_function(f), _module(f)] for f in (measure, *code)],
             }
         )
         name = f"{key}.npz"
@@ -86,10 +91,9 @@ def library() -> str:
     """A digest of the modules that measure: what they compute may change with any of them."""
     root = Path(__file__).parent.parent
     files = sorted(file for part in MEASURING for file in root.glob(part))
-    return hashlib.blake2b(b"".join(file.read_bytes() for file in files), digest_size=8).hexdigest()
+    return _digest("".join(_code(file.read_text(encoding="utf-8")) for file in files))
 
 
-@cache
 def _module(function: Callable[..., Any]) -> str:
     """A digest of the module that a function stands in: its constants and helpers are there."""
     module = inspect.getmodule(function)
@@ -97,19 +101,59 @@ def _module(function: Callable[..., Any]) -> str:
         text = inspect.getsource(module) if module is not None else ""
     except (OSError, TypeError):
         text = ""
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return _digest(_code(text))
 
 
-def _text(function: Callable[..., Any]) -> str:
-    """The text of a function."""
+def _function(function: Callable[..., Any]) -> str:
+    """A digest of a function."""
     try:
-        return inspect.getsource(function)
+        text = inspect.getsource(function)
     except (OSError, TypeError) as error:
         raise UsageError(
             "What measures is a function with a text, by which its results are found again.",
             got=repr(function),
             remedy="Write a function with def, in place of a partial or a built-in one.",
         ) from error
+    return _digest(_code(textwrap.dedent(text)))
+
+
+@cache
+def _code(text: str) -> str:
+    """What a text of Python does, without how it is written or explained.
+
+    Its syntax tree without strings that stand alone, which are docstrings, and without `ASKING`. A
+    piece that is no program, such as the line in which a lambda is written, is taken as it is. The
+    form of a tree is the interpreter's: another version of Python measures again.
+    """
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return text
+    for node in ast.walk(tree):
+        for _, part in ast.iter_fields(node):
+            if isinstance(part, list):
+                part[:] = [one for one in part if not _explains(one)]
+    tree.body = [one for one in tree.body if not _asks(one)]
+    return ast.dump(tree)
+
+
+def _explains(node: Any) -> bool:
+    """Whether it is a statement of a string alone, as docstrings are."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def _asks(node: ast.stmt) -> bool:
+    """Whether it is a module's table of claims, or of names."""
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return bool(targets) and all(isinstance(t, ast.Name) and t.id in ASKING for t in targets)
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def arrays_of(profile: Profile) -> dict[str, Any]:

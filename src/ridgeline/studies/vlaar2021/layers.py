@@ -105,7 +105,8 @@ def _apart(one: Sequence[Profile], other: Sequence[Profile]) -> list[float]:
 def _unequal(id: str, where: str) -> Claim:
     return Claim(
         id=id,
-        text=f"The first and the last layer have different paths, the others at the {where}",
+        text="The error areas of the first and the last layer's paths are apart, the others "
+        f"at the {where}",
         place="layer-wise paths",
         source="memory",
         test=Mean("distance of the error areas of the first and the last layer", "above", 0.05),

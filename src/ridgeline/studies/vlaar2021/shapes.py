@@ -1,13 +1,15 @@
 """Whether the shape of a path foretells the test error: the question of every sweep.
 
 The paper says that it does not. As a test: each shape's rank correlation with the test error, over
-all runs, is below 0.5 and above -0.5, two claims that can each fail. The threshold is ours.
+all runs, is below 0.5 and above -0.5, two claims that can each fail. The threshold is ours. Whole
+settings are drawn for the intervals: the claim is about settings, and those are what was chosen.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from ridgeline.profiles import Profile
 from ridgeline.studies.common import area, curves_chart, mean_sd, plateau_end, sound
@@ -101,7 +103,8 @@ def asked(bench: Bench, id: str, first: str, arms: Arms, words: Sequence[str] = 
             f"{len(shapes)} runs; those whose loss stopped being finite are left out. Seeds of one "
             "setting are not independent evidence about settings, so whole settings are drawn for "
             "the verdicts' intervals; the table has both correlations.",
-            *_still(shapes),
+            *_power(len(cells)),
+            *_still(cells, shapes),
             *words,
         ],
     )
@@ -147,12 +150,33 @@ def _told_apart(cells: Sequence[Sequence[Subject]], of: Mapping[str, float]) -> 
     return 2 * max(map(means.count, means), default=0) <= len(means) + 1
 
 
-def _still(shapes: Mapping[str, dict[str, float]]) -> list[str]:
-    """Why claims about a shape that never varies are undecided."""
-    still = [name for name in SHAPES if len({of[name] for of in shapes.values()}) == 1]
-    return [f"Of all runs equal, so without any rank correlation: {', '.join(still)}."] * bool(
-        still
-    )
+def _still(cells: Sequence[Sequence[Subject]], shapes: Mapping[str, dict[str, float]]) -> list[str]:
+    """Why claims about a shape that hardly varies are undecided."""
+    still = [
+        name
+        for name in SHAPES
+        if not _told_apart(cells, {hash: of[name] for hash, of in shapes.items()})
+    ]
+    said = "The same in more than half of the settings, so without any rank correlation to test"
+    return [f"{said}: {', '.join(still)}."] * bool(still)
+
+
+def _power(count: int) -> list[str]:
+    """Whether so many settings could tell the absence of a correlation from a strong one.
+
+    The rank correlation of n unrelated pairs has the standard deviation 1 / sqrt(n - 1).
+    """
+    if count < 2:
+        return []
+    chance = 1 / np.sqrt(count - 1)
+    span = chance * stats.t.ppf(0.5 + intervals.CONFIDENCE / 2, count - 1)
+    if span < STRONG:
+        return []
+    return [
+        f"Rank correlations of {count} settings that have nothing to do with each other spread by "
+        f"{chance:.2f} (standard deviation): so few settings can rarely show that a correlation "
+        f"is not above {STRONG:g}, and undecided is to be expected where there is none."
+    ]
 
 
 def _settings(arms: Arms, good: Arms, shapes: Mapping[str, dict[str, float]]) -> Tabular:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from ridgeline.studies.common import sound
 from ridgeline.studies.vlaar2021.shapes import asked, claims
@@ -26,19 +27,27 @@ def starts(bench: Bench) -> Finding:
     words = [
         "Each path is from the start that clean training had: after random labels, or with some "
         "layers of a trained network and fresh first weights elsewhere. Every run then trains for "
-        "the whole length on clean labels."
+        "the whole length on clean labels.",
+        "Runs of one seed come from one initialisation and are not independent: V4a and V4b "
+        "compare each seed with its ordinary run, and n counts seeds.",
     ]
     finding = asked(bench, "V4", "c", arms, words)
-    plain = _errors(ordinary)
     worse = {
-        "V4a": {"more": _errors(bench.runs("adversarial")), "less": plain},
-        "V4b": {"more": _errors(bench.runs("partial")), "less": plain},
+        "V4a": _worse(bench.runs("adversarial"), ordinary),
+        "V4b": _worse(bench.runs("partial"), ordinary),
     }
     return replace(finding, cases={**worse, **finding.cases})
 
 
-def _errors(runs: Iterable[Subject]) -> list[float]:
-    return [run.test_error for run in sound(runs, required=False)]
+def _worse(runs: Iterable[Subject], ordinary: Iterable[Subject]) -> dict[str, list[Any]]:
+    """Test errors of runs from other starts, and of ordinary ones, in pairs by seed."""
+    more, less = sound(runs, required=False), sound(ordinary, required=False)
+    return {
+        "more": [run.test_error for run in more],
+        "less": [run.test_error for run in less],
+        "more_group": [("seed", run.seed) for run in more],
+        "less_group": [("seed", run.seed) for run in less],
+    }
 
 
 ITEMS = (

@@ -11,7 +11,7 @@ our calibration. Thresholds were fixed before anything was measured at that scal
 changed after a first run and a review is said beside the results.
 """
 
-from ridgeline.studies.wang2023 import biases, flow, sweeps, theory
+from ridgeline.studies.wang2023 import biases, flow, order, sweeps, theory
 from ridgeline.study.papers import Paper
 
 __all__ = ["PAPER"]
@@ -25,7 +25,7 @@ PAPER = Paper(
     "be checked, its numbers cannot.",
     items=tuple(
         sorted(
-            (*biases.ITEMS, *sweeps.ITEMS, *theory.ITEMS, *flow.ITEMS),
+            (*biases.ITEMS, *sweeps.ITEMS, *theory.ITEMS, *order.ITEMS, *flow.ITEMS),
             key=lambda item: int(item.id.removeprefix("W")),
         )
     ),

@@ -31,11 +31,14 @@ def homogeneous(subject: Subject) -> Path:
 
 def convex_or_plateau(bench: Bench) -> Finding:
     """A shallow network at an ordinary initialisation against a deep one at a small one."""
-    found = {
-        label: bench.profiles(sound(bench.runs(population)), told=label)
+    runs = {
+        label: sound(bench.runs(population))
         for label, population in (("shallow", "shallow"), ("deep, small init", "deep"))
     }
+    found = {label: bench.profiles(of, told=label) for label, of in runs.items()}
     shallow, deep = found.values()
+    seeds = [[("seed", run.seed) for run in of] for of in runs.values()]
+    group = {"more_group": seeds[1], "less_group": seeds[0]}
     return Finding(
         charts=[
             curves_chart(
@@ -48,10 +51,11 @@ def convex_or_plateau(bench: Bench) -> Finding:
         cases={
             "W1a": [plateau_end(p) for p in shallow],
             "W1d": [convexity(p.curve()).overall for p in shallow],
-            "W1b": {"more": [area(p) for p in deep], "less": [area(p) for p in shallow]},
+            "W1b": {"more": [area(p) for p in deep], "less": [area(p) for p in shallow], **group},
             "W1c": {
                 "more": [p.plateau().relative_area for p in deep],
                 "less": [p.plateau().relative_area for p in shallow],
+                **group,
             },
         },
     )
@@ -161,7 +165,7 @@ ITEMS = (
             ),
             Claim(
                 id="W1d",
-                text="A shallow network's loss curve is roughly convex",
+                text="A shallow network's loss is below the chord, as a convex curve's is",
                 place="figure 1",
                 test=Mean("share of positions on or below the chord", "above", 0.9),
             ),

@@ -1,0 +1,49 @@
+"""Tao, Li & Zhan 2024 at its smallest scale, and what its scales declare."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from ridgeline.studies import catalogue, tao2024
+from ridgeline.study.plan import Machine
+from ridgeline.study.reproduction import missing, needed, reproduce
+from ridgeline.study.store import Store
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    scale = catalogue.scale("tao2024", "smoke", ["measure.points=6"])
+    machine = Machine(workers=1, threads=1, together=16)
+    store = Store(tmp_path_factory.mktemp("store"))
+    return reproduce(catalogue.paper("tao2024"), scale, store, machine=machine)
+
+
+def test_every_item_is_measured_and_every_claim_has_a_verdict(found):
+    assert not found.failures
+    assert {a.item.id: a.left_out for a in found.answers} == {"T1": "", "T2": ""}
+    asked = {claim.id for item in found.paper.items for claim in item.claims}
+    assert {verdict.claim.id for verdict in found.verdicts} == asked
+    assert {v.measured.n for v in found.verdicts} == {5}  # seeds, also where kinds are compared
+
+
+def test_what_is_proved_holds(found):
+    outcome = {v.claim.id: v.outcome for v in found.verdicts}
+    assert (outcome["T2a"], outcome["T2b"]) == ("holds", "holds")
+
+
+def test_networks_of_a_seed_are_one_case():
+    runs = {
+        True: [SimpleNamespace(seed=seed) for seed in (0, 2, 3)],  # seed 1 diverged
+        "last": [SimpleNamespace(seed=seed) for seed in (0, 1, 2, 3)],
+    }
+    is_so = {True: [True, True, False], "last": [True, True, False, True]}
+    assert tao2024._all_of_seed(is_so, runs) == [True, False, False, True]  # 0, 2, 3, 1
+
+
+@pytest.mark.parametrize("name", ["smoke", "laptop"])
+def test_scales_have_what_items_need_with_five_seeds(name):
+    paper, scale = catalogue.paper("tao2024"), catalogue.scale("tao2024", name)
+    assert [item.name for item in paper.items if missing(item, scale)] == []
+    assert needed(paper.items, scale)
+    for spec in scale.populations.values():
+        assert len({run.seed for run in spec.runs}) >= 5
