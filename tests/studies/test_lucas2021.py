@@ -15,9 +15,18 @@ from ridgeline.profiles import Profile
 from ridgeline.studies import catalogue
 from ridgeline.studies.common import sound
 from ridgeline.studies.lucas2021 import PAPER
-from ridgeline.studies.lucas2021.counting import Cell, reached, released_rise, rise
+from ridgeline.studies.lucas2021.counting import (
+    Cell,
+    not_monotone,
+    plain,
+    reached,
+    released_rise,
+    rise,
+)
 from ridgeline.studies.lucas2021.distance import fit
-from ridgeline.studies.lucas2021.networks import KINDS, flat, residual, teacher, tiles
+from ridgeline.studies.lucas2021.forced import FAR, MoreOften
+from ridgeline.studies.lucas2021.networks import KINDS, flat, pooled, residual, teacher, tiles
+from ridgeline.studies.lucas2021.starts import OTHERS, others_of
 from ridgeline.studies.lucas2021.turns import turns
 from ridgeline.study.charts import Landscape
 from ridgeline.study.plan import Machine
@@ -67,8 +76,7 @@ def test_items_and_charts_have_names_of_their_own(smoke):
 
 def test_what_is_proved_has_no_exception(smoke):
     found = {verdict.claim.id: verdict for verdict in smoke.verdicts}
-    for id in ("L13c", "L13d"):
-        assert found[id].measured.estimate == 1
+    assert found["L13c"].measured.estimate == 1
 
 
 def test_the_slice_passes_through_its_three_states(smoke):
@@ -85,9 +93,7 @@ def test_scales_expand_and_have_the_settings(name):
     scale = catalogue.scale("lucas2021", name)
     assert all(spec.runs for spec in scale.populations.values())
     wanted = {population for item in PAPER.items for population in item.populations}
-    lacking = {"residual"} if name == "laptop" else set()
-    assert wanted - set(scale.populations) == lacking
-    assert set(scale.populations) <= wanted
+    assert set(scale.populations) == wanted
 
 
 def test_claims_at_laptop_scale_have_five_seeds_or_more():
@@ -122,8 +128,70 @@ def test_cells_count_runs_by_what_became_of_them():
     assert (cell.n, cell.risen, cell.unseen) == (3, [0.5, 2.0], 1)
     assert cell.words == "0.67 (3)"
     assert cell.mean == "1.25"
+    assert not_monotone([0.5, 0.0, float("nan"), float("inf")], 1e-3) == "0.75 (4)"
     none = Cell(of=5, diverged=5, rises=(), released=(), tolerance=1e-3)
     assert none.words == none.mean == "-"
+
+
+# --- which runs are compared -----------------------------------------------------------------
+
+
+def pairs(ratios, risen):
+    """Usual runs of twelve seeds that are monotone, and a forced one of each of some."""
+    return {
+        "forced": risen,
+        "forced_seed": list(range(len(risen))),
+        "forced_distance": [10.0 * ratio for ratio in ratios],
+        "usual": [False] * 12,
+        "usual_seed": list(range(12)),
+        "usual_distance": [10.0] * 12,
+    }
+
+
+def test_runs_that_did_not_go_far_are_not_compared():
+    test = MoreOften("share that is not monotone")
+    assert f"{FAR:g} times" in test.words
+    held = test.decide(pairs([2.0] * 8, [True] * 8))
+    assert (held.outcome, held.estimate, held.n) == ("holds", 1.0, 8)
+    # Those that stayed near have the other outcome, and do not count.
+    mixed = test.decide(pairs([2.0] * 8 + [1.4] * 4, [True] * 8 + [False] * 4))
+    assert mixed == held
+    near = test.decide(pairs([1.4] * 12, [True] * 12))
+    assert near.outcome == "undecided"
+    assert near.why.startswith("0 of 12 runs, of 0 seeds, went 1.5 times as far")
+    few = test.decide(pairs([2.0] * 4 + [1.4] * 8, [True] * 12))
+    assert few.outcome == "undecided"
+    assert few.why.startswith("4 of 12 runs, of 4 seeds")
+
+
+def test_a_forced_run_without_a_usual_one_of_its_seed_has_no_pair():
+    cases = pairs([2.0] * 8, [True] * 8)
+    cases["forced_seed"] = [*range(6), 100, 101]
+    assert MoreOften("x").decide(cases).n == 6
+
+
+def test_two_forced_runs_of_a_seed_are_one_group():
+    cases = pairs([2.0] * 10, [True] * 10)
+    cases["forced_seed"] = [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    found = MoreOften("x").decide(cases)
+    alone = MoreOften("x").decide(pairs([2.0] * 10, [True] * 10))
+    assert found.n == 5
+    assert found.low < alone.low
+
+
+def test_no_two_minima_share_an_unrelated_initialisation():
+    seeds = [seed for run in range(12) for seed in others_of(run, 10)]
+    assert len(set(seeds)) == 120
+    assert min(seeds) == OTHERS
+
+
+def test_a_run_of_two_populations_is_counted_once():
+    def run(name, norm=None):
+        return SimpleNamespace(hash=name, at=lambda path: norm)
+
+    held = {"grid": [run("a"), run("b", "batch")], "depths": [run("a"), run("c")]}
+    bench = SimpleNamespace(runs=held.__getitem__)
+    assert [s.hash for s in plain(bench)] == ["a", "c"]
 
 
 # --- fits and turns --------------------------------------------------------------------------
@@ -166,6 +234,8 @@ def test_a_straight_curve_may_rise_toward_a_target_only_by_its_residual():
     assert found.to_end[0] == 0
     assert found.to_target[0] == pytest.approx(0.5)
     assert found.allowed[0] == pytest.approx(2.0)
+    assert found.rising(0.1).tolist() == [True]
+    assert found.rising(1.1).tolist() == [False]
 
 
 @given(st.floats(1e-3, 0.5), st.floats(0.6, 4))
@@ -218,6 +288,14 @@ def test_data_have_the_forms_that_networks_take():
     assert len(rows["test"]) == len(images["test"])
     assert images["test"].inputs.shape[1:] == (1, 8, 8)
     assert torch.equal(images["test"].inputs.flatten(1), rows["test"].inputs)
+
+
+def test_pooled_images_are_means_of_squares(monkeypatch):
+    held = tiles()
+    monkeypatch.setattr("ridgeline.studies.lucas2021.networks.load", lambda *_, **__: held)
+    whole, small = held["test"].inputs, pooled("any", train=100)
+    assert small["train"].inputs.shape == (100, 1, 4, 4)
+    torch.testing.assert_close(small["test"].inputs[:, :, 1, 2], whole[:, :, 2:4, 4:6].mean((2, 3)))
 
 
 def test_a_cell_in_which_all_runs_diverged_is_empty_and_stops_nothing():

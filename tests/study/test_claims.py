@@ -96,7 +96,16 @@ def test_numbers_of_a_grid_are_known_up_to_its_step():
 
 def test_a_correlation_says_how_many_cases_it_lacks():
     cases = {"x": [math.nan] * 4 + [1.0] * 4, "y": [1.0] * 8, "group": list("aabbccdd")}
-    assert Correlation("x").decide(cases).why == "4 of 8 cases are not finite"
+    assert Correlation("x").decide(cases).why == "4 of 8 cases are no numbers"
+
+
+def test_an_infinite_rise_has_the_largest_rank():
+    x, y = list(range(10)), [float(v) for v in range(9)]
+    found = Correlation("x").decide({"x": x, "y": [*y, math.inf]})
+    assert found == Correlation("x").decide({"x": x, "y": [*y, 100.0]})
+    assert found.outcome == "holds"
+    several = Correlation("x").decide({"x": x, "y": [math.inf] * 5 + y[:5]})
+    assert several == Correlation("x").decide({"x": x, "y": [9.0] * 5 + y[:5]})
 
 
 def test_runs_of_one_group_are_drawn_together():

@@ -82,6 +82,13 @@ def test_a_rank_correlation_needs_two_numbers_that_vary():
     assert np.isnan(intervals.spearman(np.arange(5.0), np.ones(5))[0])
 
 
+def test_a_rank_correlation_takes_infinities_as_ends_of_the_order():
+    x, y = np.arange(8.0), np.array([0.0, 2, 1, 3, 5, 4, 7, 6])
+    ended = np.where(y == 7, np.inf, np.where(y == 0, -np.inf, y))
+    assert intervals.spearman(x, ended) == intervals.spearman(x, y)
+    assert np.isnan(intervals.spearman(x, np.full(8, np.inf))[0])
+
+
 def test_the_same_numbers_have_the_same_interval():
     values = np.random.default_rng(3).normal(size=7)
     assert intervals.mean(values) == intervals.mean(values)

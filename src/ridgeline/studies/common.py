@@ -7,7 +7,7 @@ import numpy as np
 
 from ridgeline.errors import UsageError
 from ridgeline.measures import Array
-from ridgeline.profiles import Profile
+from ridgeline.profiles import Profile, Surface
 from ridgeline.study.charts import Panel, Panels, Series, Tabular, band
 from ridgeline.study.subjects import Subject
 
@@ -16,6 +16,7 @@ __all__ = [
     "POSITION",
     "area",
     "curves_chart",
+    "drawn_surface",
     "groups",
     "half",
     "mean_sd",
@@ -97,6 +98,16 @@ def half(profile: Profile, metric: str = "error", split: str | None = None) -> f
 def rise(profile: Profile) -> float:
     """The largest rise of the loss on the first split, in nats."""
     return profile.monotonicity().largest_rise
+
+
+def drawn_surface(found: Mapping[str, Array]) -> Surface:
+    """The training loss on a plane, made again of arrays that were kept.
+
+    Args:
+        found: ``x``, ``y``, ``loss``, ``stderr`` and ``corners``, as in `Surface`.
+    """
+    loss, stderr = ({"train": {"loss": found[name]}} for name in ("loss", "stderr"))
+    return Surface(found["x"], found["y"], loss, stderr, found["corners"])
 
 
 def mean_sd(values: Iterable[float], *, count: bool = True) -> str:

@@ -227,7 +227,8 @@ class Correlation:
     """Spearman's rank correlation of two numbers a run is above, or below, a threshold.
 
     By bootstrap over runs, or over groups of runs that are not independent of each other, such as
-    those of one seed at several depths.
+    those of one seed at several depths. Only order counts: an infinite number, such as the rise
+    of a loss that overflows on the line, is the largest; one that is missing decides nothing.
     """
 
     of: str
@@ -257,8 +258,8 @@ class Correlation:
         n = len(x) if groups is None else len(np.unique(groups))
         needs = self.needs if groups is None else NEEDED
         nothing = float("nan")
-        if lost := int((~np.isfinite(x) | ~np.isfinite(y)).sum()):
-            why = f"{lost} of {len(x)} cases are not finite"
+        if lost := int((np.isnan(x) | np.isnan(y)).sum()):
+            why = f"{lost} of {len(x)} cases are no numbers"
             return Measured("undecided", nothing, nothing, nothing, n, why)
         if n < needs:
             why = f"n = {n}, at least {needs} wanted"

@@ -147,15 +147,16 @@ def spearman(x: Array, y: Array, groups: np.ndarray | None = None) -> tuple[floa
     NaN where one of the two does not vary.
 
     Args:
-        x: One number a run.
+        x: One number a run; infinite ones are the largest, or the smallest.
         y: Another.
         groups: Which group each run is of. Runs of one group, as those of one seed at several
             depths, are drawn together: they are not independent.
     """
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    # Ranks at once: infinities have them, and ranks of ranks are the same.
+    x, y = (stats.rankdata(np.asarray(values, dtype=np.float64)) for values in (x, y))
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan"), (float("nan"), float("nan"))
-    middle = float(np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1])
+    middle = float(np.corrcoef(x, y)[0, 1])
     names = np.arange(len(x)) if groups is None else np.asarray(groups)
     members = [np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())]
     drawn = np.concatenate([_correlations(x, y, at) for at in _resampled(members)])

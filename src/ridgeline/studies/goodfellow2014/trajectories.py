@@ -6,8 +6,8 @@ import numpy as np
 
 from ridgeline.measures import Array, trajectory
 from ridgeline.paths import Plane
-from ridgeline.profiles import Surface, surface
-from ridgeline.studies.common import mean_sd, rise, sound
+from ridgeline.profiles import surface
+from ridgeline.studies.common import drawn_surface, mean_sd, rise, sound
 from ridgeline.study.bench import Bench
 from ridgeline.study.charts import Landscape, Mark, Panel, Panels, Series, Tabular, band
 from ridgeline.study.claims import Claim, Mean
@@ -114,13 +114,6 @@ def _landscape(bench: Bench, run: Subject) -> Landscape:
         }
 
     found = bench.kept("plane", [run], measure, side=side, middle=middle)
-    shown = Surface(
-        found["x"],
-        found["y"],
-        {"train": {"loss": found["loss"]}},
-        {"train": {"loss": found["stderr"]}},
-        found["corners"],
-    )
     names = ("initialisation", "solution", "farthest from the line")
     points = {k: (float(x), float(y)) for k, (x, y) in zip(names, found["corners"], strict=True)}
     trail = [(float(x), float(y)) for x, y, _ in found["trail"]]
@@ -130,7 +123,7 @@ def _landscape(bench: Bench, run: Subject) -> Landscape:
         title="Training on the plane through its ends and its farthest state",
         caption=f"Training loss of the first run. The run leaves the plane by up to {off:.2g} of "
         "the line's length; its states are projected. Horizontal: along the line.",
-        surface=shown,
+        surface=drawn_surface(found),
         points=points,
         trajectories={"training": trail},
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ridgeline.measures import bumps, normalised_distance, trajectory
+from ridgeline.measures import Array, bumps, normalised_distance, trajectory
 from ridgeline.profiles import Profile, gauss_length, linearity
 from ridgeline.profiles.gauss import GaussMethod
 from ridgeline.studies.common import sound
@@ -21,12 +21,16 @@ __all__ = [
     "falls",
     "gauss",
     "kind",
+    "not_monotone",
     "optimiser",
+    "plain",
     "rate",
     "reached",
     "released_rise",
     "rise",
+    "seeds",
     "setting",
+    "still",
     "strays",
 ]
 
@@ -42,6 +46,17 @@ def reached(
     """Runs whose final training loss is at most a setting: the released code counts no others."""
     at = bench.setting(threshold)
     return [subject for subject in sound(subjects, required=False) if subject.loss <= at]
+
+
+def plain(bench: Bench) -> list[Subject]:
+    """Runs without normalisation: of table A's grid and of the further depths, each once."""
+    runs = {s.hash: s for name in ("grid", "depths") for s in bench.runs(name)}
+    return [s for s in runs.values() if s.at("net.norm") is None]
+
+
+def seeds(subjects: Sequence[Subject]) -> list[int]:
+    """Which first weights each run has: runs of one seed are not independent."""
+    return [subject.seed for subject in subjects]
 
 
 def rate(subject: Subject) -> float:
@@ -91,6 +106,12 @@ def released_rise(profile: Profile) -> float:
     return max(seen, default=0.0)
 
 
+def not_monotone(rises: Sequence[float], tolerance: float) -> str:
+    """``0.40 (5)``: the share of lines that rise by more, of how many; ``-`` of none."""
+    over = sum(not x <= tolerance for x in rises)
+    return f"{over / len(rises):.2f} ({len(rises)})" if rises else "-"
+
+
 def falls(profile: Profile, bench: Bench, split: str | None = None) -> bool:
     """Whether a path is monotone: it rises by the scale's tolerance at most."""
     return rise(profile, split=split) <= bench.setting("tolerance")
@@ -127,8 +148,8 @@ class Cell:
 
     @property
     def words(self) -> str:
-        """``0.40 (5)``: the share of runs that are not monotone, of how many; ``-`` of none."""
-        return f"{len(self.risen) / self.n:.2f} ({self.n})" if self.n else "-"
+        """The share of runs that are not monotone; see `not_monotone`."""
+        return not_monotone(self.rises, self.tolerance)
 
     @property
     def mean(self) -> str:
@@ -166,6 +187,15 @@ def distances(bench: Bench, subject: Subject) -> tuple[float, float]:
 
 def gauss(bench: Bench, subject: Subject, method: GaussMethod) -> float:
     """Mean Gauss length of the outputs on test samples, in radians."""
+    return float(_gauss(bench, subject, method)["mean"])
+
+
+def still(bench: Bench, subject: Subject, method: GaussMethod) -> float:
+    """The share of steps at which a sample's outputs stand still, and count as not turning."""
+    return float(_gauss(bench, subject, method)["still"])
+
+
+def _gauss(bench: Bench, subject: Subject, method: GaussMethod) -> dict[str, Array]:
     points, samples = bench.setting("points"), bench.setting("samples")
 
     def measure() -> dict[str, float]:
@@ -174,7 +204,7 @@ def gauss(bench: Bench, subject: Subject, method: GaussMethod) -> float:
         return {"mean": found.mean, "still": found.still}
 
     asked = {"method": method, "points": points, "samples": samples}
-    return float(bench.kept("gauss", [subject], measure, [gauss_length], **asked)["mean"])
+    return bench.kept("gauss", [subject], measure, [gauss_length], **asked)
 
 
 def strays(bench: Bench, subject: Subject) -> float:

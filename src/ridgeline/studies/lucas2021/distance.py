@@ -5,17 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from ridgeline.profiles.gauss import GaussMethod
 from ridgeline.studies.common import mean_sd
-from ridgeline.studies.lucas2021.counting import (
-    distances,
-    falls,
-    gauss,
-    kind,
-    reached,
-    rise,
-    setting,
-    strays,
-)
+from ridgeline.studies.lucas2021 import counting
+from ridgeline.studies.lucas2021.counting import distances, gauss, kind, reached, rise, setting
 from ridgeline.study.bench import Bench
 from ridgeline.study.charts import Panel, Panels, Series, Tabular
 from ridgeline.study.claims import Claim, Correlation, Difference
@@ -24,7 +17,10 @@ from ridgeline.study.subjects import Subject
 
 __all__ = ["ITEMS", "bends", "fit", "moved", "rises"]
 
-GL = {"ad": "Gauss length, differentiated (rad)", "turning": "Gauss length, turning (rad)"}
+GL: dict[GaussMethod, str] = {
+    "ad": "Gauss length, differentiated (rad)",
+    "turning": "Gauss length, turning (rad)",
+}
 FAR = {
     "weight distance": "|θ(T) - θ(0)|",
     "normalised distance": "|θ(T) - θ(0)| / |θ(0)|",
@@ -54,15 +50,10 @@ def moved(bench: Bench) -> Finding:
     heights = [rise(p) for p in bench.profiles(runs, told="lines")]
     far = list(zip(*(distances(bench, s) for s in runs), strict=True)) or [(), ()]
     floor = bench.setting("tolerance")
+    clouds = [_clouds(runs, x, _seen(heights, floor)) for x in far]
     panels = [
-        Panel(
-            x=unit,
-            y="min Δ (nats)",
-            series=_clouds(runs, x, _seen(heights, floor)),
-            log_x=True,
-            log_y=True,
-        )
-        for unit, x in zip(FAR.values(), far, strict=True)
+        Panel(x=unit, y="min Δ (nats)", series=series, log_x=True, log_y=True)
+        for unit, series in zip(FAR.values(), clouds, strict=True)
     ]
     letters, cells = zip("ab", far, strict=True), [setting(s) for s in runs]
     return Finding(
@@ -98,7 +89,7 @@ def fit(x: Sequence[float], y: Sequence[float]) -> tuple[float, float, float]:
 
 def bends(bench: Bench) -> Finding:
     """Gauss length against normalised distance, a fit for each way of measuring it."""
-    runs = [s for s in reached(bench, bench.runs("grid")) if s.at("net.norm") is None]
+    runs = reached(bench, counting.plain(bench))
     far = [distances(bench, s)[1] for s in runs]
     panels, rows, cases = [], [], {}
     for letter, method in zip("ab", GL, strict=True):
@@ -110,7 +101,8 @@ def bends(bench: Bench) -> Finding:
         panels.append(
             Panel(x=FAR["normalised distance"], y=GL[method], series=series, log_x=True, log_y=True)
         )
-        rows.append([method, len(runs), f"{slope:.3f}", f"{share:.3f}"])
+        stood = max((counting.still(bench, s, method) for s in runs), default=float("nan"))
+        rows.append([method, len(runs), f"{slope:.3f}", f"{share:.3f}", f"{stood:.3g}"])
         cells = [setting(s) for s in runs]
         cases[f"L6{letter}"] = {"x": far, "y": lengths, "group": cells}
     return Finding(
@@ -126,20 +118,21 @@ def bends(bench: Bench) -> Finding:
         tables=[
             Tabular(
                 title="Power laws of Gauss length in normalised distance",
-                columns=["method", "runs", "slope", "R²"],
+                columns=["method", "runs", "slope", "R²", "largest share still"],
                 rows=rows,
-                note="Least squares on logarithms.",
+                note="Least squares on logarithms. Last, of the run with most of them: the share "
+                "of steps at which a sample's outputs do not move and count as not turning.",
             )
         ],
         cases=cases,
     )
 
 
-def _lengths(bench: Bench, runs: Sequence[Subject], method: str) -> list[float]:
+def _lengths(bench: Bench, runs: Sequence[Subject], method: GaussMethod) -> list[float]:
     found = []
     for i, run in enumerate(runs):
         bench.tell(f"Gauss length, {method}", i, len(runs))
-        found.append(gauss(bench, run, method))  # type: ignore[arg-type]  # a key of GL
+        found.append(gauss(bench, run, method))
     return found
 
 
@@ -148,11 +141,11 @@ def _lengths(bench: Bench, runs: Sequence[Subject], method: str) -> list[float]:
 
 def rises(bench: Bench) -> Finding:
     """Min Delta against Gauss length and the linearity integral."""
-    runs = [s for s in reached(bench, bench.runs("grid")) if s.at("net.norm") is None]
+    runs = reached(bench, counting.plain(bench))
     profiles = bench.profiles(runs, told="lines")
     heights = [rise(p) for p in profiles]
-    monotone = np.array([falls(p, bench) for p in profiles], dtype=bool)
-    straying = {"linearity integral (squared logits)": [strays(bench, s) for s in runs]}
+    monotone = np.array([counting.falls(p, bench) for p in profiles], dtype=bool)
+    straying = {"linearity integral (squared logits)": [counting.strays(bench, s) for s in runs]}
     found = {GL[m]: _lengths(bench, runs, m) for m in GL} | straying
     floor = bench.setting("tolerance")
     panels, rows, cases = [], [], {}
@@ -161,8 +154,10 @@ def rises(bench: Bench) -> Finding:
         clouds = _clouds(runs, x, _seen(heights, floor))
         panels.append(Panel(x=name, y="min Δ (nats)", series=clouds, log_x=True, log_y=True))
         rows.append([name, mean_sd(x[monotone]), mean_sd(x[~monotone])])
-        more, less = (np.log(x[at]).tolist() for at in (~monotone, monotone))
-        cases[f"L7{letter}"] = {"more": more, "less": less}
+        cases[f"L7{letter}"] = {}
+        for side, at in {"more": ~monotone, "less": monotone}.items():
+            cases[f"L7{letter}"][side] = np.log(x[at]).tolist()
+            cases[f"L7{letter}"][f"{side}_group"] = np.array(counting.seeds(runs))[at].tolist()
     return Finding(
         charts=[
             Panels(
@@ -215,7 +210,7 @@ ITEMS = (
         title="Gauss length and distance",
         asks="Do outputs bend more where training went farther?",
         measure=bends,
-        populations=("grid",),
+        populations=("grid", "depths"),
         reported="Gauss length grows like a power of the normalised distance; slope and R² are "
         "in the figure and could not be obtained.",
         claims=_claims(
@@ -232,7 +227,7 @@ ITEMS = (
         title="Rises and Gauss length",
         asks="Do lines rise where outputs bend?",
         measure=rises,
-        populations=("grid",),
+        populations=("grid", "depths"),
         reported="Runs that are monotone have small Gauss lengths.",
         claims=_claims(
             7,

@@ -5,7 +5,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ridgeline.studies.common import tidy
-from ridgeline.studies.lucas2021.counting import NAMES, depth, rate, reached, rise, setting
+from ridgeline.studies.lucas2021.counting import (
+    NAMES,
+    depth,
+    plain,
+    rate,
+    reached,
+    rise,
+    setting,
+)
 from ridgeline.study.bench import Bench
 from ridgeline.study.charts import Grid
 from ridgeline.study.claims import Claim, Correlation
@@ -19,11 +27,10 @@ Runs = Sequence[Subject]
 
 def heatmaps(bench: Bench) -> Finding:
     """Mean min Delta over runs without normalisation."""
-    plain = [s for s in bench.runs("grid") if s.at("net.norm") is None]
-    narrow = bench.runs("widths")
-    chosen = reached(bench, [*plain, *narrow], "loose")
+    without, narrow = plain(bench), bench.runs("widths")
+    chosen = reached(bench, [*without, *narrow], "loose")
     bench.profiles(chosen, told="lines")
-    hashes = {s.hash for s in plain}
+    hashes = {s.hash for s in without}
     by_depth = [s for s in chosen if s.hash in hashes]
     by_width = [s for s in chosen if depth(s) == 3]
     charts, cases = [], {}
@@ -100,7 +107,7 @@ ITEMS = (
         title="Rises by learning rate, depth and width",
         asks="Where in learning rate, depth and width are lines not monotone?",
         measure=heatmaps,
-        populations=("grid", "widths"),
+        populations=("grid", "depths", "widths"),
         reported="Rises grow towards high learning rates and depth (recalled, not read); the "
         "colour scale of the released code runs from 0 to 18.",
         claims=(_deeper("L2a", "SGD"), _deeper("L2b", "Adam")),

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ridgeline import rng
 from ridgeline.data import DataSet, Split, load
@@ -15,7 +16,7 @@ from ridgeline.errors import UnknownName, UsageError
 from ridgeline.nets.initialise import fill
 from ridgeline.nets.resnet import Norm, ResNet
 
-__all__ = ["KINDS", "flat", "residual", "teacher", "tiles"]
+__all__ = ["KINDS", "flat", "pooled", "residual", "teacher", "tiles"]
 
 KINDS: dict[str, Norm | None] = {"BN": "batch", "BN-I": "batch", "NBN-I": None, "NBN-F": "fixup"}
 """Kind to its norm. ``-I``: every residual branch starts at zero; ``-F``: Fixup."""
@@ -114,6 +115,37 @@ def tiles() -> DataSet:
     return replace(held, splits=splits)
 
 
+def pooled(
+    name: str, train: int = 0, test: int = 0, by: int = 2, normalise: bool = True
+) -> DataSet:
+    """A set of images with squares of pixels averaged, for residual networks on two cores.
+
+    Args:
+        name: Of the set.
+        train: Training images, classes balanced; 0 for all.
+        test: Test images; 0 for all.
+        by: The side of a square; it divides the images'.
+        normalise: As `ridgeline.data.load` takes it.
+
+    Returns:
+        Inputs (N, channels, H / by, W / by), classes as targets.
+    """
+    held = load(name, normalise=normalise)
+    splits = {
+        split: Split(functional.avg_pool2d(images.inputs, by), images.targets)
+        for split, images in _sized(held, train, test).items()
+    }
+    return replace(held, splits=splits)
+
+
+def _sized(held: DataSet, train: int, test: int) -> dict[str, Split]:
+    sizes = {"train": train, "test": test}
+    return {
+        split: images.subset(sizes[split]) if sizes.get(split) else images
+        for split, images in held.splits.items()
+    }
+
+
 def flat(name: str, train: int = 0, test: int = 0, normalise: bool = True) -> DataSet:
     """A set of images as rows of pixels: what an autoencoder's outputs are compared with.
 
@@ -127,9 +159,8 @@ def flat(name: str, train: int = 0, test: int = 0, normalise: bool = True) -> Da
         Inputs (N, pixels), classes as targets.
     """
     held = load(name, normalise=normalise)
-    sizes = {"train": train, "test": test}
-    splits = {}
-    for split, images in held.splits.items():
-        chosen = images.subset(sizes[split]) if sizes.get(split) else images
-        splits[split] = Split(chosen.inputs.flatten(1), chosen.targets)
+    splits = {
+        split: Split(images.inputs.flatten(1), images.targets)
+        for split, images in _sized(held, train, test).items()
+    }
     return replace(held, splits=splits)

@@ -1,7 +1,9 @@
 """L4: residual networks with and without batch normalisation, four kinds of first weights."""
 
+from typing import Any
+
 from ridgeline.studies.common import tidy
-from ridgeline.studies.lucas2021.counting import Cell, cell, falls, optimiser, rate, reached
+from ridgeline.studies.lucas2021.counting import Cell, cell, falls, optimiser, rate, reached, seeds
 from ridgeline.study.bench import Bench
 from ridgeline.study.charts import Tabular
 from ridgeline.study.claims import Claim, Difference
@@ -17,17 +19,19 @@ def residual(bench: Bench) -> Finding:
     good = reached(bench, runs)
     bench.profiles(good, told="lines")
 
-    def risen(*kinds: str) -> list[bool]:
+    cases: dict[str, list[Any]] = {}
+    for side, kinds in {"more": ("BN", "BN-I"), "less": ("NBN-I", "NBN-F")}.items():
         chosen = [s for s in good if s.at("net.first") in kinds]
-        return [not falls(bench.profile(s), bench) for s in chosen]
-
+        cases[side] = [not falls(bench.profile(s), bench) for s in chosen]
+        cases[f"{side}_group"] = seeds(chosen)
     return Finding(
         tables=[_in_all(bench, runs), _by_rate(bench, runs)],
-        cases={"L4a": {"more": risen("BN", "BN-I"), "less": risen("NBN-I", "NBN-F")}},
+        cases={"L4a": cases},
         words=[
             "Counted are runs whose final training loss is at most "
             f"{bench.setting('threshold'):g}; here every rise above "
-            f"{bench.setting('tolerance'):g} counts, as in the released code."
+            f"{bench.setting('tolerance'):g} counts, as in the released code. Runs of one seed "
+            "are one group."
         ],
     )
 

@@ -4,9 +4,9 @@ import numpy as np
 
 from ridgeline.measures import Array
 from ridgeline.paths import Line, Path, Plane
-from ridgeline.profiles import Surface, surface
+from ridgeline.profiles import surface
 from ridgeline.state import capture
-from ridgeline.studies.common import POSITION, sound, tidy
+from ridgeline.studies.common import POSITION, drawn_surface, sound, tidy
 from ridgeline.studies.lucas2021.counting import falls, kind, rate, reached, rise
 from ridgeline.studies.lucas2021.starts import OTHERS
 from ridgeline.study.bench import Bench
@@ -90,7 +90,7 @@ def plane(bench: Bench) -> Finding:
                 title="Training loss on the plane of two initialisations and a minimum",
                 caption=f"{points} x {points} points; axes count distance in weight space. "
                 f"Training leaves the plane by up to {arrays['route'][:, 2].max():.3g}.",
-                surface=_surface(arrays),
+                surface=drawn_surface(arrays),
                 points=at,
                 trajectories=ways,
             )
@@ -128,17 +128,6 @@ def _sliced(subject: Subject, points: int) -> dict[str, Array]:
         "corners": found.corners,
         "route": np.asarray(route, dtype=np.float64),
     }
-
-
-def _surface(arrays: dict[str, Array]) -> Surface:
-    values = {"train": {"loss": arrays["loss"]}}
-    return Surface(
-        arrays["x"],
-        arrays["y"],
-        values,
-        {"train": {"loss": arrays["stderr"]}},
-        arrays["corners"],
-    )
 
 
 ITEMS = (
