@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from ridgeline.measures import Curve
+from ridgeline.errors import UsageError
+from ridgeline.measures import Curve, convexity
 from ridgeline.profiles import Profile
 from ridgeline.studies import catalogue
-from ridgeline.studies.frankle2020revisiting import later
+from ridgeline.studies.frankle2020revisiting import descent
+from ridgeline.studies.frankle2020revisiting.families import Family, barrier
 from ridgeline.study.plan import Machine
 from ridgeline.study.reproduction import missing, needed, reproduce
 from ridgeline.study.store import Store
@@ -46,10 +48,10 @@ def test_lines_begin_at_every_state_that_was_kept(found):
     for network, step, *_ in table.rows:
         steps.setdefault(network, []).append(step)
     assert steps == {
-        "LeNet-300-100": [0, 7, 28],
-        "with BatchNorm, large rate": [0, 7, 28],
-        "VGG": [0, 2],
-        "ResNet-20": [0, 2],
+        "LeNet-300-100": [0, 5, 28],
+        "with BatchNorm, large rate": [0, 5, 28],
+        "VGG": [0, 1],
+        "ResNet-20": [0, 1],
     }
 
 
@@ -86,15 +88,75 @@ def line(*heights):
 
 
 def test_a_plateau_is_no_barrier():
-    assert later.barrier(line(2.0, 2.0, 1.9, 0.0)) == 0
-    assert later.barrier(line(1.0, 1.5, 0.5, 0.1)) == pytest.approx(0.5)
+    assert barrier(line(2.0, 2.0, 1.9, 0.0)) == 0
+    assert barrier(line(1.0, 1.5, 0.5, 0.1)) == pytest.approx(0.5)
+
+
+def test_below_the_chord_is_not_convex():
+    """Steps of -4, -1, -2, -1: one second difference of three is negative, none above the chord."""
+    steps = line(8, 4, 3, 1, 0)
+    found = convexity(steps.curve())
+    assert found.overall == 1
+    assert found.local == pytest.approx(2 / 3)
+    bowl = line(9, 4, 1, 0)
+    cases = descent.less_convex(
+        {"LeNet": [bowl], "VGG": [steps]}, {"LeNet": [3], "VGG": [3]}, "VGG"
+    )
+    assert cases["more"] == [1.0]
+    assert cases["less"] == pytest.approx([2 / 3])
+    assert cases["more_group"] == cases["less_group"] == [3]
+
+
+def planted(*, length=40):
+    """The first run is highest at step 4, the second at step 2; from the start both are high."""
+    lines = {
+        0: [line(2, 2.25, 0), line(2, 2, 0)],
+        2: [line(1, 1.25, 0), line(1, 1.75, 0)],
+        4: [line(1, 1.5, 0), line(1, 0.5, 0)],
+        16: [line(1, 1.125, 0), line(1, 0.5, 0)],
+    }
+    return Family(lines, length, [3, 5])
 
 
 def test_the_highest_barrier_leaves_the_start_out():
-    """Step to lines, one a run: the first run is highest at step 4, the second at step 2."""
-    by = {
-        0: [line(2, 9, 0), line(2, 2, 0)],
-        2: [line(1, 1.2, 0), line(1, 1.7, 0)],
-        4: [line(1, 1.4, 0), line(1, 0.5, 0)],
+    assert planted().peak() == [0.5, 0.75]
+
+
+def test_the_early_state_is_the_last_of_the_first_tenth():
+    assert planted(length=40).early() == 4  # exactly a tenth
+    assert planted(length=39).early() == 2
+    assert planted(length=20).early() == 2
+    assert planted(length=400).early() == 16
+
+
+def test_a_state_and_the_start_of_one_run_are_a_pair():
+    assert planted().gained() == {
+        "more": [0.5, 0.0],
+        "less": [0.25, 0.0],
+        "more_group": [3, 5],
+        "less_group": [3, 5],
     }
-    assert later.peak(by) == pytest.approx([0.4, 0.7])
+
+
+def test_states_that_were_not_kept_are_said_in_a_line():
+    family = planted(length=10)
+    with pytest.raises(UsageError, match="within the first tenth"):
+        family.early()
+    with pytest.raises(UsageError, match="on the way"):
+        Family({0: family.lines[0]}, 10, [3, 5]).peak()
+
+
+def test_the_early_state_is_the_rules_at_every_scale():
+    """At scale laptop the specification's fourth epoch; nothing is chosen by what was found."""
+    for name, at in (("laptop", "4ep"), ("paper", "16ep")):
+        for population in ("vgg", "resnet"):
+            kept = catalogue.scale(NAME, name).populations[population].runs[0].training
+            share = {k: int(k[:-2]) / int(kept.length[:-2]) for k in kept.keep.at}
+            assert max((k for k in share if share[k] <= 0.1), key=share.__getitem__) == at
+
+
+def test_five_seeds_in_three_networks_decide_that_a_loss_falls():
+    test = next(c for i in catalogue.paper(NAME).items for c in i.claims if c.id == "F1a").test
+    seeds = [0, 1, 2, 3, 4] * 3
+    assert test.decide({"is": [True] * 15, "group": seeds}).outcome == "holds"
+    assert test.decide({"is": [False] * 15, "group": seeds}).outcome == "fails"

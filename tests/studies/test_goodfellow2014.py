@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ridgeline.measures import Curve
 from ridgeline.profiles import Profile
 from ridgeline.studies import catalogue
-from ridgeline.studies.goodfellow2014 import lines, saddle
+from ridgeline.studies.goodfellow2014 import lines, saddle, solutions
 from ridgeline.study.plan import Machine
 from ridgeline.study.reproduction import missing, needed, reproduce
 from ridgeline.study.store import Store
@@ -80,6 +80,36 @@ def test_where_the_loss_is_least_and_how_far_it_rises():
     up = np.array([2.0, 1.0, 1.5, 0.0])
     t = np.linspace(0, 1, 4)
     assert lines.rise(Profile(t, {"train": {"loss": Curve.exact(t, up)}})) == 0.5
+
+
+def test_pairs_that_share_a_seed_are_one_group():
+    """Pairs 0-1, 2-3, 4-5; children of 1 began where the first pair's second run did."""
+    assert solutions.families([(0, 1), (2, 3), (4, 5)], [0, 1, 2, 7]) == {
+        "more_group": [0, 2, 4],
+        "less_group": [0, 0, 2, 7],
+    }
+
+
+@pytest.mark.parametrize("name", ["laptop", "paper"])
+def test_enough_seeds_to_decide(name):
+    """What is asked of shares by activation, of all activations, and of pairs of seeds."""
+    claims = {c.id: c.test for i in catalogue.paper(NAME).items for c in i.claims}
+    runs = {k: v.runs for k, v in catalogue.scale(NAME, name).populations.items()}
+    kinds = {}
+    for run in runs["activations"]:
+        kinds.setdefault(run.full()["net"]["options"]["activation"], []).append(run.seed)
+    assert set(lines.CONVEX) == set(lines.AT_SOLUTION) == set(kinds)
+    seeds = [seed for some in kinds.values() for seed in some]
+    assert claims["G1a"].decide({"is": [True] * len(seeds), "group": seeds}).outcome == "holds"
+    for kind, some in kinds.items():
+        is_so = [True] * (len(some) - 1) + [False]  # an exception among ten is not too much
+        assert claims[lines.AT_SOLUTION[kind]].decide(is_so).outcome == "holds"
+    alone = [run.seed for run in runs["solutions"]]
+    parents = dict.fromkeys(run.seed for run in runs["spawned"])
+    group = solutions.families(list(zip(alone[::2], alone[1::2], strict=True)), list(parents))
+    assert set(group["more_group"]) == set(group["less_group"])
+    more, less = [1.0] * len(group["more_group"]), [0.0] * len(group["less_group"])
+    assert claims["G2c"].decide({"more": more, "less": less, **group}).outcome == "holds"
 
 
 @pytest.mark.parametrize("name", ["smoke", "laptop", "paper"])

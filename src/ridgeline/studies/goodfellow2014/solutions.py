@@ -12,7 +12,7 @@ from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 from ridgeline.training import Duration
 
-__all__ = ["ITEMS"]
+__all__ = ["ITEMS", "families"]
 
 Pair = tuple[Subject, Subject]
 
@@ -30,6 +30,10 @@ def two_solutions(bench: Bench) -> Finding:
     }
     together_until = _label(bench.setting("together"))
     apart, together = found["nothing"], found.get(together_until, [])
+    group = families(
+        [(one.seed, other.seed) for one, other in pairs["nothing"]],
+        [one.seed for one, _ in pairs.get(together_until, [])],
+    )
     return Finding(
         charts=[
             curves_chart(
@@ -46,7 +50,11 @@ def two_solutions(bench: Bench) -> Finding:
         cases={
             "G2a": [_height(p) for p in apart],
             "G2b": [_height(p) for p in together],
-            "G2c": {"more": [_height(p) for p in apart], "less": [_height(p) for p in together]},
+            "G2c": {
+                "more": [_height(p) for p in apart],
+                "less": [_height(p) for p in together],
+                **group,
+            },
         },
         words=[
             "Solutions that have something in common are two children of one run: the same "
@@ -62,6 +70,26 @@ def _label(at: str) -> str:
     if Duration.parse(at) == Duration():
         return "initialisation"
     return f"the first {at.replace('ep', ' ep. ').replace('it', ' it.').strip()}"
+
+
+def families(apart: Sequence[tuple[int, int]], parents: Sequence[int]) -> dict[str, list[int]]:
+    """Groups of pairs that are not independent: those in which one seed has a part.
+
+    A run and a parent of one seed begin at the same weights.
+
+    Args:
+        apart: Seeds of the two runs of each pair; no seed is in two of them.
+        parents: The seed of each pair of siblings.
+
+    Returns:
+        For each pair of runs its first seed, and for each pair of siblings that of the pair of
+        runs in which its parent's seed is, or else the parent's own.
+    """
+    first = {seed: pair[0] for pair in apart for seed in pair}
+    return {
+        "more_group": [one for one, _ in apart],
+        "less_group": [first.get(seed, seed) for seed in parents],
+    }
 
 
 def _siblings(children: Sequence[Subject]) -> list[Pair]:
