@@ -1,0 +1,177 @@
+"""The symmetry of any module, discovered by following its trace and proved by evaluation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from ridgeline.symmetry.group import Group, Place, Sighting
+from ridgeline.symmetry.orbits import Family, Kinds, Relations, families
+from ridgeline.symmetry.symmetry import Fixed, Symmetry
+from ridgeline.symmetry.units import Units
+from ridgeline.symmetry.walk import Tracing
+from ridgeline.tracing import Network
+
+__all__ = ["discover"]
+
+
+def discover(network: Network, example: Any) -> Symmetry:
+    """The permutations of units that follow from a network's trace; not proved.
+
+    Args:
+        network: The network.
+        example: A batch of inputs; one or two samples are enough.
+
+    Raises:
+        NotTraceable: If the network cannot be traced.
+    """
+    walk = Tracing(network.trace(example))
+    units = walk.units
+    kinds = Kinds.of(units)
+    relations = Relations(units, kinds)
+    found = families(relations)
+    names = _names(found, units, kinds)
+    groups: list[Group] = []
+    moved: dict[int, tuple[int, int, int]] = {}
+    grouped: set[int] = set()
+    for family in sorted(found, key=lambda f: -f.depth):
+        places = _places(family, units, kinds)
+        if not places:
+            continue
+        inside = names.get(id(family.inside)) if family.inside is not None else None
+        groups.append(Group(names[id(family)], tuple(places), inside))
+        for f, fibre in enumerate(family.fibres):
+            for n, unit in enumerate(fibre):
+                moved[unit[0]] = (len(groups) - 1, f, n)
+                grouped.update(unit)
+    kept = {g.name for g in groups}
+    groups = [
+        Group(g.name, g.places, g.inside if g.inside in kept else None, seen)
+        for g, seen in zip(groups, _sightings(walk, groups, moved), strict=True)
+    ]
+    shapes = {name: tuple(x.shape) for name, x in network.module.state_dict().items()}
+    return Symmetry(
+        tuple(groups),
+        shapes,
+        tuple(_fixed(units, relations, grouped)),
+        _ties(network.module, shapes),
+    )
+
+
+def _ties(module: nn.Module, shapes: Mapping[str, Any]) -> dict[str, str]:
+    """Other names of shared tensors."""
+    first: dict[int, str] = {}
+    found: dict[str, str] = {}
+    state = module.state_dict(keep_vars=True)
+    for name in shapes:
+        known = first.setdefault(id(state[name]), name)
+        if known != name:
+            found[name] = known
+    return found
+
+
+def _names(found: list[Family], units: Units, kinds: Kinds) -> dict[int, str]:
+    """A name for each family: that of the module that makes its units."""
+    names: dict[int, str] = {}
+    for family in sorted(found, key=lambda f: (f.depth, f.fibres[0][0])):
+        owners = [
+            units.owners[o]
+            for x in family.fibres[0][0]
+            if x in kinds.spans
+            for o in kinds.owner[kinds.spans[x]]
+        ]
+        makers = [o for o in owners if o.axis == 0] or owners
+        name = makers[0].tensor.rpartition(".")[0] or makers[0].tensor if makers else "units"
+        name += " blocks" if family.holds and any(f.inside is family for f in found) else ""
+        taken, k = set(names.values()), 2
+        unique = name
+        while unique in taken:
+            unique, k = f"{name} {k}", k + 1
+        names[id(family)] = unique
+    return names
+
+
+def _places(family: Family, units: Units, kinds: Kinds) -> list[Place]:
+    """Where the units of a family stand; none if that cannot be said in places."""
+    fibres = [[_positions(unit, kinds) for unit in fibre] for fibre in family.fibres]
+    first = fibres[0][0]
+    if any(
+        set(u) != set(first) or any(len(u[o]) != len(first[o]) for o in u)
+        for f in fibres
+        for u in f
+    ):
+        return []
+    places: list[Place] = []
+    for o in first:
+        owner = units.owners[o]
+        table = np.array([[unit[o] for unit in fibre] for fibre in fibres])  # fibre, unit, k, 2
+        index, block = table[..., 0], table[..., 1]
+        if owner.within is None:
+            places.append(Place(owner.tensor, owner.axis, index))
+        elif (block == block[:, :1]).all():
+            across, _, where = owner.within
+            for k in np.unique(block[0, 0], return_index=True)[1]:
+                same = block[0, 0] == block[0, 0, k]
+                places.append(
+                    Place(
+                        owner.tensor, owner.axis, index[:, :, same], (across, where[block[:, 0, k]])
+                    )
+                )
+        elif not (index == index[:, :1]).all():
+            return []  # a block moves along with its rows; if its columns change too, it cannot
+    return places
+
+
+def _positions(unit: tuple[int, ...], kinds: Kinds) -> dict[int, list[tuple[int, int]]]:
+    """Positions of a unit and of what it carries, by axis."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for x in unit:
+        span = kinds.spans.get(x, slice(0, 0))
+        for o, i, b in zip(kinds.owner[span], kinds.index[span], kinds.block[span], strict=True):
+            found.setdefault(int(o), []).append((int(i), int(b)))
+    return found
+
+
+def _sightings(
+    walk: Tracing, groups: list[Group], moved: Mapping[int, tuple[int, int, int]]
+) -> list[tuple[Sighting, ...]]:
+    """Values in which all units of a group are seen along one axis."""
+    found: list[list[Sighting]] = [[] for _ in groups]
+    for value, axis, labels in walk.seen:
+        at: dict[int, dict[tuple[int, int], list[int]]] = {}
+        for position, unit in enumerate(walk.units.find(labels).tolist()):
+            if unit in moved:
+                g, f, n = moved[unit]
+                at.setdefault(g, {}).setdefault((f, n), []).append(position)
+        for g, where in at.items():
+            fibres, size = groups[g].fibres, groups[g].size
+            widths = {len(p) for p in where.values()}
+            if len(where) == fibres * size and len(widths) == 1:
+                index = [[where[f, n] for n in range(size)] for f in range(fibres)]
+                found[g].append(Sighting(value, axis, np.array(index)))
+    return [tuple(s) for s in found]
+
+
+def _fixed(units: Units, relations: Relations, grouped: set[int]) -> list[Fixed]:
+    """Axes with positions that stand in no group, and why."""
+    found = []
+    roots = units.everything
+    for owner in units.owners:
+        mine = roots[owner.first : owner.first + len(owner.index)].tolist()
+        left = [u for u in mine if u not in grouped]
+        if left and len(mine) > 1:
+            reasons = [w for u in left if (w := _reason(u, relations))]
+            why = reasons[0] if reasons else "each is one of its kind"
+            found.append(Fixed(owner.tensor, owner.axis, len(left), why))
+    return found
+
+
+def _reason(unit: int, relations: Relations) -> str:
+    if unit in relations.fixed:
+        return relations.fixed[unit]
+    outer = relations.parents.get(unit, ())
+    for p in outer:
+        if p in relations.fixed:
+            return relations.fixed[p]
+    return "inputs, or places that never move" if any(p <= 0 for p in outer) else ""

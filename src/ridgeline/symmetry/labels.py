@@ -1,0 +1,182 @@
+"""Values of a trace with labels: which unit each of their elements belongs to.
+
+A value has several layers of labels, each along some of its axes: a picture has one of channels
+along its second axis and coordinates along the others. Every axis along which elements differ
+has a layer that tells them apart. Operations are followed on the layers alone; arrays stay as
+small as the axes that a layer tells apart.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ridgeline.symmetry.units import NOTHING, Labels, Units, coordinates
+
+__all__ = ["Value", "combine", "compress", "contract", "move", "reduce", "spatial"]
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """A value's shape and the layers of its labels, each with as many axes, of size 1 or full."""
+
+    shape: tuple[int, ...]
+    layers: tuple[Labels, ...] = ()
+
+    @classmethod
+    def of(cls, shape: Sequence[int]) -> "Value":
+        """A value whose every axis is of coordinates: data, or a table of constants."""
+        shape = tuple(shape)
+        return cls(shape, tuple(_along(shape, k) for k, n in enumerate(shape) if n > 1))
+
+    def full(self, layer: Labels) -> Tensor:
+        """A layer's labels at every element, not copied."""
+        return torch.from_numpy(layer).expand(self.shape)
+
+
+def _along(shape: Sequence[int], axis: int, labels: Labels | None = None) -> Labels:
+    """Labels along one axis, with as many axes as a shape."""
+    labels = coordinates([shape[axis]]) if labels is None else labels
+    return labels.reshape([-1 if k == axis else 1 for k in range(len(shape))])
+
+
+def varies(layer: Labels) -> set[int]:
+    """The axes along which a layer tells elements apart."""
+    return {k for k, n in enumerate(layer.shape) if n > 1}
+
+
+def compress(units: Units, full: Tensor, why: str) -> Labels | None:
+    """The smallest array with the same labels; None if it tells nothing apart."""
+    for axis in range(full.ndim):
+        if full.shape[axis] > 1:
+            first = full.narrow(axis, 0, 1)
+            if full.stride(axis) == 0 or bool((full == first).all()):
+                full = first
+    layer = full.contiguous().numpy()
+    if layer.size > 1:
+        return layer
+    units.fix(layer, why)  # one unit alone, picked out of several
+    return None
+
+
+def move(units: Units, value: Value, operation: Callable[[Tensor], Tensor], why: str) -> Value:
+    """After an operation that only moves elements about.
+
+    Args:
+        units: All units.
+        value: What it is done to.
+        operation: The operation itself, on labels.
+        why: What to say of a unit that is picked out alone.
+    """
+    moved = [operation(value.full(layer)) for layer in value.layers]
+    shape = moved[0].shape if moved else operation(torch.zeros(()).expand(value.shape)).shape
+    layers = [compress(units, m, why) for m in moved]
+    return Value(tuple(shape), tuple(x for x in layers if x is not None))
+
+
+def combine(units: Units, values: Sequence[Value], why: str) -> Value:
+    """After an operation of several values, element by element, with broadcasting."""
+    shape = np.broadcast_shapes(*(v.shape for v in values))
+    kept: list[Labels] = []
+    for value in values:
+        lifted = [x.reshape((1,) * (len(shape) - x.ndim) + x.shape) for x in value.layers]
+        for layer in lifted:
+            kept = _meeting(units, kept, layer, why)
+        kept = [*kept]
+    return Value(tuple(shape), tuple(kept))
+
+
+def _meeting(units: Units, kept: list[Labels], layer: Labels, why: str) -> list[Labels]:
+    """The layers that are needed when one more is laid over."""
+    result, needed = [], True
+    for other in kept:
+        if not varies(other) & varies(layer):
+            result.append(other)
+            continue
+        told = units.relate(other, layer, why)
+        if told == 1 and varies(layer) <= varies(other):
+            needed = False
+        if told == -1 and needed and varies(other) <= varies(layer):
+            continue
+        result.append(other)
+    return [*result, layer] if needed else result
+
+
+def reduce(units: Units, value: Value, axes: Sequence[int], why: str) -> Value:
+    """After a sum, mean or maximum over axes, which are kept with size 1.
+
+    Units along the axes alone are summed over, in any order. Where others are summed over at
+    each place of the axes that stay, each such place is a block of them.
+    """
+    over = {a % len(value.shape) for a in axes}
+    shape = tuple(1 if k in over else n for k, n in enumerate(value.shape))
+    layers = []
+    for layer in value.layers:
+        along = varies(layer)
+        if not along & over:
+            layers.append(layer)
+        elif along - over and (left := _blocks(units, layer, sorted(over), why)) is not None:
+            layers.append(left)
+    return Value(shape, tuple(layers))
+
+
+def _blocks(units: Units, layer: Labels, over: list[int], why: str) -> Labels | None:
+    """Labels for what stays when a layer is summed over some of its axes."""
+    stay = [k for k in range(layer.ndim) if k not in over]
+    rows = units.find(layer).transpose([*stay, *over])
+    shape = rows.shape[: len(stay)]
+    rows = np.sort(rows.reshape(int(np.prod(shape)), -1), axis=1)
+    if (rows <= NOTHING).all():
+        labels = coordinates(shape)
+    elif (rows == rows[:, :1]).all():
+        labels = rows[:, 0].copy()
+    else:
+        kinds, at = np.unique(rows, axis=0, return_inverse=True)
+        members = np.concatenate([np.unique(kind) for kind in kinds])
+        if len(np.unique(members[members > 0])) != (members > 0).sum():
+            units.fix(members, why)
+            labels = coordinates([len(rows)])
+        else:
+            blocks = units.fresh(len(kinds))
+            units.relate(kinds, blocks[:, None], why)
+            labels = blocks[at.ravel()]
+    final = [1] * layer.ndim
+    for k, n in zip(stay, shape, strict=True):
+        final[k] = n
+    made = labels.reshape(final)
+    return made if made.size > 1 else None
+
+
+def contract(units: Units, x: Value, y: Value, why: str) -> Value:
+    """After a product of matrices: x of shape (..., n, k) with y of shape (..., k, m)."""
+    left = move(units, x, lambda f: f.unsqueeze(-2), why)
+    right = move(units, y, lambda f: f.transpose(-1, -2).unsqueeze(-3), why)
+    product = combine(units, [left, right], why)
+    total = reduce(units, product, [-1], why)
+    return Value(total.shape[:-1], tuple(x[..., 0] for x in total.layers))
+
+
+def spatial(units: Units, value: Value, shape: Sequence[int], first: int, why: str) -> Value:
+    """After an operation over neighbours, such as pooling: axes from `first` on are made anew.
+
+    Args:
+        units: All units.
+        value: Before.
+        shape: Of the value after.
+        first: The first of the axes in which neighbours are taken.
+        why: What to say of units along these axes, which are fixed.
+    """
+    layers = []
+    for layer in value.layers:
+        if max(varies(layer)) >= first:
+            units.fix(layer, why)
+        else:
+            layers.append(layer)
+    layers += [_along(shape, k) for k in range(first, len(shape)) if shape[k] > 1]
+    # An axis that was told apart together with a later one must still be.
+    told = set().union(*(varies(layer) for layer in layers)) if layers else set()
+    before = set().union(*(varies(layer) for layer in value.layers)) if value.layers else set()
+    layers += [_along(shape, k) for k in before - told if k < first and shape[k] > 1]
+    return Value(tuple(shape), tuple(layers))

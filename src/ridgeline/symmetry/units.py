@@ -1,0 +1,232 @@
+r"""Units while they are being found: what must move together, and what stands inside of what.
+
+A unit is an integer. Every position on an axis of a state's tensor begins as a unit of its own.
+Walking through the network's trace joins them: where an output of one layer meets a column of
+the next, the two are one unit (`join`). Where one value meets many, as a head's weight meets all
+channels of the head, the many stand inside of the one (`hold`). What cannot be followed is
+`fix`\\ ed, with the reason.
+
+Labels of a value are units (positive), coordinates (negative: places that never move, such as
+pixels and tokens, numbered along their axis) or `NOTHING` where a constant was padded in.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+
+__all__ = ["NOTHING", "Labels", "Owner", "Units", "coordinates"]
+
+Labels = np.ndarray
+"""Integers, of a shape that broadcasts to that of a value: what each element belongs to."""
+
+NOTHING = 0
+"""Of a padded constant."""
+
+
+_systems = count()
+"""Numbers of the axes that coordinates were given to."""
+
+
+def coordinates(shape: Sequence[int]) -> Labels:
+    """Labels of places that never move, in order; different from all others."""
+    size = int(np.prod(shape))
+    return -1 - (next(_systems) << 32) - np.arange(size, dtype=np.int64).reshape(tuple(shape))
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The axis of a tensor of which a run of units are positions.
+
+    Args:
+        tensor: Its name in the state.
+        axis: Which axis.
+        first: The first unit.
+        index: Position on the axis of each unit, counted from the first.
+        within: Which block of another axis each unit is confined to, if any: the axis, the
+            block of each unit, and the positions of each block.
+    """
+
+    tensor: str
+    axis: int
+    first: int
+    index: np.ndarray
+    within: tuple[int, np.ndarray, np.ndarray] | None = None
+
+
+class Units:
+    """All units of a network, and what was found out about them."""
+
+    def __init__(self) -> None:
+        self._up = np.zeros(1, np.int64)  # union-find: each unit's nearer representative
+        self._count = 1
+        self.owners: list[Owner] = []
+        self.held: list[tuple[np.ndarray, np.ndarray]] = []
+        """Pairs (inner, outer): units that stand inside of others, or of coordinates."""
+        self.why: dict[int, str] = {}
+        """Fixed units, as they were represented then, with the reason."""
+
+    def fresh(self, count: int) -> Labels:
+        """New units that are joined to nothing."""
+        first, self._count = self._count, self._count + count
+        if self._count > len(self._up):
+            grown = np.arange(max(2 * len(self._up), self._count), dtype=np.int64)
+            grown[: len(self._up)] = self._up
+            self._up = grown
+        return np.arange(first, self._count)
+
+    def of_axis(self, tensor: str, axis: int, size: int) -> Labels:
+        """New units for the positions on an axis of a tensor."""
+        made = self.fresh(size)
+        self.owners.append(Owner(tensor, axis, int(made[0]), np.arange(size)))
+        return made
+
+    def of_blocks(self, tensor: str, axis: int, size: int, where: np.ndarray) -> Labels:
+        """New units for the positions on an axis, others in each block of the first axis.
+
+        Args:
+            tensor: Its name.
+            axis: The axis.
+            size: Positions on it.
+            where: Of shape (blocks, count): the positions of each block on the first axis.
+
+        Returns:
+            Shape (blocks, size).
+        """
+        blocks = len(where)
+        made = self.fresh(blocks * size)
+        index, block = np.tile(np.arange(size), blocks), np.repeat(np.arange(blocks), size)
+        self.owners.append(Owner(tensor, axis, int(made[0]), index, (0, block, where)))
+        return made.reshape(blocks, size)
+
+    def find(self, labels: Labels) -> Labels:
+        """The representatives of units; other labels are passed on."""
+        found = np.where(labels > 0, labels, 0)
+        while True:
+            further = self._up[found]
+            if np.array_equal(further, found):
+                break
+            found = further
+        self._up[np.where(labels > 0, labels, 0)] = found  # shorter next time
+        return np.where(labels > 0, found, labels)
+
+    @property
+    def everything(self) -> Labels:
+        """The representative of every unit, by number."""
+        return self.find(np.arange(self._count))
+
+    def join(self, a: Labels, b: Labels) -> None:
+        """Make two rows of units one, pair by pair."""
+        a, b = self.find(a.ravel()), self.find(b.ravel())
+        while (apart := a != b).any():
+            low, high = np.minimum(a, b)[apart], np.maximum(a, b)[apart]
+            self._up[high] = low  # of several claims on one, the last stands; the rest come again
+            a, b = self.find(a), self.find(b)
+
+    def hold(self, inner: Labels, outer: Labels) -> None:
+        """Say that units stand inside of others, or of coordinates, pair by pair."""
+        self.held.append((inner.ravel(), outer.ravel()))
+
+    def fix(self, labels: Labels, why: str) -> None:
+        """Leave units where they are."""
+        for unit in np.unique(self.find(labels[labels > 0])):
+            self.why.setdefault(int(unit), why)
+
+    @property
+    def fixed(self) -> dict[int, str]:
+        """Representatives of what is left where it is, with the reason."""
+        known = np.fromiter(self.why, np.int64, len(self.why))
+        return dict(zip(self.find(known).tolist(), self.why.values(), strict=True))
+
+    def relate(self, x: Labels, y: Labels, why: str) -> int:
+        """Two rows of labels meet, element by element, in an operation that treats all alike.
+
+        Equal in number, they are joined; many to one, the many stand inside of the one; all
+        with all, as the rows and columns of a grid, they have nothing to do with each other.
+
+        Args:
+            x: Labels.
+            y: Labels that x broadcasts with.
+            why: What to say if they must be fixed because no such rule holds.
+
+        Returns:
+            1 if x tells y (y may be forgotten), -1 if y tells x, 0 if neither does.
+        """
+        x, y = (self.find(part.ravel()) for part in np.broadcast_arrays(x, y))
+        pairs = np.unique(np.stack([x, y]), axis=1)
+        x, y = pairs
+        (xs, nx), (ys, ny) = (np.unique(part, return_counts=True) for part in pairs)
+        one, other = bool((nx == 1).all()), bool((ny == 1).all())
+        if (x <= 0).all() and (y <= 0).all():
+            return 1 if one else -1 if other else 0
+        if one and other:
+            units = (x > 0) & (y > 0)
+            self.join(x[units], y[units])
+            self._told(x[~units], y[~units])
+            self._told(y[~units], x[~units])
+            return 1
+        if one or other:
+            inner, outer = (x, y) if one else (y, x)
+            self._told(inner, outer)
+            return 1 if one else -1
+        if len(xs) * len(ys) != len(x):
+            self._blocks(x, y, why)
+        return 0
+
+    def _told(self, inner: Labels, outer: Labels) -> None:
+        """Each inner label has one outer one."""
+        units = inner > 0
+        self.hold(inner[units], outer[units])
+        self.fix(outer[~units], "meets coordinates that never move")
+
+    def _blocks(self, x: Labels, y: Labels, why: str) -> None:
+        """Several grids side by side: each is a block that both its rows and columns stand in."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        (xs, at), (ys, of) = (np.unique(part, return_inverse=True) for part in (x, y))
+        size = len(xs) + len(ys)
+        graph = coo_array((np.ones(len(x)), (at, of + len(xs))), shape=(size, size))
+        count, part = connected_components(graph, directed=False)
+        rows, columns = (
+            np.bincount(p, minlength=count) for p in (part[: len(xs)], part[len(xs) :])
+        )
+        if int((rows * columns).sum()) != len(x):
+            self.fix(np.concatenate([x, y]), why)
+            return
+        if count > 1:
+            blocks = self.fresh(count)
+            for labels, of_block in ((xs, part[: len(xs)]), (ys, part[len(xs) :])):
+                self._told(labels, blocks[of_block])
+
+    def settle(self) -> None:
+        """Follow what stands inside of two things: these have to do with each other, too.
+
+        If a channel's head in one operation tells its head in another, and the other way round,
+        the two heads are one unit.
+        """
+        for _ in range(4):
+            before, count = self._count, len(self.held)
+            for outer, other in self._meetings():
+                self.relate(outer, other, "stands inside of two things that do not fit")
+            if self._count == before and len(self.held) == count:
+                break
+
+    def _meetings(self) -> list[tuple[Labels, Labels]]:
+        """Outer units of the same inner ones, for each two relations that share inner ones."""
+        of: dict[int, dict[int, int]] = {}
+        for relation, (inner, outer) in enumerate(self.held):
+            pairs = zip(self.find(inner).tolist(), self.find(outer).tolist(), strict=True)
+            for unit, one in pairs:
+                if one > 0 and unit != one:
+                    of.setdefault(unit, {})[relation] = one
+        rows: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for outers in of.values():
+            distinct = {one: relation for relation, one in outers.items()}
+            if len(distinct) > 1:
+                listed = sorted((relation, one) for one, relation in distinct.items())
+                for i, (r, one) in enumerate(listed):
+                    for s, other in listed[i + 1 :]:
+                        rows.setdefault((r, s), []).append((one, other))
+        return [(np.array(pairs)[:, 0], np.array(pairs)[:, 1]) for pairs in rows.values()]

@@ -1,0 +1,225 @@
+"""Walking through a network's trace: the labels of every value, from input to output."""
+
+import operator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, fx
+from torch.fx.node import map_arg
+
+from ridgeline.symmetry import recurrent  # noqa: F401 (enters the rules of recurrent layers)
+from ridgeline.symmetry.labels import Value, combine, move, varies
+from ridgeline.symmetry.moves import FACTORIES, MOVES, pointwise
+from ridgeline.symmetry.rules import RULES, Walk, unknown
+from ridgeline.symmetry.units import Labels, Units
+from ridgeline.tracing import Trace, arguments, operation
+
+__all__ = ["Tracing"]
+
+
+class Tracing(Walk):
+    """The labels of all values of a trace.
+
+    Args:
+        trace: Of the network, at an example.
+    """
+
+    def __init__(self, trace: Trace) -> None:
+        self.units = Units()
+        self.trace = trace
+        self.names = {node: name for name, node in trace.tensors.items()}
+        self.values: dict[fx.Node, Any] = {}
+        self.constants: dict[fx.Node, Any] = {}
+        self.seen: list[tuple[str, int, Labels]] = []
+        """Where units are seen along one axis of a value: its name, the axis, the labels."""
+        self._axes: dict[tuple[str, int], Labels] = {}
+        self._data = set(trace.data)
+        for node in trace.graph.nodes:
+            if node.op == "output":
+                self._finish(node)
+            else:
+                self._step(node)
+        self.units.settle()
+
+    # --- what rules ask for ------------------------------------------------------------------
+
+    def value(self, of: Any) -> Value:
+        """The labels of an argument; a number has none."""
+        if not isinstance(of, fx.Node):
+            return Value(()) if not isinstance(of, Tensor) else Value.of(of.shape)
+        return self.values[of]
+
+    def leading(self, of: Any, axes: int) -> Value:
+        """A value's first axes."""
+        if of in self.names:
+            shape = self.shape(of)[:axes]
+            return Value(shape, tuple(self._layers(of, range(axes))))
+        value = self.value(of)
+        kept = [f for f in value.layers if max(varies(f)) < axes]
+        for layer in value.layers:
+            if max(varies(layer)) >= axes:
+                self.units.fix(layer, "positions of a kernel")
+        at = (slice(None),) * axes
+        return Value(value.shape[:axes], tuple(f.reshape(f.shape[:axes])[at] for f in kept))
+
+    def blockwise(self, of: Any, blocks: int) -> Value | None:
+        """A weight whose second axis is another one for each block of its first."""
+        if of not in self.names or len(of.users) > 1:
+            return None
+        name, shape = self.names[of], self.shape(of)
+        where = np.arange(shape[0]).reshape(blocks, -1)
+        rows = self._axis(name, 0, shape[0]).reshape(blocks, -1, 1)
+        columns = self.units.of_blocks(name, 1, shape[1], where).reshape(blocks, 1, -1)
+        self._in_blocks(blocks, rows, columns)
+        layers = [f for f in (rows, columns) if f.size > 1]
+        return Value((blocks, shape[0] // blocks, shape[1]), tuple(layers))
+
+    def stacked(self, of: Any) -> Value | None:
+        """A stack of matrices, each with rows and columns of its own."""
+        if of not in self.names or len(of.users) > 1:
+            return None
+        name, shape = self.names[of], self.shape(of)
+        where = np.arange(shape[0])[:, None]
+        blocks = self._axis(name, 0, shape[0])
+        layers = []
+        for axis in (1, 2):
+            made = self.units.of_blocks(name, axis, shape[axis], where)
+            if shape[0] > 1 and shape[axis] > 1:
+                self.units.relate(made, blocks[:, None], "a stack")
+            layers.append(made[:, :, None] if axis == 1 else made[:, None, :])
+        return Value(shape, tuple(f for f in (blocks.reshape(-1, 1, 1), *layers) if f.size > 1))
+
+    def _in_blocks(self, count: int, *layers: Labels) -> None:
+        blocks = self.units.fresh(count).reshape(-1, 1, 1)
+        for layer in layers:
+            self.units.relate(layer, blocks, "blocks of a weight")
+
+    # --- the walk ----------------------------------------------------------------------------
+
+    def _step(self, node: fx.Node) -> None:
+        if node in self.names:
+            self.values[node] = self._tensor(node)
+        elif node in self._data:
+            self.values[node] = Value.of(self.shape(node))
+        elif node.op == "get_attr":
+            self.constants[node] = _attribute(self.trace.owner, str(node.target))
+            self.values[node] = _of_constant(self.constants[node])
+        elif node.op == "call_function":
+            self._fold(node)
+            if node in self.constants:
+                self.values[node] = _of_constant(self.constants[node])
+            else:
+                self.values[node] = self._follow(node)
+                self._look(node)
+
+    def _tensor(self, node: fx.Node) -> Value:
+        # Kernels of convolutions ask for their leading axes; others have units along each axis.
+        kernel = len(self.shape(node)) > 2
+        if kernel and node.users and all("conv" in operation(user) for user in node.users):
+            return Value(self.shape(node))
+        return Value(self.shape(node), tuple(self._layers(node, range(len(self.shape(node))))))
+
+    def _layers(self, node: fx.Node, axes: Any) -> list[Labels]:
+        name, shape = self.names[node], self.shape(node)
+        size = len(axes)
+        return [
+            self._axis(name, k, shape[k]).reshape([-1 if j == k else 1 for j in range(size)])
+            for k in axes
+            if shape[k] > 1
+        ]
+
+    def _axis(self, tensor: str, axis: int, size: int) -> Labels:
+        if (tensor, axis) not in self._axes:
+            self._axes[tensor, axis] = self.units.of_axis(tensor, axis, size)
+        return self._axes[tensor, axis]
+
+    def _fold(self, node: fx.Node) -> None:
+        """Compute what depends on no tensor of the state and no data, if it is small."""
+        if any(n not in self.constants for n in node.all_input_nodes):
+            return
+        given, kwargs = map_arg((node.args, node.kwargs), lambda n: self.constants[n])
+        with torch.no_grad():
+            self.constants[node] = node.target(*given, **kwargs)  # type: ignore[operator]  # an operation
+
+    def _follow(self, node: fx.Node) -> Any:
+        name = operation(node)
+        if node.target is operator.getitem:
+            return self.values[node.args[0]][node.args[1]]  # type: ignore[index]  # of several results
+        given = arguments(node) if hasattr(node.target, "_schema") else {}
+        why = f"cannot be followed through {node.name}"
+        if name in RULES:
+            return RULES[name](self, node, given)
+        if pointwise(node, name):
+            return combine(self.units, [self.value(of) for of in _tensors(node)], why)
+        if name in MOVES or name == "index":
+            return self._moved(node, why)
+        if name in FACTORIES:
+            return Value(self.shape(node))
+        return unknown(self, node, given)
+
+    def _moved(self, node: fx.Node, why: str) -> Any:
+        source, *others = node.all_input_nodes
+        if node.args[0] is not source or any(n not in self.constants for n in others):
+            return unknown(self, node, {})
+        value = self.value(source)
+
+        def run(labels: Tensor, part: int | None = None) -> Tensor:
+            held = map_arg(
+                (node.args, node.kwargs), lambda n: labels if n is source else self.constants[n]
+            )
+            try:
+                made = node.target(*held[0], **held[1])  # type: ignore[operator]  # an operation
+            except RuntimeError:  # labels that are alike lie at one place, which a view refuses
+                if labels.is_contiguous():
+                    raise
+                return run(labels.contiguous(), part)
+            return made if part is None else made[part]
+
+        made = node.meta["val"]
+        if isinstance(made, (tuple, list)):
+            return [
+                move(self.units, value, lambda f, k=k: run(f, k), why) for k in range(len(made))
+            ]
+        return move(self.units, value, run, why)
+
+    def _look(self, node: fx.Node) -> None:
+        value = self.values[node]
+        if not isinstance(value, Value):
+            return
+        for layer in value.layers:
+            along = varies(layer)
+            if len(along) == 1 and (layer > 0).all() and 0 not in along:
+                self.seen.append((node.name, along.copy().pop(), layer.ravel()))
+
+    def _finish(self, node: fx.Node) -> None:
+        for given in node.all_input_nodes:
+            value = self.values[given]
+            for one in value if isinstance(value, list) else [value]:
+                for layer in one.layers:
+                    self.units.fix(layer, "outputs of the network")
+
+
+def _tensors(node: fx.Node) -> list[Any]:
+    found: list[Any] = []
+    map_arg((node.args, node.kwargs), lambda n: found.append(n) or n)
+    return found
+
+
+def _attribute(owner: Any, path: str) -> Any:
+    for part in path.split("."):
+        owner = getattr(owner, part)
+    return owner
+
+
+def _of_constant(constant: Any) -> Any:
+    """Labels of a constant: coordinates along the axes along which it differs."""
+    if isinstance(constant, (tuple, list)):
+        return [_of_constant(one) for one in constant]
+    if not isinstance(constant, Tensor):
+        return Value(())
+    shape = [
+        n if n > 1 and not bool((constant == constant.narrow(k, 0, 1)).all()) else 1
+        for k, n in enumerate(constant.shape)
+    ]
+    return Value(tuple(constant.shape), Value.of(shape).layers)
