@@ -17,7 +17,7 @@ from torch import Tensor
 from ridgeline import rng
 from ridgeline.engine.choice import Choice, StrategyName, choose
 from ridgeline.engine.moments import Moments
-from ridgeline.engine.residents import Resident, gather_statistics
+from ridgeline.engine.residents import Overrides, Resident, gather_statistics
 from ridgeline.engine.strategies import Strategy
 from ridgeline.errors import ForwardFailed, RidgelineError, UsageError
 from ridgeline.objective import Objective, Samples
@@ -56,6 +56,7 @@ def evaluate(
     progress: Callable[[int, int], None] | None = None,
     seed: int = 0,
     places: Sequence[str] | None = None,
+    overrides: Overrides | None = None,
 ) -> Evaluation:
     """Evaluate an objective at every position of a combination.
 
@@ -70,6 +71,7 @@ def evaluate(
         progress: Told (samples done, samples in all).
         seed: Names the random order of samples.
         places: What to call each position in an error, such as ``t = 0.5``.
+        overrides: Tensors that replace the combination's at each position, by name: a repair's.
 
     Returns:
         The moments and the record of the work.
@@ -88,7 +90,9 @@ def evaluate(
     told = places or [f"position {k} of {count}" for k in range(count)]
     stopped, done = "", 0
     with objective.computing():
-        resident = Resident(objective, combination, gather_statistics(objective, combination))
+        replaced = {**(overrides or {})}
+        replaced |= gather_statistics(objective, combination, replaced)
+        resident = Resident(objective, combination, replaced)
         work, choice = choose(objective, resident, strategy, len(samples))
         for rows in _chunks(order, choice.rows, enough is not None):
             chunk = samples[rows.to(objective.device)]

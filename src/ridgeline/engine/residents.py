@@ -1,6 +1,7 @@
 """The one working copy of a state, moved from position to position in place."""
 
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -8,10 +9,17 @@ from torch import Tensor
 from ridgeline.objective import Objective
 from ridgeline.paths import Combination
 
-__all__ = ["Resident", "gather_statistics"]
+__all__ = ["Overrides", "Positioned", "Resident", "gather_statistics"]
 
-Statistics = Mapping[str, Tensor]
-"""Name to recomputed statistics at all positions, shape (K, ...)."""
+
+class Positioned(Protocol):
+    """One tensor at K positions: a tensor of shape (K, ...), or what forms one when asked."""
+
+    def __getitem__(self, k: int, /) -> Tensor: ...
+
+
+Overrides = Mapping[str, Positioned]
+"""Name to what replaces the combination's tensor at each position, such as statistics."""
 
 
 class Resident:
@@ -23,16 +31,16 @@ class Resident:
     Args:
         objective: Gives names, device and dtype.
         combination: The positions.
-        statistics: Recomputed statistics, which replace the combination's.
+        overrides: Recomputed statistics and repaired tensors, which replace the combination's.
     """
 
     def __init__(
-        self, objective: Objective, combination: Combination, statistics: Statistics
+        self, objective: Objective, combination: Combination, overrides: Overrides
     ) -> None:
-        self.combination, self.statistics = combination, statistics
+        self.combination, self.overrides = combination, overrides
         self.device, self.dtype = objective.device, objective.dtype
         names = objective.network.tensors
-        self.moving = [n for n in names if n in combination.moving or n in statistics]
+        self.moving = [n for n in names if n in combination.moving or n in overrides]
         self.tensors: dict[str, Tensor] = {}
         for name in names:
             x = combination.tensor(name, 0)
@@ -58,8 +66,8 @@ class Resident:
 
     def write(self, name: str, k: int, out: Tensor) -> None:
         """Write one moving tensor at position k."""
-        if name in self.statistics:
-            out.copy_(self.statistics[name][k])
+        if name in self.overrides:
+            out.copy_(self.overrides[name][k])
         elif out.is_floating_point():
             self.combination.write(name, k, out)
         else:
@@ -77,15 +85,22 @@ class Resident:
         return stacked
 
 
-def gather_statistics(objective: Objective, combination: Combination) -> dict[str, Tensor]:
+def gather_statistics(
+    objective: Objective, combination: Combination, overrides: Overrides | None = None
+) -> dict[str, Tensor]:
     """Normalisation statistics at every position, as the objective's policy sets them.
+
+    Args:
+        objective: Gives policy and calibration data.
+        combination: The positions.
+        overrides: What replaces the combination's tensors.
 
     Returns:
         Name to a tensor of shape (K, ...); empty if the policy keeps the states' own.
     """
     if objective.calibration is None:
         return {}
-    resident = Resident(objective, combination, {})
+    resident = Resident(objective, combination, overrides or {})
     found: list[dict[str, Tensor]] = []
     with objective.computing():
         for k in range(len(combination)):

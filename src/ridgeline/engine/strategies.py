@@ -118,7 +118,7 @@ class Shared:
         for name in resident.moving:
             table = resident.combination.table_of.get(name, 0)
             floating = resident.tensors[name].is_floating_point()
-            affine = floating and name not in resident.statistics
+            affine = floating and name not in resident.overrides
             found[name] = Degree("affine", table) if affine else GENERAL
         return found
 

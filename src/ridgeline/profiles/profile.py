@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 
 from ridgeline import measures
-from ridgeline import state as states
-from ridgeline.engine import Evaluation, Moments, StrategyName, evaluate
+from ridgeline.engine import Moments, StrategyName, evaluate
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.measures import Array, Barrier, BarrierKind, Curve, Length, Monotonicity, Plateau
 from ridgeline.objective import Objective, error
 from ridgeline.paths import Grid, Path, grid
+from ridgeline.profiles.records import about, geometry
+from ridgeline.repairs import Repair, along
 
 __all__ = ["Objectives", "Precision", "Profile", "Progress", "as_splits", "profile"]
 
@@ -139,6 +139,7 @@ def profile(
     progress: Progress | None = None,
     interrupted: Callable[[], bool] | None = None,
     seed: int = 0,
+    repair: Repair | None = None,
 ) -> Profile:
     """Measure an objective along a path.
 
@@ -154,6 +155,8 @@ def profile(
         interrupted: Asked between chunks; True ends the work, keeping what is done: samples come
             in random order, so what was seen is a fair sample, and its n is in the result.
         seed: Names the random order of samples.
+        repair: Set the statistics of each position's layers to those between the path's ends
+            before it is measured; the ends stay as they are.
 
     Returns:
         Curves with their joint covariance, and their provenance.
@@ -162,6 +165,8 @@ def profile(
         GridError: If the positions do not increase or leave [0, 1] without leave.
         StateMismatch: If the path's states are not the model's.
         UnknownName: If the strategy, or the precision's metric, is unknown.
+        NotTraceable: If a repair is asked for and the network cannot be traced.
+        UsageError: If a repair is asked for outside of [0, 1], or has nothing to repair.
     """
     t = grid(points, extrapolate=extrapolate)
     combination = path.combination(t)
@@ -176,6 +181,9 @@ def profile(
             assert wanted is not None
             return wanted.met(_curve(t, wanted.metric, moments[wanted.metric], goal))
 
+        corrected, policy = (
+            along(repair, path, t, combination, goal) if repair is not None else (None, None)
+        )
         found = evaluate(
             goal,
             combination,
@@ -185,18 +193,21 @@ def profile(
             progress=(lambda done, of, s=split: progress(s, done, of)) if progress else None,
             seed=seed,
             places=[f"t = {s:g}" for s in t],
+            overrides=corrected,
         )
         curves[split] = {n: _curve(t, n, m, goal) for n, m in found.moments.items()}
-        engine[split] = _about(found) | {"objective": goal.provenance()}
+        engine[split] = about(found) | {"objective": goal.provenance()}
+        if policy is not None:
+            engine[split]["repair"] = policy
         if found.stopped == "interrupted":
             break
     ends = combination.state(0), combination.state(len(combination) - 1)
-    about = {
-        "path": {"kind": type(path).__name__, "points": len(t), **_geometry(*ends)},
+    record = {
+        "path": {"kind": type(path).__name__, "points": len(t), **geometry(*ends)},
         "seed": seed,
         "splits": engine,
     }
-    return Profile(t, curves, about)
+    return Profile(t, curves, record)
 
 
 def as_splits(objective: Objectives) -> Mapping[str, Objective]:
@@ -220,31 +231,3 @@ def _curve(t: Array, name: str, moments: Moments, objective: Objective) -> Curve
         higher_is_better=objective.higher_is_better[name],
         chance=1 - 1 / objective.classes if function is error and objective.classes else None,
     )
-
-
-def _about(found: Evaluation) -> dict[str, Any]:
-    """An evaluation's record in plain values."""
-    choice = found.choice
-    return {
-        "strategy": choice.strategy,
-        "rows": choice.rows,
-        "group": choice.group,
-        "estimated_seconds": {name: round(s, 4) for name, s in choice.seconds.items()},
-        "declined": choice.declined,
-        "seconds": round(found.seconds, 4),
-        "samples_evaluated": next(iter(found.moments.values())).n,
-        "samples": found.samples,
-        "evaluations": found.evaluations,
-        "stopped": found.stopped or "all samples were used",
-        "threads": torch.get_num_threads(),
-    }
-
-
-def _geometry(a: states.State, b: states.State) -> dict[str, float]:
-    """Distance between the ends and their norms."""
-    return {
-        "distance": states.distance(a, b),
-        "norm_a": states.norm(a),
-        "norm_b": states.norm(b),
-        "cosine": states.cosine(a, b),
-    }

@@ -10,7 +10,8 @@ from ridgeline.engine import StrategyName, evaluate
 from ridgeline.errors import GridError, UnknownName
 from ridgeline.measures import Array
 from ridgeline.paths import Plane
-from ridgeline.profiles.profile import Objectives, Progress, _about, as_splits
+from ridgeline.profiles.profile import Objectives, Progress, as_splits
+from ridgeline.profiles.records import about
 
 __all__ = ["Surface", "surface"]
 
@@ -99,8 +100,8 @@ def surface(
             n: np.sqrt(np.maximum(m.covariance, 0) / m.n).reshape(shape)
             for n, m in found.moments.items()
         }
-        engine[split] = _about(found) | {"objective": goal.provenance()}
+        engine[split] = about(found) | {"objective": goal.provenance()}
         if found.stopped == "interrupted":
             break
-    about = {"plane": {"points": [len(x), len(y)]}, "splits": engine}
-    return Surface(x, y, values, stderr, plane.corners, about)
+    record = {"plane": {"points": [len(x), len(y)]}, "splits": engine}
+    return Surface(x, y, values, stderr, plane.corners, record)

@@ -1,0 +1,38 @@
+"""What a profile keeps of how it was measured, in plain values."""
+
+from typing import Any
+
+import torch
+
+from ridgeline import state as states
+from ridgeline.engine import Evaluation
+
+__all__ = ["about", "geometry"]
+
+
+def about(found: Evaluation) -> dict[str, Any]:
+    """An evaluation's record in plain values."""
+    choice = found.choice
+    return {
+        "strategy": choice.strategy,
+        "rows": choice.rows,
+        "group": choice.group,
+        "estimated_seconds": {name: round(s, 4) for name, s in choice.seconds.items()},
+        "declined": choice.declined,
+        "seconds": round(found.seconds, 4),
+        "samples_evaluated": next(iter(found.moments.values())).n,
+        "samples": found.samples,
+        "evaluations": found.evaluations,
+        "stopped": found.stopped or "all samples were used",
+        "threads": torch.get_num_threads(),
+    }
+
+
+def geometry(a: states.State, b: states.State) -> dict[str, float]:
+    """Distance between the ends and their norms."""
+    return {
+        "distance": states.distance(a, b),
+        "norm_a": states.norm(a),
+        "norm_b": states.norm(b),
+        "cosine": states.cosine(a, b),
+    }
