@@ -9,7 +9,7 @@ from torch import nn
 from ridgeline.symmetry.group import Group, Place, Sighting
 from ridgeline.symmetry.orbits import Family, Kinds, Relations, families
 from ridgeline.symmetry.symmetry import Fixed, Symmetry
-from ridgeline.symmetry.units import Units
+from ridgeline.symmetry.units import FIXED, Units
 from ridgeline.symmetry.walk import Tracing
 from ridgeline.tracing import Network
 
@@ -172,6 +172,6 @@ def _reason(unit: int, relations: Relations) -> str:
         return relations.fixed[unit]
     outer = relations.parents.get(unit, ())
     for p in outer:
-        if p in relations.fixed:
-            return relations.fixed[p]
+        if FIXED - p in relations.fixed:
+            return relations.fixed[FIXED - p]
     return "inputs, or places that never move" if any(p <= 0 for p in outer) else ""

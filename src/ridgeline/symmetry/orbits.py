@@ -61,12 +61,12 @@ class Relations:
     """
 
     def __init__(self, units: Units, kinds: Kinds) -> None:
-        self.fixed = units.fixed
+        self.fixed = units.why
         self.parents: dict[int, set[int]] = defaultdict(set)
         self.children: dict[int, set[int]] = defaultdict(set)
         for inner, outer in units.held:
             for x, p in zip(units.find(inner).tolist(), units.find(outer).tolist(), strict=True):
-                if x != p:
+                if x != p and x > 0:
                     self.parents[x].add(p)
                     if p > 0:
                         self.children[p].add(x)

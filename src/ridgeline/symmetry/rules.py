@@ -16,7 +16,7 @@ from ridgeline.symmetry.labels import (
     reduce,
     spatial,
 )
-from ridgeline.symmetry.units import Units
+from ridgeline.symmetry.units import Units, coordinates
 
 __all__ = ["RULES", "Rule", "Walk", "linear", "rule", "side_by_side", "unknown"]
 
@@ -371,9 +371,19 @@ def side_by_side(
             seen[at] = seen.get(at, -1) + 1
             blank = [torch.zeros((), dtype=torch.int64).expand(v.shape) for v in values]
             parts.setdefault((at, seen[at]), blank)[i] = value.full(layer)
-    layers = [compress(walk.units, join(part, dim), why) for part in parts.values()]
+    layers = []
+    for (at, _), part in parts.items():
+        if at and all(int(f.max()) <= 0 for f in part):  # the same places, in every part
+            layers.append(coordinates([n if k in at else 1 for k, n in enumerate(shape)]))
+        else:
+            layers.append(compress(walk.units, join(part, dim), why))
+    # Which part, lest two that are made of the same units be taken for each other.
+    sizes = [1 if join is torch.stack else v.shape[along] for v in values]
+    which = np.repeat(coordinates([len(values)]), sizes)
+    if len(values) > 1:
+        layers.append(which.reshape([-1 if k == along else 1 for k in range(len(shape))]))
     kept = [f for f in layers if f is not None]
-    if shape[along] > 1 and all(f.shape[along] == 1 for f in kept):
+    if any(n > 1 for n in sizes) and all(f.shape[along] == 1 for f in kept[:-1]):
         kept += Value.of([n if k == along else 1 for k, n in enumerate(shape)]).layers
     return Value(shape, tuple(kept))
 

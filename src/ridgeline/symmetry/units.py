@@ -24,6 +24,9 @@ Labels = np.ndarray
 NOTHING = 0
 """Of a padded constant."""
 
+FIXED = -(1 << 62)
+"""Less a unit's number: the coordinate that a fixed unit is."""
+
 
 _systems = count()
 """Numbers of the axes that coordinates were given to."""
@@ -60,12 +63,13 @@ class Units:
 
     def __init__(self) -> None:
         self._up = np.zeros(1, np.int64)  # union-find: each unit's nearer representative
+        self._still = np.zeros(1, bool)  # by representative
         self._count = 1
         self.owners: list[Owner] = []
         self.held: list[tuple[np.ndarray, np.ndarray]] = []
         """Pairs (inner, outer): units that stand inside of others, or of coordinates."""
         self.why: dict[int, str] = {}
-        """Fixed units, as they were represented then, with the reason."""
+        """Representatives of fixed units, with the reason; nothing is joined to them."""
 
     def fresh(self, count: int) -> Labels:
         """New units that are joined to nothing."""
@@ -74,6 +78,9 @@ class Units:
             grown = np.arange(max(2 * len(self._up), self._count), dtype=np.int64)
             grown[: len(self._up)] = self._up
             self._up = grown
+            still = np.zeros(len(grown), bool)
+            still[: len(self._still)] = self._still
+            self._still = still
         return np.arange(first, self._count)
 
     def of_axis(self, tensor: str, axis: int, size: int) -> Labels:
@@ -100,7 +107,7 @@ class Units:
         self.owners.append(Owner(tensor, axis, int(made[0]), index, (0, block, where)))
         return made.reshape(blocks, size)
 
-    def find(self, labels: Labels) -> Labels:
+    def represent(self, labels: Labels) -> Labels:
         """The representatives of units; other labels are passed on."""
         found = np.where(labels > 0, labels, 0)
         while True:
@@ -111,18 +118,24 @@ class Units:
         self._up[np.where(labels > 0, labels, 0)] = found  # shorter next time
         return np.where(labels > 0, found, labels)
 
+    def find(self, labels: Labels) -> Labels:
+        """The representatives of units; fixed ones as the coordinates that they are."""
+        found = self.represent(labels)
+        still = self._still[np.where(found > 0, found, 0)]
+        return np.where(still, FIXED - found, found) if still.any() else found
+
     @property
     def everything(self) -> Labels:
         """The representative of every unit, by number."""
-        return self.find(np.arange(self._count))
+        return self.represent(np.arange(self._count))
 
     def join(self, a: Labels, b: Labels) -> None:
         """Make two rows of units one, pair by pair."""
-        a, b = self.find(a.ravel()), self.find(b.ravel())
+        a, b = self.represent(a.ravel()), self.represent(b.ravel())
         while (apart := a != b).any():
             low, high = np.minimum(a, b)[apart], np.maximum(a, b)[apart]
             self._up[high] = low  # of several claims on one, the last stands; the rest come again
-            a, b = self.find(a), self.find(b)
+            a, b = self.represent(a), self.represent(b)
 
     def hold(self, inner: Labels, outer: Labels) -> None:
         """Say that units stand inside of others, or of coordinates, pair by pair."""
@@ -130,14 +143,10 @@ class Units:
 
     def fix(self, labels: Labels, why: str) -> None:
         """Leave units where they are."""
-        for unit in np.unique(self.find(labels[labels > 0])):
-            self.why.setdefault(int(unit), why)
-
-    @property
-    def fixed(self) -> dict[int, str]:
-        """Representatives of what is left where it is, with the reason."""
-        known = np.fromiter(self.why, np.int64, len(self.why))
-        return dict(zip(self.find(known).tolist(), self.why.values(), strict=True))
+        found = self.find(labels)
+        found = np.unique(found[found > 0])
+        self._still[found] = True
+        self.why |= dict.fromkeys(found.tolist(), why)
 
     def relate(self, x: Labels, y: Labels, why: str) -> int:
         """Two rows of labels meet, element by element, in an operation that treats all alike.
@@ -165,7 +174,7 @@ class Units:
             self.join(x[units], y[units])
             self._told(x[~units], y[~units])
             self._told(y[~units], x[~units])
-            return 1
+            return 1 if (x <= 0).all() or (y > 0).any() else -1
         if one or other:
             inner, outer = (x, y) if one else (y, x)
             self._told(inner, outer)
@@ -196,7 +205,8 @@ class Units:
             self.fix(np.concatenate([x, y]), why)
             return
         if count > 1:
-            blocks = self.fresh(count)
+            still = (xs <= 0).all() or (ys <= 0).all()
+            blocks = coordinates([count]) if still else self.fresh(count)
             for labels, of_block in ((xs, part[: len(xs)]), (ys, part[len(xs) :])):
                 self._told(labels, blocks[of_block])
 

@@ -1,0 +1,215 @@
+"""Alignment: carry b by a symmetry to where it lies nearest to a.
+
+What "nearest" means is a strategy's: the overlap of weights, the agreement of activations, the
+loss halfway. Every strategy gives back what it was after, before and after, so that a result
+can be told from a failure.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from torch import Tensor
+
+from ridgeline import state as states
+from ridgeline.errors import UsageError
+from ridgeline.matching.frame import collapse
+from ridgeline.state import State
+from ridgeline.symmetry import Symmetry, Transform
+
+__all__ = ["Aligned", "Matched", "Progress", "Strategy", "align"]
+
+Progress = Callable[[str, int, int], None]
+"""Told (what is done, how much of it, of how much)."""
+
+SLACK = 1e-6
+"""Share of an objective by which rounding may make it worse."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Matched:
+    """What a strategy found.
+
+    Args:
+        transform: The element of the symmetry; None for a strategy that mixes units (soft
+            optimal transport), whose state is no transform of b.
+        objective: ``before`` and ``after``: what the strategy maximises or minimises, exactly,
+            for the identity and for what was found. More numbers may stand beside them.
+        goal: Which way is better, or ``"none"`` if the strategy follows no single objective.
+        measure: What the objective is, in words.
+        sweeps: Rounds over the groups, or steps.
+        history: The objective after each.
+        notes: What a reader should know.
+        state: The state, only where `transform` is None.
+
+    Raises:
+        UsageError: If neither or both of transform and state are given.
+    """
+
+    transform: Transform | None
+    objective: Mapping[str, float] = field(default_factory=dict)
+    goal: str = "maximise"
+    measure: str = ""
+    sweeps: int = 0
+    history: tuple[float, ...] = ()
+    notes: tuple[str, ...] = ()
+    state: State | None = None
+
+    def __post_init__(self) -> None:
+        if (self.transform is None) == (self.state is None):
+            raise UsageError("A match is either a transform or a state.", got="both or neither")
+        if self.goal not in ("maximise", "minimise", "none"):
+            raise UsageError("A goal is maximise, minimise or none.", got=repr(self.goal))
+
+    @property
+    def worse(self) -> bool:
+        """Whether the objective is worse than the identity's by more than rounding."""
+        if self.goal == "none" or not {"before", "after"} <= set(self.objective):
+            return False
+        before, after = self.objective["before"], self.objective["after"]
+        loss = before - after if self.goal == "maximise" else after - before
+        return not loss <= SLACK * max(abs(before), abs(after))
+
+
+class Strategy(Protocol):
+    """How a transform is found.
+
+    A strategy that can never end worse than the identity says so with a class attribute
+    ``never_worse = True``, and `align` holds it to that.
+    """
+
+    def match(
+        self,
+        a: Mapping[str, Tensor],
+        b: Mapping[str, Tensor],
+        symmetry: Symmetry,
+        *,
+        seed: int,
+        progress: Progress | None,
+    ) -> Matched:
+        """The transform that carries b towards a, by this strategy's objective."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """b, carried to a."""
+
+    state: State
+    """b after the transform: the same function, other coordinates."""
+    transform: Transform | None
+    """What carried it; None if units were mixed and the function is another one."""
+    by: Strategy
+    matched: Matched
+    """What the strategy says about it."""
+    before: float
+    """The distance of a and b over their coordinates."""
+    after: float
+    """The distance of a and `state`."""
+    moved: Mapping[str, float]
+    """Group name to the share of its units that do not stay in their place."""
+
+    def summary(self) -> dict[str, Any]:
+        """The record in plain values."""
+        return {
+            "by": type(self.by).__name__,
+            "measure": self.matched.measure,
+            "objective": dict(self.matched.objective),
+            "goal": self.matched.goal,
+            "distance": {"before": self.before, "after": self.after},
+            "sweeps": self.matched.sweeps,
+            "history": list(self.matched.history),
+            "moved": dict(self.moved),
+            "permutation": self.transform is not None,
+            "notes": list(self.matched.notes),
+        }
+
+    def __str__(self) -> str:
+        share = 1 - self.after / self.before if self.before else 0.0
+        way = f"{abs(share):.0%} {'nearer' if share >= 0 else 'farther'}"
+        lines = [
+            f"Aligned by {type(self.by).__name__}: distance {self.before:.4g} -> {self.after:.4g}"
+            f" ({way})"
+        ]
+        if {"before", "after"} <= set(self.matched.objective):
+            o = self.matched.objective
+            name = self.matched.measure or "objective"
+            lines.append(f"  {name}: {o['before']:.6g} -> {o['after']:.6g}, "
+                         f"{self.matched.sweeps} rounds")  # fmt: skip
+        if self.transform is None:
+            lines.append("  units were mixed: the function is not that of b")
+        lines += [f"  {name}: {share:.0%} of its units moved" for name, share in self.moved.items()]
+        return "\n".join([*lines, *(f"  {note}" for note in self.matched.notes)])
+
+
+def align(
+    a: Mapping[str, Tensor],
+    b: Mapping[str, Tensor],
+    symmetry: Symmetry,
+    *,
+    by: Strategy | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Aligned:
+    """Carry b by an element of a symmetry to where it lies nearest to a.
+
+    Args:
+        a: A state, which stays.
+        b: Another of the same network.
+        symmetry: What leaves the network's function unchanged.
+        by: The strategy; weight matching by default.
+        seed: Of whatever the strategy draws.
+        progress: Told how far the work is.
+
+    Returns:
+        The carried state, the transform, and what both did to distance and objective.
+
+    Raises:
+        StateMismatch: If the states differ in their tensors, or the symmetry is of others.
+        NonFinite: If a state holds NaN or infinity.
+        UsageError: If a strategy that promises never to be worse than the identity was.
+    """
+    if by is None:
+        from ridgeline.matching.weights import WeightMatching
+
+        by = WeightMatching()
+    states.check_same(a, b)
+    for name, x in (("a", a), ("b", b)):
+        symmetry.check(x)
+        states.check_finite(x, f"state {name}")
+    matched = by.match(a, b, symmetry, seed=seed, progress=progress)
+    if matched.worse and getattr(by, "never_worse", False):
+        raise UsageError(
+            f"{type(by).__name__} promises to be no worse than the identity.",
+            got=f"{matched.measure or 'objective'} "
+            f"{matched.objective['before']:.9g} -> {matched.objective['after']:.9g}",
+            remedy="This is a fault of the strategy: please report it.",
+        )
+    carried = matched.state if matched.transform is None else matched.transform(b)
+    assert carried is not None  # Matched holds one of the two
+    return Aligned(
+        state=carried,
+        transform=matched.transform,
+        by=by,
+        matched=matched,
+        before=states.distance(a, b),
+        after=states.distance(a, carried),
+        moved=_moved(matched.transform, symmetry),
+    )
+
+
+def _moved(transform: Transform | None, symmetry: Symmetry) -> dict[str, float]:
+    """The share of units that are moved, by group; a unit counts as moved among its own fibre."""
+    if transform is None:
+        return {}
+    try:
+        orders = collapse(transform, symmetry)
+    except UsageError:  # other actions than permutations, or groups of another symmetry
+        return {name: n / symmetry.group(name).identity().size
+                for name, n in transform.moved.items()}  # fmt: skip
+    return {
+        name: float((order != np.arange(order.shape[1])).mean())
+        for name, order in orders.items()
+        if order.size
+    }

@@ -1,0 +1,183 @@
+"""Many networks in one frame, and how far pairwise maps are from agreeing with each other.
+
+If every network is carried into a common *universe*, the map from one to another goes through it,
+``P_ab = P_a^-1 P_b``, so that every cycle of maps composes to the identity. Maps that were found
+pair by pair need not (`cycles.cycle_error`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from ridgeline import state as states
+from ridgeline.errors import UsageError
+from ridgeline.matching.align import Progress
+from ridgeline.matching.frame import collapse
+from ridgeline.state import State
+from ridgeline.symmetry import Symmetry, Transform
+
+__all__ = [
+    "AlignedMany",
+    "ManyStrategy",
+    "MatchedMany",
+    "align_many",
+    "spread",
+]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MatchedMany:
+    """What a strategy for many networks found.
+
+    Args:
+        transforms: Into the common frame, one for each state.
+        history: The spread, or what else the strategy follows, after each round.
+        measure: What the history holds, in words.
+        notes: What a reader should know.
+    """
+
+    transforms: tuple[Transform, ...]
+    history: tuple[float, ...] = ()
+    measure: str = ""
+    notes: tuple[str, ...] = ()
+
+
+class ManyStrategy(Protocol):
+    """How transforms of many states into a common frame are found."""
+
+    def match_many(
+        self,
+        given: Sequence[Mapping[str, Tensor]],
+        symmetry: Symmetry,
+        *,
+        seed: int,
+        progress: Progress | None,
+    ) -> MatchedMany:
+        """A transform for each state."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class AlignedMany:
+    """Many states, carried into one frame."""
+
+    states: tuple[State, ...]
+    """Each after its transform: the same function, other coordinates."""
+    transforms: tuple[Transform, ...]
+    symmetry: Symmetry
+    by: ManyStrategy
+    matched: MatchedMany
+    before: float
+    """The spread of the states as they were given; see `spread`."""
+    after: float
+    """The spread in the common frame."""
+
+    @property
+    def history(self) -> tuple[float, ...]:
+        """What the strategy followed, after each round."""
+        return self.matched.history
+
+    @property
+    def mean(self) -> State:
+        """The mean in the common frame; labels are those of the first state."""
+        return _mean(self.states)
+
+    def map(self, to: int, of: int) -> Transform:
+        """What carries state `of` to state `to`, through the common frame.
+
+        Maps so made compose exactly: ``map(a, b) @ map(b, c)`` is ``map(a, c)``.
+        """
+        through = self.transforms[to].inverse() @ self.transforms[of]
+        return self.symmetry.transform(collapse(through, self.symmetry))
+
+    def summary(self) -> dict[str, Any]:
+        """The record in plain values."""
+        return {
+            "by": type(self.by).__name__,
+            "states": len(self.states),
+            "spread": {"before": self.before, "after": self.after},
+            "measure": self.matched.measure,
+            "history": list(self.history),
+            "notes": list(self.matched.notes),
+        }
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.states)} states aligned by {type(self.by).__name__}: "
+            f"spread {self.before:.4g} -> {self.after:.4g}"
+        )
+
+
+def align_many(
+    given: Sequence[Mapping[str, Tensor]],
+    symmetry: Symmetry,
+    *,
+    by: ManyStrategy | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> AlignedMany:
+    """Carry many states into a common frame, near to each other.
+
+    Args:
+        given: Two states or more of one network.
+        symmetry: What leaves the network's function unchanged.
+        by: The strategy; `CycleConsistent` by default.
+        seed: Of whatever the strategy draws.
+        progress: Told how far the work is.
+
+    Returns:
+        The carried states, their transforms and mean, and the spread before and after.
+
+    Raises:
+        UsageError: If there are fewer than two states.
+        StateMismatch: If the states differ in their tensors, or the symmetry is of others.
+        NonFinite: If a state holds NaN or infinity.
+    """
+    if by is None:
+        from ridgeline.matching.universe import CycleConsistent
+
+        by = CycleConsistent()
+    if len(given) < 2:
+        raise UsageError("There are two states or more to align.", got=f"{len(given)}")
+    for i, x in enumerate(given):
+        states.check_same(given[0], x, names=("state 0", f"state {i}"))
+        symmetry.check(x)
+        states.check_finite(x, f"state {i}")
+    matched = by.match_many(given, symmetry, seed=seed, progress=progress)
+    carried = tuple(t(x) for t, x in zip(matched.transforms, given, strict=True))
+    return AlignedMany(
+        states=carried,
+        transforms=matched.transforms,
+        symmetry=symmetry,
+        by=by,
+        matched=matched,
+        before=spread(given),
+        after=spread(carried),
+    )
+
+
+def _mean(given: Sequence[Mapping[str, Tensor]]) -> State:
+    """The mean of states, summed in float64; labels are those of the first."""
+    return {
+        n: torch.stack([g[n].double() for g in given]).mean(0).to(x.dtype)
+        if x.is_floating_point()
+        else x
+        for n, x in given[0].items()
+    }
+
+
+def spread(given: Sequence[Mapping[str, Tensor]]) -> float:
+    """The root mean square distance of states from their mean, over coordinates.
+
+    The mean squared distance between two of k states is ``2 k / (k - 1)`` times its square.
+    """
+    total = 0.0
+    for n in states.coordinates(given[0]):
+        stack = torch.stack([g[n].double() for g in given])
+        # From the first state, so that equal ones have no rounding.
+        away = stack - stack[:1]
+        total += float((away - away.mean(0)).square().sum())
+    return (total / len(given)) ** 0.5

@@ -1,0 +1,29 @@
+"""Sameness: are networks the same modulo permutation, and in what sense."""
+
+from ridgeline.matching.sameness.features import (
+    Distance,
+    FeatureConnectivity,
+    LayerFeatures,
+    feature_connectivity,
+)
+from ridgeline.matching.sameness.observed import Site, observe, sites
+from ridgeline.matching.sameness.pairs import BarrierMatrix, Clusters, barrier_matrix
+from ridgeline.matching.sameness.permuted import PermutationTest, random_permutation_test
+from ridgeline.matching.sameness.singular import SingularAlignment, singular_alignment
+
+__all__ = [
+    "BarrierMatrix",
+    "Clusters",
+    "Distance",
+    "FeatureConnectivity",
+    "LayerFeatures",
+    "PermutationTest",
+    "SingularAlignment",
+    "Site",
+    "barrier_matrix",
+    "feature_connectivity",
+    "observe",
+    "random_permutation_test",
+    "singular_alignment",
+    "sites",
+]

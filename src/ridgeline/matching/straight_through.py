@@ -1,0 +1,167 @@
+"""Straight-through matching: the permutation whose midpoint has the lowest loss.
+
+Ainsworth, Hayase & Srinivasa (2023), "Git Re-Basin", algorithm 2: free parameters are trained such
+that, projected on the permutations of b by weight matching, the loss at the midpoint with a falls.
+The projection has no gradient; that of the midpoint is passed straight through it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ridgeline import state as states
+from ridgeline.errors import UsageError
+from ridgeline.matching.align import Matched, Progress
+from ridgeline.matching.frame import collapse
+from ridgeline.matching.losses import loss_of, minibatches, mixed, parameters
+from ridgeline.matching.weights import WeightMatching
+from ridgeline.objective import Objective, Samples
+from ridgeline.symmetry import Symmetry, Transform
+
+__all__ = ["StraightThrough"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StraightThrough:
+    """Straight-through matching (Ainsworth et al. 2023, algorithm 2).
+
+    Differs from their algorithm in one thing: permutations are compared on one batch, the same for
+    all, where theirs keeps the one whose own minibatch happened to have the lowest loss. The
+    identity is among them.
+
+    Args:
+        objective: Model, data and loss.
+        steps: Of gradient descent on the free parameters.
+        rate: Of gradient descent.
+        momentum: Of gradient descent.
+        batch: Samples in a step.
+        judged: Samples on which permutations are compared.
+        sweeps: Most rounds of weight matching in a projection, which starts at the last one.
+    """
+
+    objective: Objective
+    steps: int = 200
+    rate: float = 1e-2
+    momentum: float = 0.9
+    batch: int = 1000
+    judged: int = 5000
+    sweeps: int = 100
+
+    never_worse: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not (self.rate > 0 and 0 <= self.momentum < 1 and self.steps >= 1):
+            raise UsageError(
+                "The rate is positive, momentum in [0, 1), and there is at least one step.",
+                got=f"{self.rate}, {self.momentum}, {self.steps}",
+            )
+
+    def match(
+        self,
+        a: Mapping[str, Tensor],
+        b: Mapping[str, Tensor],
+        symmetry: Symmetry,
+        *,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> Matched:
+        """The permutation of lowest loss at the midpoint among those that the steps visit.
+
+        Args:
+            a: What is matched to.
+            b: What is to be carried.
+            symmetry: The permutations allowed.
+            seed: Of batches, and of weight matching.
+            progress: Told (what, steps done, steps in all).
+
+        Returns:
+            The transform, and `history`: the loss of each step's midpoint on its own batch.
+        """
+        fixed, moving = (parameters(self.objective, x) for x in (a, b))
+        free = dict(fixed)
+        names = [n for n in states.coordinates(fixed) if n not in symmetry.ties]
+        speed = {n: torch.zeros_like(fixed[n]) for n in names}
+        batches = minibatches(self.objective, self.batch, seed)
+        judges = next(minibatches(self.objective, self.judged, seed))
+
+        def judge(transform: Transform) -> float:
+            with torch.no_grad():
+                return float(loss_of(self.objective, mixed(fixed, transform(moving)), judges))
+
+        at = best = symmetry.identity()
+        before = lowest = judge(best)
+        history: list[float] = []
+        visited = 0
+        for step in range(self.steps):
+            new = self._project(free, moving, symmetry, at, seed)
+            if step == 0 or _differ(new, at, symmetry):
+                visited += 1
+                reached = judge(new)
+                if reached < lowest:
+                    best, lowest = new, reached
+            at = new
+            middle = mixed(fixed, at(moving))
+            loss, slopes = self._slopes(middle, names, symmetry, next(batches))
+            history.append(loss)
+            for n in names:
+                # Half, since the midpoint moves by half of what the free parameters move by.
+                speed[n] = self.momentum * speed[n] + slopes[n] / 2
+                free[n] = free[n] - self.rate * speed[n]
+            _tie(free, symmetry)
+            if progress:
+                progress("straight-through", step + 1, self.steps)
+        return Matched(
+            transform=best,
+            objective={"before": before, "after": lowest},
+            goal="minimise",
+            measure=f"loss at the midpoint, {len(judges)} samples",
+            sweeps=len(history),
+            history=tuple(history),
+            notes=(f"{visited} permutations were visited",),
+        )
+
+    def _project(
+        self,
+        free: Mapping[str, Tensor],
+        b: Mapping[str, Tensor],
+        symmetry: Symmetry,
+        start: Transform,
+        seed: int,
+    ) -> Transform:
+        """The permutation of b nearest to the free parameters, sought from the last one."""
+        states.check_finite(free, "the free parameters of straight-through matching")
+        by = WeightMatching(init=start, sweeps=self.sweeps)
+        found = by.match(free, b, symmetry, seed=seed).transform
+        assert found is not None  # weight matching gives transforms
+        return found
+
+    def _slopes(
+        self, middle: Mapping[str, Tensor], names: list[str], symmetry: Symmetry, batch: Samples
+    ) -> tuple[float, dict[str, Tensor]]:
+        """The loss at the midpoint on a batch, and its derivative by each tensor."""
+        with torch.enable_grad():
+            held = {n: x.clone().requires_grad_(n in names) for n, x in middle.items()}
+            given = _tie(dict(held), symmetry)
+            loss = loss_of(self.objective, given, batch)
+            found = torch.autograd.grad(loss, [held[n] for n in names], allow_unused=True)
+        slopes = {
+            n: torch.zeros_like(held[n]) if g is None else g
+            for n, g in zip(names, found, strict=True)
+        }
+        return float(loss.detach()), slopes
+
+
+def _tie(state: dict[str, Tensor], symmetry: Symmetry) -> dict[str, Tensor]:
+    for other, name in symmetry.ties.items():
+        if other in state and name in state:
+            state[other] = state[name]
+    return state
+
+
+def _differ(one: Transform, other: Transform, symmetry: Symmetry) -> bool:
+    first, second = collapse(one, symmetry), collapse(other, symmetry)
+    return any(not np.array_equal(first[n], second[n]) for n in first)

@@ -1,0 +1,232 @@
+"""The verb: several states merged into one."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+import torch
+from torch import Tensor
+
+from ridgeline.errors import UnknownName, UsageError
+from ridgeline.merging.pool import Plan, Pool, Strategy, mean
+from ridgeline.merging.strategies import Mean
+from ridgeline.state import State, check_finite, check_same, is_statistic, layers, place
+
+__all__ = ["Chosen", "Merged", "merge"]
+
+Chosen = Sequence[str] | Callable[[str], bool]
+"""Names of layers (module prefixes) or single tensors, or a predicate of a layer's name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Merged:
+    """A merged state, and how it came to be."""
+
+    state: State
+    by: Strategy
+    """The strategy, with its settings."""
+    count: int
+    """States that were merged."""
+    weights: tuple[float, ...] | None
+    """As they were given."""
+    merged: tuple[str, ...]
+    """Floating tensors that were merged; all others are the first state's."""
+    notes: tuple[str, ...] = ()
+    """What must be known before the state is used."""
+
+    def __str__(self) -> str:
+        kept = sum(x.is_floating_point() for x in self.state.values()) - len(self.merged)
+        held = f"; {kept} as in the first" if kept else ""
+        lines = [f"{self.count} states merged by {self.by}: {len(self.merged)} tensors{held}"]
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+
+
+def merge(
+    states: Sequence[Mapping[str, Tensor]],
+    *,
+    by: Strategy | None = None,
+    weights: Sequence[float] | None = None,
+    layers: Chosen | None = None,
+    base: Mapping[str, Tensor] | None = None,
+) -> Merged:
+    """Merge states of one architecture into one.
+
+    Floating tensors are merged in float64, one at a time, and given in their own type. Running
+    statistics of normalisation layers are averaged whatever the strategy: they belong to no
+    merged network and want to be recomputed. Labels (integer and boolean tensors) are never
+    averaged: they are the base's if there is one, else those of the state that counts most, the
+    first among equals. Names that share one tensor in every state share the
+    merged one. States that are all equal (the base too) give that state bit for bit.
+
+    Args:
+        states: One at least; aligned first if they come from different initialisations.
+        by: How; the mean by default.
+        weights: One for each state. Means take them as shares; `TaskArithmetic`, `Dare` as
+            factors.
+        layers: What to merge: names of layers or tensors, or a predicate of the layer's name;
+            everything else is the first state's. All by default.
+        base: What the states were fine-tuned from, for the strategies that need it.
+
+    Returns:
+        The state, and what was done.
+
+    Raises:
+        UsageError: If there is no state, if weights, base and strategy do not fit, or if no
+            layer is chosen.
+        StateMismatch: If tensors differ in name, shape or dtype.
+        NonFinite: If a state, or the merged one, holds NaN or infinity.
+        UnknownName: If a layer's name is of nothing.
+    """
+    by = by or Mean()
+    given, start = _checked(states, base, by)
+    chosen = _chosen(given[0], layers)
+    pool = Pool(given, start, _weights(weights, len(given)), _firsts(given, start, chosen))
+    plan = by.plan(pool)
+    state = _carry_out(pool, plan, chosen)
+    check_finite(state, "the merged state")
+    merged = tuple(n for n in given[0] if n in chosen and given[0][n].is_floating_point())
+    return Merged(state, by, len(given), pool.weights, merged, tuple(dict.fromkeys(plan.notes)))
+
+
+# --- checks ------------------------------------------------------------------------------
+
+
+def _checked(
+    states: Sequence[Mapping[str, Tensor]], base: Mapping[str, Tensor] | None, by: Strategy
+) -> tuple[tuple[State, ...], State | None]:
+    if isinstance(states, Mapping) or not len(states):
+        raise UsageError("There must be a list of one state at least to merge.", got=_kind(states))
+    given = tuple(dict(s) for s in states)
+    for i, state in enumerate(given):
+        check_same(given[0], state, names=("state 0", f"state {i}"))
+        check_finite(state, f"state {i}")
+    if base is not None and not by.needs_base:
+        raise UsageError(
+            f"{type(by).__name__} knows no base.",
+            got="a base",
+            remedy="Leave it out, or merge it as one more state.",
+        )
+    if base is None:
+        return given, None
+    start = dict(base)
+    check_same(start, given[0], names=("the base", "state 0"))
+    check_finite(start, "the base")
+    return given, start
+
+
+def _kind(states: object) -> str:
+    return "one state" if isinstance(states, Mapping) else "none"
+
+
+def _weights(weights: Sequence[float] | None, count: int) -> tuple[float, ...] | None:
+    if weights is None:
+        return None
+    given = tuple(float(w) for w in weights)
+    if len(given) != count or not all(map(isfinite, given)):
+        raise UsageError(
+            f"There is one finite weight for each of {count} states.", got=str(list(given))
+        )
+    return given
+
+
+def _chosen(state: State, wanted: Chosen | None) -> frozenset[str]:
+    """Names of the tensors to merge; those tied to them too."""
+    if wanted is None:
+        return frozenset(state)
+    if isinstance(wanted, str):
+        raise UsageError("Layers are a list of names.", got=repr(wanted), remedy=f"[{wanted!r}]")
+    known = layers(state)
+    picked: set[str] = set()
+    if callable(wanted):
+        picked = {n for layer, names in known.items() if wanted(layer) for n in names}
+    else:
+        for layer in wanted:
+            inside = {n for n in state if n == layer or n.startswith(f"{layer}.")}
+            if not inside:
+                raise UnknownName("layer", layer, known)
+            picked |= inside
+    if not picked:
+        raise UsageError("One layer at least is merged.", got="none of " + ", ".join(known))
+    shared = {place(state[n]) for n in picked}
+    return frozenset(n for n, x in state.items() if place(x) in shared)
+
+
+# --- the work ----------------------------------------------------------------------------
+
+
+def _place(states: Sequence[State], base: State | None, name: str) -> tuple[object, ...]:
+    """Where a tensor lies in each state: equal for two names that are tied in all of them."""
+    everyone = states if base is None else [*states, base]
+    return tuple(place(s[name]) for s in everyone)
+
+
+def _firsts(
+    states: tuple[State, ...], base: State | None, chosen: frozenset[str]
+) -> tuple[str, ...]:
+    """The chosen coordinates, of each tie only the first name."""
+    seen: dict[object, str] = {}
+    for name, x in states[0].items():
+        if name in chosen and x.is_floating_point() and not is_statistic(name):
+            seen.setdefault(_place(states, base, name), name)
+    return tuple(seen.values())
+
+
+def _carry_out(pool: Pool, plan: Plan, chosen: frozenset[str]) -> State:
+    """The merged state, tensor by tensor."""
+    first = pool.states[0]
+    made: dict[object, Tensor] = {}
+    result: State = {}
+    for name, x in first.items():
+        if name not in chosen:
+            result[name] = x
+            continue
+        key = _place(pool.states, pool.base, name)
+        if key not in made:
+            if x.is_floating_point():
+                value = mean(pool, name, plan.shares) if is_statistic(name) else plan.rule(name)
+                made[key] = _settled(value, x)
+            else:
+                made[key] = _labels(pool, plan, name)
+        result[name] = made[key]
+    plan.notes += _remarks(pool, result, chosen)
+    return result
+
+
+def _settled(value: Tensor, like: Tensor) -> Tensor:
+    """A merged value in the type of the states, one that is unchanged with its bits."""
+    found = value.to(dtype=like.dtype, device=like.device).reshape(like.shape)
+    return torch.where(found == like, like, found)  # minus zero stays minus zero
+
+
+def _labels(pool: Pool, plan: Plan, name: str) -> Tensor:
+    if pool.base is not None:
+        return pool.base[name]
+    heaviest = max(range(len(pool.states)), key=lambda i: plan.shares[i])
+    return pool.states[heaviest][name]
+
+
+def _remarks(pool: Pool, result: State, chosen: frozenset[str]) -> list[str]:
+    """What was done with statistics and labels, in words."""
+    notes = []
+    statistics = [n for n, x in result.items() if n in chosen and _averaged(n, x)]
+    if statistics:
+        notes.append(
+            f"{len(statistics)} running statistics were averaged; they are those of no network: "
+            "recompute them on data before use."
+        )
+    differ = [
+        name
+        for name, x in result.items()
+        if name in chosen
+        and not x.is_floating_point()
+        and any(not torch.equal(x.cpu(), s[name].cpu()) for s in pool.states)
+    ]
+    if differ:
+        whose = "the base" if pool.base is not None else "the state that counts most"
+        more = f" and {len(differ) - 5} more" if len(differ) > 5 else ""
+        notes.append(f"Labels that differ are of {whose}: {', '.join(differ[:5])}{more}.")
+    return notes
+
+
+def _averaged(name: str, x: Tensor) -> bool:
+    return is_statistic(name) and x.is_floating_point()

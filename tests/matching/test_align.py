@@ -1,0 +1,91 @@
+"""Alignment checks what it is given and says what it did."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from ridgeline import state as states
+from ridgeline.errors import NonFinite, StateMismatch, UsageError
+from ridgeline.matching import Matched, align
+from ridgeline.matching.frame import collapse
+from ridgeline.nets import fcn
+from ridgeline.testing.symmetries import of_chain
+from wreaths import chain, drawn, heads, three
+
+
+@dataclass(frozen=True)
+class Worst:
+    """Promises, and does not keep it."""
+
+    never_worse = True
+
+    def match(self, a, b, symmetry, *, seed, progress):
+        return Matched(
+            transform=symmetry.random(seed), objective={"before": 2.0, "after": 1.0}, measure="joy"
+        )
+
+
+def test_the_function_of_a_real_network_is_kept_and_b_is_left_alone():
+    make = lambda seed: fcn(20, 16, 12, 10, seed=seed)  # noqa: E731
+    model = make(1)
+    symmetry = of_chain(model, ["fc1", "fc2", "fc3"])
+    a, b = states.capture(make(0)), states.capture(model)
+    before = {n: x.clone() for n, x in b.items()}
+    found = align(a, b, symmetry)
+    assert found.after < found.before
+    assert all(torch.equal(b[n], before[n]) for n in b)
+    x = torch.randn(50, 20, generator=torch.Generator().manual_seed(0))
+    wanted = model(x)
+    model.load_state_dict(found.state)
+    torch.testing.assert_close(model(x), wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_it_says_in_words_and_numbers_what_it_did():
+    symmetry, shapes = heads()
+    a = drawn(shapes, 0)
+    found = align(a, symmetry.random(1)(a), symmetry)
+    assert "Aligned by WeightMatching: distance" in str(found) and "100% nearer" in str(found)
+    assert "of its units moved" in str(found)
+    told = found.summary()
+    assert told["by"] == "WeightMatching" and told["permutation"] is True
+    assert told["distance"]["after"] == 0 and set(told["moved"]) == {"qk", "vo", "heads"}
+    assert told["objective"]["after"] > told["objective"]["before"]
+
+
+def test_the_shares_that_moved_are_those_of_the_collapsed_element():
+    symmetry, shapes = three()
+    g = symmetry.random(3)
+    orders = collapse(g @ symmetry.random(4) @ symmetry.random(4).inverse(), symmetry)
+    assert all((orders[a.group.name] == a.order).all() for a in g.actions)
+
+
+def test_other_networks_are_refused():
+    symmetry, shapes = chain(3, 4, 2)
+    a = drawn(shapes, 0)
+    with pytest.raises(StateMismatch, match="must have the same tensors"):
+        align(a, drawn(chain(3, 5, 2)[1], 0), symmetry)
+    other = drawn(chain(3, 5, 2)[1], 0)
+    with pytest.raises(StateMismatch, match="A symmetry is of one architecture"):
+        align(other, other, symmetry)
+    broken = {n: x.clone() for n, x in a.items()}
+    broken["0.shift"][1] = float("nan")
+    with pytest.raises(NonFinite, match=r"state b.*0\.shift \(1 NaN"):
+        align(a, broken, symmetry)
+    with pytest.raises(NonFinite, match="state a"):
+        align(broken, a, symmetry)
+
+
+def test_a_promise_not_to_be_worse_is_held_to():
+    symmetry, shapes = chain(3, 4, 2)
+    with pytest.raises(UsageError, match="Worst promises to be no worse than the identity"):
+        align(drawn(shapes, 0), drawn(shapes, 1), symmetry, by=Worst())
+
+
+def test_a_match_is_a_transform_or_a_state():
+    with pytest.raises(UsageError, match="either a transform or a state"):
+        Matched(transform=None)
+    with pytest.raises(UsageError, match="maximise, minimise or none"):
+        Matched(transform=None, state={}, goal="more")
+    assert not Matched(transform=None, state={}, goal="none").worse
+    assert Matched(transform=None, state={}, objective={"before": 1.0, "after": float("nan")}).worse

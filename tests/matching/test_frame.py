@@ -1,0 +1,64 @@
+"""Orders with outer groups first and transforms with inner groups first are the same elements."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ridgeline.errors import UnknownName, UsageError
+from ridgeline.matching.frame import act, children, collapse, compose, framed, identities
+from ridgeline.symmetry import Transform
+from wreaths import CASES, drawn, heads
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(list(CASES)), st.lists(st.integers(0, 999), min_size=1, max_size=4))
+def test_law_any_composition_is_one_element(case, seeds):
+    symmetry, shapes = CASES[case]()
+    b = drawn(shapes, 0)
+    g = symmetry.identity()
+    for i, seed in enumerate(seeds):
+        h = symmetry.random(seed)
+        g = (h.inverse() if i % 2 else h) @ g
+    wanted = g(b)
+    for same in (compose(framed(g, symmetry), symmetry), symmetry.transform(collapse(g, symmetry))):
+        found = same(b)
+        assert all(torch.equal(found[n], wanted[n]) for n in b)
+
+
+@pytest.mark.parametrize("case", list(CASES))
+def test_in_the_frame_outer_groups_act_first(case):
+    symmetry, shapes = CASES[case]()
+    b = drawn(shapes, 0)
+    orders = framed(symmetry.random(3), symmetry)
+    x = dict(b)
+    for g in reversed(symmetry.groups):
+        x.update(g.permute(x, orders[g.name]))
+    found = compose(orders, symmetry)(b)
+    assert all(torch.equal(found[n], x[n]) for n in b)
+
+
+@pytest.mark.parametrize("case", list(CASES))
+def test_an_action_last_of_all_is_that_of_the_group(case):
+    symmetry, shapes = CASES[case]()
+    b = drawn(shapes, 0)
+    orders = framed(symmetry.random(3), symmetry)
+    for action in symmetry.random(4).actions:
+        after = act(orders, action.group.name, action.order, children(symmetry.groups))
+        wanted = compose(orders, symmetry)(b)
+        wanted.update(action.changed(wanted))
+        found = compose(after, symmetry)(b)
+        assert all(torch.equal(found[n], wanted[n]) for n in b)
+
+
+def test_what_is_no_permutation_of_the_groups_is_refused():
+    symmetry, _ = heads()
+
+    class Flip:
+        group = symmetry.groups[0]
+
+    with pytest.raises(UsageError, match="starts from permutations"):
+        framed(Transform((Flip(),), {}), symmetry)  # type: ignore[arg-type]
+    with pytest.raises(UnknownName, match="group"):
+        framed(symmetry.random(0), symmetry.only("heads"))
+    assert set(identities(symmetry)) == {"qk", "vo", "heads"}

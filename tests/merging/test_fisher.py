@@ -1,0 +1,115 @@
+"""Fisher information and Gram matrices, against loops over samples and against hooks."""
+
+import pytest
+import torch
+
+import zoo
+from ridgeline.errors import UnknownName, UsageError
+from ridgeline.merging import Fisher, diagonal_fisher, merge
+from ridgeline.merging.fisher import _Gradients
+from ridgeline.merging.outer import Layers
+from ridgeline.objective import Objective
+from ridgeline.state import coordinates
+
+
+def made(name, n=17, **options):
+    model, data, a, b = zoo.build(name, n)
+    objective = Objective(model.double(), data, dtype=torch.float64, **options)
+    a, b = ({k: x.double() if x.is_floating_point() else x for k, x in s.items()} for s in (a, b))
+    return model, objective, a, b
+
+
+def slow_fisher(model, objective, state, labels):
+    """One sample, one class and one backward pass at a time, by autograd."""
+    model.load_state_dict(state)
+    model.eval()
+    total = {n: torch.zeros_like(p) for n, p in model.named_parameters()}
+    inputs, targets = objective.samples.inputs, objective.samples.targets
+    for i in range(len(inputs)):
+        logp = model(inputs[i : i + 1]).log_softmax(-1)[0]
+        classes = [int(targets[i])] if labels == "empirical" else range(len(logp))
+        for c in classes:
+            weight = 1.0 if labels == "empirical" else logp[c].detach().exp().item()
+            grads = torch.autograd.grad(logp[c], list(model.parameters()), retain_graph=True)
+            for n, g in zip(total, grads, strict=True):
+                total[n] += weight * g**2 / len(inputs)
+    return total
+
+
+@pytest.mark.filterwarnings("ignore:Converting a tensor")  # the branching network's own
+@pytest.mark.parametrize("labels", ["model", "empirical"])
+@pytest.mark.parametrize("name", ["mlp", "cnn-batchnorm", "value-branch", "lstm"])
+def test_the_fisher_diagonal_is_that_of_a_loop_over_samples(name, labels):
+    model, objective, a, _ = made(name, statistics="keep")
+    found = diagonal_fisher(objective, a, labels=labels)
+    wanted = slow_fisher(model, objective, a, labels)
+    assert set(found) == set(wanted)
+    for n, x in wanted.items():
+        torch.testing.assert_close(found[n], x, rtol=1e-8, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", list(zoo.ZOO))
+def test_products_of_squares_serve_networks_of_linear_layers_alone(name):
+    _, objective, a, _ = made(name)
+    tensors = objective.tensors(a)
+    found = Layers.of(objective, tensors, list(coordinates(tensors)))
+    assert (found is not None) == (name in ("mlp", "residual"))
+    if found is not None:
+        mapped = _Gradients(objective, tensors, list(coordinates(tensors)))
+        part, loss = objective.samples, objective.metrics["loss"]
+        weight = torch.rand(len(part), dtype=torch.float64)
+        found.forward(part)
+        fast = dict(found.squares(part, part.targets, weight, loss))
+        for n, x in mapped.squares(part, part.targets, weight, loss):
+            torch.testing.assert_close(fast[n], x, rtol=1e-9, atol=1e-14)
+
+
+def test_a_weight_that_is_used_twice_is_left_to_the_plain_way():
+    model = zoo.Mlp(4, 4, 4).double()
+    model[2].weight = model[0].weight
+    data = zoo.vectors(4, 4)(11, torch.Generator().manual_seed(0))
+    objective = Objective(model, data, dtype=torch.float64)
+    state = model.state_dict()
+    found = diagonal_fisher(objective, state, labels="empirical")
+    wanted = slow_fisher(model, objective, state, "empirical")
+    for n, x in wanted.items():
+        torch.testing.assert_close(found[n], x, rtol=1e-8, atol=1e-14)
+    assert found["2.weight"] is found["0.weight"]
+    again = diagonal_fisher(objective, state, labels="empirical")
+    assert torch.equal(again["0.weight"], found["0.weight"])
+
+
+def test_recomputed_statistics_are_used():
+    model, objective, a, _ = made("cnn-batchnorm")
+    fresh = objective.recomputed(objective.tensors(a))
+    found = diagonal_fisher(objective, a, labels="empirical")
+    wanted = slow_fisher(model, objective, a | fresh, "empirical")
+    for n, x in wanted.items():
+        torch.testing.assert_close(found[n], x, rtol=1e-8, atol=1e-14)
+
+
+def test_drawn_labels_come_close_to_the_expectation_and_follow_the_seed():
+    _, objective, a, _ = made("mlp", 2000)
+    exact = diagonal_fisher(objective, a)
+    drawn = diagonal_fisher(objective, a, labels="sampled", seed=1)
+    total = sum(float(x.sum()) for x in exact.values())
+    assert sum(float(x.sum()) for x in drawn.values()) == pytest.approx(total, rel=0.2)
+    again = diagonal_fisher(objective, a, labels="sampled", seed=1)
+    assert all(torch.equal(x, again[n]) for n, x in drawn.items())
+
+
+def test_a_tied_weight_has_one_diagonal_and_merges():
+    _, objective, a, b = made("transformer-tied", 5)
+    with pytest.raises(UsageError, match="empirical"):
+        diagonal_fisher(objective, a)
+    fishers = [diagonal_fisher(objective, s, labels="empirical", samples=3) for s in (a, b)]
+    found = merge([a, b], by=Fisher(fishers)).state
+    assert all(torch.isfinite(x).all() for x in found.values())
+
+
+def test_refusals():
+    _, objective, a, _ = made("mlp")
+    with pytest.raises(UnknownName, match="labels"):
+        diagonal_fisher(objective, a, labels="true")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="one sample"):
+        diagonal_fisher(objective, a, samples=0)
