@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ridgeline.symmetry.units import NOTHING, Labels, Units, coordinates
 
-__all__ = ["Value", "combine", "compress", "contract", "move", "reduce", "spatial"]
+__all__ = ["Value", "combine", "compress", "contract", "move", "reduce", "spatial", "tidy"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +40,10 @@ def _along(shape: Sequence[int], axis: int, labels: Labels | None = None) -> Lab
     """Labels along one axis, with as many axes as a shape."""
     labels = coordinates([shape[axis]]) if labels is None else labels
     return labels.reshape([-1 if k == axis else 1 for k in range(len(shape))])
+
+
+SLICES = 64
+"""Places that are told apart where nothing moves; above, all are related at once."""
 
 
 def varies(layer: Labels) -> set[int]:
@@ -73,35 +77,87 @@ def move(units: Units, value: Value, operation: Callable[[Tensor], Tensor], why:
     moved = [operation(value.full(layer)) for layer in value.layers]
     shape = moved[0].shape if moved else operation(torch.zeros(()).expand(value.shape)).shape
     layers = [compress(units, m, why) for m in moved]
-    return Value(tuple(shape), tuple(x for x in layers if x is not None))
+    return Value(tuple(shape), tidy([x for x in layers if x is not None]))
+
+
+def tidy(layers: Sequence[Labels]) -> tuple[Labels, ...]:
+    """The layers with coordinates along the same axes made one: rows and columns, flattened."""
+    still = [f for f in layers if int(f.max()) <= NOTHING]
+    kept = [f for f in layers if int(f.max()) > NOTHING]
+    for shape in dict.fromkeys(f.shape for f in still):
+        alike = [f for f in still if f.shape == shape]
+        if len(alike) > 1:
+            rows = np.stack([f.ravel() for f in alike], axis=1)
+            places = np.unique(rows, axis=0, return_inverse=True)[1].ravel()
+            alike = [coordinates([int(places.max()) + 1])[places].reshape(shape)]
+        kept += alike
+    return tuple(kept)
 
 
 def combine(units: Units, values: Sequence[Value], why: str) -> Value:
     """After an operation of several values, element by element, with broadcasting."""
     shape = np.broadcast_shapes(*(v.shape for v in values))
+    lifted = [
+        [x.reshape((1,) * (len(shape) - x.ndim) + x.shape) for x in value.layers]
+        for value in values
+    ]
+    still = _still(units, [layer for layers in lifted for layer in layers])
     kept: list[Labels] = []
-    for value in values:
-        lifted = [x.reshape((1,) * (len(shape) - x.ndim) + x.shape) for x in value.layers]
-        for layer in lifted:
-            kept = _meeting(units, kept, layer, why)
-        kept = [*kept]
-    return Value(tuple(shape), tuple(kept))
+    for layers in lifted:
+        for layer in layers:
+            kept = _meeting(units, kept, layer, still, why)
+    return Value(tuple(shape), tidy(kept))
 
 
-def _meeting(units: Units, kept: list[Labels], layer: Labels, why: str) -> list[Labels]:
+def _still(units: Units, layers: Sequence[Labels]) -> set[int]:
+    """Axes along which nothing can move: coordinates tell all their positions apart."""
+    alone = [(varies(f).pop(), f) for f in layers if len(varies(f)) == 1]
+    return {k for k, f in alone if len(np.unique(x := units.find(f))) == f.size and (x <= 0).all()}
+
+
+def _meeting(
+    units: Units, kept: list[Labels], layer: Labels, still: set[int], why: str
+) -> list[Labels]:
     """The layers that are needed when one more is laid over."""
     result, needed = [], True
     for other in kept:
-        if not varies(other) & varies(layer):
+        one, two = varies(other), varies(layer)
+        if not one & two:
             result.append(other)
-            continue
-        told = units.relate(other, layer, why)
-        if told == 1 and varies(layer) <= varies(other):
+        elif two < one and one - two <= still and _sliced(units, other, layer, why):
+            pass
+        elif one < two and two - one <= still and _sliced(units, layer, other, why):
+            result.append(other)
             needed = False
-        if told == -1 and needed and varies(other) <= varies(layer):
-            continue
-        result.append(other)
+        else:
+            told = units.relate(other, layer, why)
+            if told == 1 and two <= one:
+                needed = False
+            if not (told == -1 and needed and one <= two):
+                result.append(other)
     return [*result, layer] if needed else result
+
+
+def _sliced(units: Units, large: Labels, small: Labels, why: str) -> bool:
+    """Relate two layers at each place of the axes that only one of them has, by itself.
+
+    Nothing moves along these axes. So the class token's channels, which one tensor makes, and
+    those of the patches, which another does, become one where the same is added to both.
+
+    Returns:
+        Whether the smaller layer now tells all that the larger one does.
+    """
+    axes = sorted(varies(large) - varies(small))
+    rest = [k for k in range(large.ndim) if k not in axes]
+    shape = [large.shape[k] if k in rest else 1 for k in range(large.ndim)]
+    rows = units.find(large).transpose([*axes, *rest])
+    kinds = np.unique(rows.reshape(int(np.prod(rows.shape[: len(axes)])), -1), axis=0)
+    if len(kinds) > SLICES:
+        return False
+    for kind in kinds:
+        units.relate(kind, np.broadcast_to(small, shape).ravel(), why)
+    joined = units.find(kinds)
+    return bool((joined == units.find(np.broadcast_to(small, shape).ravel())).all())
 
 
 def reduce(units: Units, value: Value, axes: Sequence[int], why: str) -> Value:

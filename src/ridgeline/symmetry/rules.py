@@ -15,6 +15,7 @@ from ridgeline.symmetry.labels import (
     move,
     reduce,
     spatial,
+    tidy,
 )
 from ridgeline.symmetry.units import Units, coordinates
 
@@ -385,7 +386,7 @@ def side_by_side(
     kept = [f for f in layers if f is not None]
     if any(n > 1 for n in sizes) and all(f.shape[along] == 1 for f in kept[:-1]):
         kept += Value.of([n if k == along else 1 for k, n in enumerate(shape)]).layers
-    return Value(shape, tuple(kept))
+    return Value(shape, tidy(kept))
 
 
 @rule("cat", "concat", "concatenate")
