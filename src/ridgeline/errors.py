@@ -15,6 +15,7 @@ __all__ = [
     "MissingExtra",
     "NoLayerIndex",
     "NonFinite",
+    "NotASymmetry",
     "NotDeterministic",
     "NotStackable",
     "NotTraceable",
@@ -68,6 +69,26 @@ class NoLayerIndex(RidgelineError, ValueError):
 
 class NotTraceable(RidgelineError):
     """The network cannot be traced; callers fall back and keep the reason."""
+
+
+class NotASymmetry(RidgelineError, ValueError):
+    """Groups of units whose permutation changes the outputs of the network.
+
+    Args:
+        residuals: Name of each such group to the relative change of the outputs.
+        tolerance: The largest change that rounding explains.
+    """
+
+    def __init__(self, residuals: Mapping[str, float], tolerance: float) -> None:
+        self.residuals = dict(residuals)
+        shown = ", ".join(f"{name!r} ({r:.1e})" for name, r in list(residuals.items())[:5])
+        more = f" and {len(residuals) - 5} more" if len(residuals) > 5 else ""
+        super().__init__(
+            f"A symmetry leaves the outputs unchanged, up to {tolerance:g} of the largest.",
+            got=f"groups that change them: {shown}{more}",
+            remedy="Forbid them with `symmetry.without(name)`; if they were discovered, this is a "
+            "fault of Ridgeline: please report the network.",
+        )
 
 
 class StateMismatch(RidgelineError, ValueError):

@@ -15,7 +15,7 @@ GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
 @rule(*GATES)
 def _recurrent(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Any:
     if "batch_sizes" in given:  # packed sequences
-        return unknown(walk, node, given)
+        return unknown(walk, node)
     kind = next(k for k in GATES if k in str(node.target))
     why = f"cannot be followed through {node.name}"
     states = given["hx"] if isinstance(given["hx"], (list, tuple)) else [given["hx"]]

@@ -139,8 +139,8 @@ def _einsum(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
     left, _, right = given["equation"].replace(" ", "").partition("->")
     parts = left.split(",")
     letters = list(dict.fromkeys(c for part in parts for c in part if c != "."))
-    if "." in given["equation"] or not right and "->" not in given["equation"]:
-        return unknown(walk, node, given)
+    if "." in given["equation"] or (not right and "->" not in given["equation"]):
+        return unknown(walk, node)
     laid = []
     for part, of in zip(parts, given["tensors"], strict=True):
         value = walk.value(of)
@@ -267,7 +267,7 @@ def _total(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Any:
     total = reduce(walk.units, x, axes, _why(node)) if axes else x
     given_shape = node.meta["val"]
     if isinstance(given_shape, (tuple, list)):  # with indices, which tell units apart
-        return [_shaped(walk, total, tuple(given_shape[0].shape), node), unknown(walk, node, given)]
+        return [_shaped(walk, total, tuple(given_shape[0].shape), node), unknown(walk, node)]
     return _shaped(walk, total, walk.shape(node), node)
 
 
@@ -401,17 +401,14 @@ def _stack(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
     return side_by_side(walk, values, given.get("dim", 0), _why(node), torch.stack)
 
 
-def unknown(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Any:
+def unknown(walk: Walk, node: fx.Node) -> Any:
     """After an operation without a rule: what goes in is fixed, what comes out are coordinates."""
     for of in node.all_input_nodes:
-        for layer in walk.value(of).layers if not isinstance(walk.value(of), list) else ():
-            walk.units.fix(layer, _why(node))
+        value = walk.value(of)
+        for one in value if isinstance(value, list) else [value]:
+            for layer in one.layers:
+                walk.units.fix(layer, _why(node))
     made = node.meta.get("val")
-    if isinstance(made, (tuple, list)):
-        return [Value.of(v.shape) if hasattr(v, "shape") else Value(()) for v in made]
-    return Value.of(made.shape) if hasattr(made, "shape") else Value(())
-
-
-@rule("cumsum", "cumprod", "sort", "topk", "argmax", "argmin", "gather", "scatter", "argsort")
-def _ordered(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Any:
-    return unknown(walk, node, given)
+    several = isinstance(made, (tuple, list))
+    found = [Value.of(getattr(v, "shape", ())) for v in (made if several else [made])]
+    return found if several else found[0]

@@ -156,12 +156,12 @@ class Tracing(Walk):
             return self._moved(node, why)
         if name in FACTORIES:
             return Value(self.shape(node))
-        return unknown(self, node, given)
+        return unknown(self, node)
 
     def _moved(self, node: fx.Node, why: str) -> Any:
         source, *others = node.all_input_nodes
         if node.args[0] is not source or any(n not in self.constants for n in others):
-            return unknown(self, node, {})
+            return unknown(self, node)
         value = self.value(source)
 
         def run(labels: Tensor, part: int | None = None) -> Tensor:
