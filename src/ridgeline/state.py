@@ -8,6 +8,7 @@ of weights and data, not coordinates, so distances leave them out unless asked.
 Sums are accumulated in float64, so a norm of a half-precision checkpoint is right.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -325,7 +326,7 @@ def angle(
     names: Iterable[str] | None = None,
 ) -> float:
     """The angle in radians between a - origin and b - origin, in [0, pi]."""
-    return float(torch.acos(torch.tensor(cosine(a, b, origin=origin, names=names)).double()))
+    return math.acos(cosine(a, b, origin=origin, names=names))
 
 
 @dataclass(frozen=True)

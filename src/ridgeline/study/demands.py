@@ -247,8 +247,8 @@ class Correlation:
         """The verdict.
 
         Args:
-            cases: ``{"x": ..., "y": ...}``, one number a run in each, and ``"group"`` if runs are
-                not independent.
+            cases: ``{"x": ..., "y": ...}``, one number a run in each, ``"group"`` if runs are
+                not independent, and ``"why"`` if these cases cannot decide anything.
         """
         x, y = _finite(cases["x"]), _finite(cases["y"])
         if len(x) != len(y):
@@ -258,6 +258,8 @@ class Correlation:
         n = len(x) if groups is None else len(np.unique(groups))
         needs = self.needs if groups is None else NEEDED
         nothing = float("nan")
+        if why := cases.get("why"):
+            return Measured("undecided", nothing, nothing, nothing, n, str(why))
         if lost := int((np.isnan(x) | np.isnan(y)).sum()):
             why = f"{lost} of {len(x)} cases are no numbers"
             return Measured("undecided", nothing, nothing, nothing, n, why)

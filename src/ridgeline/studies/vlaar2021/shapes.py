@@ -137,10 +137,12 @@ def _cases(
     cases: dict[str, Any] = {}
     for i, name in enumerate(SHAPES):
         x = [shapes[hash][name] for hash in _each(cells)]
+        asked: dict[str, Any] = {"x": x, "y": errors, "group": group}
         if not _told_apart(cells, {hash: of[name] for hash, of in shapes.items()}):
-            x = [float("nan")] * len(x)  # a correlation of ties is near 0 whatever is true
+            # A correlation of ties is near 0 whatever is true.
+            asked["why"] = "the shape is the same in more than half of the settings"
         for j in range(2):
-            cases[f"{id}{_letter(first, 2 * i + j)}"] = {"x": x, "y": errors, "group": group}
+            cases[f"{id}{_letter(first, 2 * i + j)}"] = asked
     return cases
 
 
