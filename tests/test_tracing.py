@@ -112,11 +112,6 @@ def writes_through_a_view(fc, x):
     return h
 
 
-def writes_to_its_input(fc, x):
-    x.mul_(2)
-    return fc(x)
-
-
 def writes_after_a_view(fc, x):
     h = fc(x)
     part = h.view(-1)
@@ -124,7 +119,98 @@ def writes_after_a_view(fc, x):
     return part
 
 
-@pytest.mark.parametrize("work", [writes_through_a_view, writes_to_its_input, writes_after_a_view])
+def writes_slices_in_turn(fc, x):
+    h = fc(x)
+    old = h * 1
+    turned = h.t()
+    flat = turned[1:]
+    h[:, 1:3] = h[:, :2].clone()
+    h[::2] += 1
+    turned[0].zero_()
+    turned.permute(1, 0).unsqueeze(0)[0, 1:, 2:].fill_(3)
+    h.diagonal().copy_(h[:4, 3].clone())
+    return torch.cat([h.flatten(), old.flatten(), flat.flatten(), turned.flatten()])
+
+
+def writes_to_a_chunk_of_a_view(fc, x):
+    h = fc(x)
+    rows = h.reshape(5, 2, 2)
+    rows[:, 1] = rows[:, 0].relu()
+    rows.transpose(1, 2)[:, 0] *= 2
+    return h + rows.flatten(1)
+
+
+def writes_to_one_of_several_results(fc, x):
+    values, at = fc(x).topk(2, 1)
+    values /= values.sum(1, keepdim=True)
+    return values * at
+
+
+def a_constant_mask(fc, x):
+    mask = torch.zeros(2, 4)
+    for k, part in enumerate((slice(0, -2), slice(-2, None))):
+        mask[:, part] = k
+    mask.masked_fill_(mask == 0, -1.0)
+    return fc(x)[:2] * mask
+
+
+def dropout_in_place(fc, x):
+    h = fc(x).view(-1)
+    return F.dropout(F.relu(h[2:], inplace=True), 0.5, training=False, inplace=True)
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        writes_through_a_view,
+        writes_after_a_view,
+        writes_slices_in_turn,
+        writes_to_a_chunk_of_a_view,
+        writes_to_one_of_several_results,
+        a_constant_mask,
+        dropout_in_place,
+    ],
+)
+def test_writing_to_views_is_made_functional(work):
+    """What is written to a part is seen in the whole, and in every other view of it."""
+    model = Functional(work)
+    network = Network(model)
+    trace, out = run(network, X, network.tensors)
+    assert mutable(trace) == []
+    assert torch.equal(out, model(X).detach())
+
+
+def writes_to_its_input(fc, x):
+    x.mul_(2)
+    return fc(x)
+
+
+def writes_to_a_view_of_its_input(fc, x):
+    x.view(-1)[:2] = 0
+    return fc(x)
+
+
+def writes_to_its_weight(fc, x):
+    with torch.no_grad():
+        fc.weight.mul_(2)
+    return fc(x)
+
+
+def writes_to_half_of_a_chunk(fc, x):
+    h = fc(x)
+    h.chunk(2, 1)[0].mul_(2)
+    return h
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        writes_to_its_input,
+        writes_to_a_view_of_its_input,
+        writes_to_its_weight,
+        writes_to_half_of_a_chunk,
+    ],
+)
 def test_writing_to_what_others_share_is_refused(work):
     x = X.clone()
     with pytest.raises(NotTraceable, match="An in-place operation writes to a tensor that other"):
@@ -146,6 +232,58 @@ def test_what_depends_on_values_is_refused(work):
         Network(Functional(work)).trace(X)
 
 
+def test_a_refusal_says_what_to_do():
+    with pytest.raises(NotTraceable, match=r"Give `forward=`.*torch\.where"):
+        Network(Functional(lambda fc, x: fc(x) if x.sum() > 0 else x)).trace(X)
+    with pytest.raises(NotTraceable, match=r"takes the example as it is given.*`forward=`"):
+        Network(mlp()).trace(torch.zeros(2, 5))
+
+
+def test_a_module_that_is_registered_twice_is_not_spoilt_by_tracing():
+    """torch's own tying leaves the fake tensors of the trace in such a module."""
+    layer, head = nn.Linear(4, 4), nn.Linear(4, 4)
+    model = nn.Sequential(layer, nn.ReLU(), layer, head, nn.Linear(4, 4))
+    model[4].weight = head.weight
+    network = Network(model)
+    assert list(network.tensors) == ["0.weight", "0.bias", "3.weight", "3.bias", "4.bias"]
+    for _ in range(2):
+        trace, out = run(network, X, network.tensors)
+        assert torch.equal(out, model(X).detach())
+        assert torch.equal(network.module(X), model(X))
+    twice = {name: 2 * x for name, x in network.tensors.items()}
+    expected = copy.deepcopy(model)
+    with torch.no_grad():
+        for x in expected.parameters():
+            x.mul_(2)
+    assert torch.equal(network(twice, X), expected(X))
+    with network.holding(twice) as held:
+        assert torch.equal(held(X), expected(X))
+    assert torch.equal(network.module(X), model(X))
+
+
+def test_what_a_module_keeps_of_one_call_is_not_met_by_the_next():
+    """A cache filled in evaluation mode would hold the first state's weights, or fake tensors."""
+
+    class Caching(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.bias, self.cache, self.last = nn.Parameter(torch.ones(4)), {}, None
+
+        def forward(self, x):
+            self.last = x
+            if "bias" not in self.cache:
+                self.cache["bias"] = 2 * self.bias
+            return x + self.cache["bias"]
+
+    model = Caching()
+    network = Network(model)
+    network.trace(X)
+    assert network.module.last is None
+    for k in (1.0, 3.0):
+        assert torch.equal(network({"bias": torch.full([4], k)}, X), X + 2 * k)
+    assert model.cache == {}
+
+
 def test_a_mask_stays_a_mask():
     """A selection by value is no branch: the graph selects anew from other data."""
     model = Functional(lambda fc, x: fc(x)[x[:, 0] > 0])
@@ -161,6 +299,25 @@ def test_a_branch_on_shape_is_followed():
     model = Functional(lambda fc, x: fc(x) if len(x) > 3 else x)
     _, out = run(Network(model), X, Network(model).tensors)
     assert torch.allclose(out, model(X).detach())
+
+
+def test_weights_may_be_standardised_by_a_normalisation_in_training_mode():
+    """As the networks without normalisers do; what depends on the batch stays refused."""
+
+    class Standardised(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.gain = nn.Conv2d(2, 6, 3), nn.Parameter(torch.randn(6))
+
+        def forward(self, x):
+            flat = self.conv.weight.reshape(1, 6, -1)
+            weight = F.batch_norm(flat, None, None, self.gain, training=True, eps=1e-6)
+            return F.conv2d(x, weight.reshape_as(self.conv.weight), self.conv.bias)
+
+    model, x = Standardised().double(), torch.randn(3, 2, 5, 5, dtype=torch.float64)
+    network = Network(model)
+    _, out = run(network, x, network.tensors)
+    assert torch.allclose(out, model(x).detach(), rtol=1e-12, atol=1e-12)
 
 
 def test_training_mode_normalisation_is_refused():

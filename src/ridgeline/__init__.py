@@ -10,7 +10,17 @@ __version__ = "0.1.0"
 
 _HOME = {
     "ridgeline.explanations": ("explain",),
-    "ridgeline.io": ("load", "save", "inspect"),
+    "ridgeline.io": ("load", "save", "inspect", "load_symmetry", "save_symmetry"),
+    "ridgeline.matching": (
+        *("ActivationMatching", "CycleConsistent", "FrankWolfe", "MergeMany", "OptimalTransport"),
+        *("SimulatedAnnealing", "Sinkhorn", "StraightThrough", "ToReference", "WeightMatching"),
+        *("Learned", "Procrustes", "Rescaling"),
+        *("align", "align_many"),
+    ),
+    "ridgeline.merging": (
+        *("Dare", "Fisher", "Mean", "ModelStock", "RegMean", "Slerp", "TaskArithmetic", "Ties"),
+        *("diagonal_fisher", "gram_matrices", "merge", "running_average"),
+    ),
     "ridgeline.objective": (
         *("Objective", "cross_entropy", "squared_error", "binary_cross_entropy"),
         *("error", "accuracy", "top_k"),
@@ -23,6 +33,8 @@ _HOME = {
         *("Precision", "Profile", "Surface", "gauss_length", "layerwise", "linearity"),
         *("output_paths", "profile", "project", "surface"),
     ),
+    "ridgeline.repairs": ("Repair", "calibrated", "collapse", "midpoint", "repaired"),
+    "ridgeline.symmetry": ("Symmetry", "prove", "rescalable", "symmetries"),
     "ridgeline.training": ("Member", "Recipe", "Run", "train", "train_many", "train_together"),
 }
 _MODULES = (
@@ -30,11 +42,15 @@ _MODULES = (
     "data",
     "engine",
     "errors",
+    "matching",
     "measures",
+    "merging",
     "nets",
+    "repairs",
     "rng",
     "state",
     "study",
+    "symmetry",
     "testing",
     "training",
 )

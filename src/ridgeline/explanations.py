@@ -7,7 +7,7 @@ import numpy as np
 
 from ridgeline import state as states
 from ridgeline.biases import decompose
-from ridgeline.errors import NoLayerIndex, NotTraceable, RidgelineError, UsageError
+from ridgeline.errors import RidgelineError
 from ridgeline.measures import Array, Interval, interval
 from ridgeline.objective import Objective
 from ridgeline.paths import Grid, Line, Path, homogeneous_biases
@@ -15,7 +15,7 @@ from ridgeline.paths.starts import zeros
 from ridgeline.profiles import GaussLength, Profile, gauss_length, layerwise, profile
 from ridgeline.state import State
 
-__all__ = ["Dominant", "Explanation", "Layer", "explain"]
+__all__ = ["Dominant", "Explanation", "Layer", "ends", "explain"]
 
 UNIFORM = "uniform rates"
 HOMOGENEOUS = "homogeneous biases"
@@ -61,9 +61,12 @@ class Dominant:
     """From where on the signal's spread over classes is the larger one; NaN if nowhere."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
-    """What a line from an initialisation to a minimum does, and what it is due to."""
+    """What a line from an initialisation to a minimum does, and what it is due to.
+
+    As a string it is its words: what `ridgeline explain` prints.
+    """
 
     profiles: dict[str, Profile]
     """By path: uniform rates first; then, where they can be formed, homogeneous biases, biases
@@ -78,6 +81,18 @@ class Explanation:
     dominant: Dominant | None = None
     why_not: dict[str, str] = field(default_factory=dict)
     """For what was not measured, the reason."""
+
+    def __str__(self) -> str:
+        from ridgeline.report.explained import explained
+
+        return "\n".join(
+            "\n".join([heading, *(f"  {sentence}" for sentence in sentences)])
+            for heading, sentences in explained(self).items()
+        )
+
+    def __repr__(self) -> str:
+        paths, layers = ", ".join(self.profiles), ", ".join(self.layers) or "none"
+        return f"Explanation(paths: {paths}; layers: {layers}; distance {self.distance:.3g})"
 
     @property
     def uniform(self) -> Profile:
@@ -170,22 +185,30 @@ def explain(
         def told(_: str, done: int, of: int, name: str = name) -> None:
             tell(name, done, of)
 
-        found[name] = profile(path, {"train": objective}, points=points, progress=told)
+        try:
+            found[name] = profile(path, {"train": objective}, points=points, progress=told)
+        except RidgelineError as refused:
+            if name == UNIFORM:  # without the line itself there is nothing to explain
+                raise
+            why[name] = _reason(refused)
     each: dict[str, Profile] = {}
     if layers:
-        each = layerwise(
-            a,
-            b,
-            {"train": objective},
-            hold="b",
-            points=points,
-            progress=lambda layer: lambda _, done, of: tell(f"layer {layer}", done, of),
-        )
+        try:
+            each = layerwise(
+                a,
+                b,
+                {"train": objective},
+                hold="b",
+                points=points,
+                progress=lambda layer: lambda _, done, of: tell(f"layer {layer}", done, of),
+            )
+        except RidgelineError as refused:
+            why["single layers"] = _reason(refused)
     gauss = None
     try:
         gauss = gauss_length(paths[UNIFORM], objective, points=points, samples=SAMPLES)
     except RidgelineError as refused:
-        why["the Gauss length"] = str(refused)
+        why["the Gauss length"] = _reason(refused)
     return Explanation(
         profiles=found,
         layers=each,
@@ -201,7 +224,7 @@ def _dominant(line: Path, objective: Objective, points: Grid) -> Dominant | None
     """The class of the largest last bias on the line; None if there is no such bias."""
     try:
         found = decompose(line, objective, points)
-    except (NoLayerIndex, NotTraceable, UsageError):
+    except RidgelineError:
         return None
     at = 1 + int(np.argmax(found.dominant[1:]))  # at t = 0 the biases are those of the start
     share, final = float(found.dominant[at]), float(found.dominant[-1])
@@ -217,8 +240,8 @@ def _variants(a: State, b: State, objective: Objective) -> tuple[dict[str, Path]
         rates = homogeneous_biases(
             objective.network.module, example, forward=objective.network.forward
         )
-    except (NoLayerIndex, NotTraceable) as refused:
-        why[HOMOGENEOUS] = why[SETTLED] = str(refused)
+    except RidgelineError as refused:
+        why[HOMOGENEOUS] = why[SETTLED] = _reason(refused)
         rates = {}
     if rates:
         settled = {name: b[name] if name in rates else x for name, x in a.items()}
@@ -228,6 +251,28 @@ def _variants(a: State, b: State, objective: Objective) -> tuple[dict[str, Path]
         why[HOMOGENEOUS] = why[SETTLED] = "the network has no biases"
     paths[ZERO] = Line(zeros(a), b)
     return paths, why
+
+
+def _reason(refused: RidgelineError) -> str:
+    """Rule and what was got; the remedy is for those who form the path themselves."""
+    return (
+        f"{refused.rule.rstrip()} Got {refused.got.rstrip('.')}." if refused.got else refused.rule
+    )
+
+
+def ends(a: State, b: State, objective: Objective) -> tuple[float, float]:
+    """The loss at both ends of the line.
+
+    Args:
+        a: The start.
+        b: The end.
+        objective: With the network.
+
+    Returns:
+        Loss at `a` and at `b`.
+    """
+    mean = profile(Line(a, b), {"train": objective}, points=2).curve().mean
+    return float(mean[0]), float(mean[-1])
 
 
 def _trapezoid(t: Array) -> Array:

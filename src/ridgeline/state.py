@@ -9,7 +9,7 @@ Sums are accumulated in float64, so a norm of a half-precision checkpoint is rig
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -34,11 +34,13 @@ __all__ = [
     "is_statistic",
     "layers",
     "lerp",
+    "mean",
     "non_finite",
     "norm",
     "place",
     "scale",
     "subtract",
+    "tie",
     "ties",
     "wide",
 ]
@@ -211,6 +213,19 @@ def ties(state: Mapping[str, Tensor]) -> list[tuple[str, ...]]:
     return [tuple(names) for names in groups.values() if len(names) > 1]
 
 
+def tie(state: State, names: Mapping[str, str]) -> State:
+    """Put one tensor under all of its names, in place.
+
+    Args:
+        state: Names to tensors.
+        names: Other names of tensors to their first ones; those not in the state are left out.
+    """
+    for other, first in names.items():
+        if other in state and first in state:
+            state[other] = state[first]
+    return state
+
+
 # --- arithmetic --------------------------------------------------------------------------
 
 
@@ -256,6 +271,34 @@ def subtract(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> State:
 def scale(a: Mapping[str, Tensor], factor: float) -> State:
     """The state with every floating tensor multiplied by `factor`."""
     return _combine(a, a, lambda x, _: x * factor)
+
+
+def mean(states: Sequence[Mapping[str, Tensor]]) -> State:
+    """The mean of states, in float64: ``x_0 + sum_i (x_i - x_0) / k``, so that equal ones stay.
+
+    Names that share one tensor in every state share the mean; labels are those of the first.
+
+    Args:
+        states: One at least, with the same tensors.
+
+    Raises:
+        UsageError: If there is none.
+        StateMismatch: If tensors differ in name, shape or dtype.
+    """
+    if not states:
+        raise UsageError("A mean is of one state at least.", got="none")
+    made: dict[object, Tensor] = {}
+    for other in states[1:]:
+        check_same(states[0], other)
+    keys = {n: tuple(place(s[n]) for s in states) for n in states[0]}
+    for name, x in states[0].items():
+        if x.is_floating_point() and keys[name] not in made:
+            first = x.double()
+            away = torch.zeros_like(first)
+            for other in states[1:]:
+                away += (other[name].to(first) - first) / len(states)
+            made[keys[name]] = torch.where(away == 0, x, (first + away).to(x.dtype))
+    return {n: made.get(keys[n], x) for n, x in states[0].items()}
 
 
 def _pieces(*tensors: Tensor) -> Iterator[list[Tensor]]:

@@ -4,7 +4,7 @@ The graph is taken with `make_fx` before dispatch, on fake tensors: operations s
 the user wrote them (`linear`, `conv2d`), no arithmetic is done, and a branch on a tensor's
 value cannot be frozen into the graph, because a fake tensor has none: it raises. Tensors of
 the state are inputs of the graph. In-place operations are replaced by their functional twins,
-so that a value of the graph, once computed, can be kept and used again.
+so that a value of the graph, once computed, can be kept and used again (`ridgeline.functional`).
 """
 
 import copy
@@ -21,6 +21,7 @@ from torch.nn.utils.stateless import _reparametrize_module  # what functional_ca
 from torch.utils import _pytree as pytree
 
 from ridgeline.errors import NoLayerIndex, NotTraceable
+from ridgeline.functional import arguments, make_functional, operation
 from ridgeline.rng import untouched
 
 __all__ = [
@@ -96,12 +97,22 @@ class Network:
         self._caller = _Caller(self.module, self.forward)
         self.tensors = named_tensors(self.module)
         """What a state must hold: each shared tensor under its first name."""
+        self._places = _places(self.module)
 
     def __call__(self, tensors: Mapping[str, Tensor], inputs: Any) -> Any:
         """Outputs for one batch, with the given tensors in place of the model's own."""
         return functional_call(
-            self._caller, {f"inner.{name}": x for name, x in tensors.items()}, (inputs,)
+            self._caller, self._everywhere(tensors), (inputs,), tie_weights=False
         )
+
+    def _everywhere(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        # A module that is registered twice has one place for its tensor, not two: torch's own
+        # tying puts a tensor in twice and the first of the two back, so that it never leaves.
+        return {
+            f"inner.{place}": x
+            for name, x in tensors.items()
+            for place in self._places.get(name, (name,))
+        }
 
     @contextmanager
     def holding(self, tensors: Mapping[str, Tensor]) -> Iterator[Callable[[Any], Any]]:
@@ -117,8 +128,7 @@ class Network:
         Yields:
             ``inputs -> outputs``.
         """
-        named = {f"inner.{name}": x for name, x in tensors.items()}
-        with _reparametrize_module(self._caller, named, tie_weights=True):
+        with _reparametrize_module(self._caller, self._everywhere(tensors)):
             yield self._caller
 
     def trace(self, inputs: Any, tensors: Mapping[str, Tensor] | None = None) -> "Trace":
@@ -137,9 +147,12 @@ class Network:
         """
         tensors = self.tensors if tensors is None else tensors
         names = list(tensors)
+        # What a module keeps of the run, in attributes of its own, goes with this copy.
+        caller = _Caller(private_copy(self.module), self.forward)
 
         def run(held: list[Tensor], data: Any) -> Any:
-            return self(dict(zip(names, held, strict=True)), data)
+            placed = self._everywhere(dict(zip(names, held, strict=True)))
+            return functional_call(caller, placed, (data,), tie_weights=False)
 
         try:
             with untouched(), torch.no_grad():
@@ -151,10 +164,11 @@ class Network:
             raise NotTraceable(
                 "The network could not be traced.",
                 got=f"{type(error).__name__}: {reason[0][:200]}",
+                remedy=_remedy(f"{type(error).__name__} {error}"),
             ) from error
-        _make_functional(traced.graph)
-        traced.graph.eliminate_dead_code()
         nodes = [node for node in traced.graph.nodes if node.op == "placeholder"]
+        make_functional(traced.graph, nodes[len(names) :])
+        traced.graph.eliminate_dead_code()
         return Trace(
             graph=traced.graph,
             owner=traced,
@@ -163,15 +177,49 @@ class Network:
         )
 
 
+def _remedy(text: str) -> str:
+    """What to do about a network that could not be traced."""
+    if any(sign in text for sign in ("DataDependent", "numpy", "data-dependent", ".item()")):
+        return (
+            "Something depends on the values of the data or of the weights: a branch, a loop, a "
+            "number taken out of a tensor. Give `forward=`, a function (model, inputs) -> outputs "
+            "that goes one way whatever the values, or change it to `torch.where` or a mask."
+        )
+    return (
+        "Check that the model takes the example as it is given; if it must be called in another "
+        "way, give `forward=`, a function (model, inputs) -> outputs."
+    )
+
+
 class _Caller(nn.Module):
-    """Lets `functional_call` reach a module that is called in the user's own way."""
+    """Lets `functional_call` reach a module that is called in the user's own way.
+
+    Some modules keep what they computed of their weights, for the next call in evaluation mode;
+    that call may be with other weights, so dicts and lists are emptied of it again.
+    """
 
     def __init__(self, inner: nn.Module, forward: Forward) -> None:
         super().__init__()
         self.inner, self.call_inner = inner, forward
+        self._kept = [
+            (held, type(held)(held))
+            for module in inner.modules()
+            for name, held in vars(module).items()
+            if type(held) in (dict, list) and name not in _OWN
+        ]
 
     def forward(self, data: Any) -> Any:
-        return self.call_inner(self.inner, data)
+        try:
+            return self.call_inner(self.inner, data)
+        finally:
+            for held, before in self._kept:
+                if len(held) != len(before):
+                    held.clear()
+                    held.update(before) if isinstance(held, dict) else held.extend(before)
+
+
+_OWN = {*vars(nn.Module()), "_flat_weights", "_flat_weights_names", "_all_weights"}
+"""What torch's modules keep themselves."""
 
 
 @dataclass(frozen=True)
@@ -185,72 +233,6 @@ class Trace:
     """Name in the state to input node."""
     data: tuple[fx.Node, ...]
     """Input nodes of the flattened data."""
-
-
-def operation(node: fx.Node) -> str:
-    """The plain name of a node's operation, such as ``linear``; empty for inputs and outputs."""
-    if node.op != "call_function":
-        return ""
-    packet = getattr(node.target, "overloadpacket", node.target)
-    return getattr(packet, "__name__", str(packet))
-
-
-# --- making a graph functional -------------------------------------------------------------
-
-
-def _make_functional(graph: fx.Graph) -> None:
-    """Replace in-place operations by functional ones, or refuse."""
-    for node in list(graph.nodes):
-        schema = getattr(node.target, "_schema", None)
-        if node.op != "call_function" or schema is None:
-            continue
-        if operation(node) in ("batch_norm", "instance_norm") and _argument(node, "training"):
-            raise NotTraceable("A normalisation layer is in training mode.", got=node.name)
-        if schema.is_mutable:
-            _replace_in_place(graph, node)
-
-
-def _replace_in_place(graph: fx.Graph, node: fx.Node) -> None:
-    target = node.args[0] if node.args else None
-    name = operation(node)
-    twin = getattr(torch.ops.aten, name.removesuffix("_"), None) if name.endswith("_") else None
-    overload = getattr(node.target, "_overloadname", "default")
-    if (
-        twin is None
-        or overload not in twin.overloads()
-        or not isinstance(target, fx.Node)
-        or target.op == "placeholder"
-        or _aliased(target)
-    ):
-        raise NotTraceable(
-            "An in-place operation writes to a tensor that other values share.", got=f"{name}"
-        )
-    node.target = getattr(twin, overload)
-    before = {earlier for earlier in graph.nodes if earlier < node} | {node}
-    target.replace_all_uses_with(node, delete_user_cb=lambda user: user not in before)
-
-
-def _aliased(node: fx.Node) -> bool:
-    """Whether a value is a view of another, or another is a view of it."""
-
-    def is_view(candidate: fx.Node) -> bool:
-        schema = getattr(candidate.target, "_schema", None)
-        return schema is not None and any(
-            r.alias_info is not None and not r.alias_info.is_write for r in schema.returns
-        )
-
-    return node.op != "call_function" or is_view(node) or any(is_view(u) for u in node.users)
-
-
-def _argument(node: fx.Node, name: str) -> Any:
-    """The value of one argument of an operation, by its name in the schema."""
-    return arguments(node).get(name)
-
-
-def arguments(node: fx.Node) -> dict[str, Any]:
-    """All arguments of an operation by their names in the schema, defaults left out."""
-    names = [argument.name for argument in node.target._schema.arguments]  # type: ignore[union-attr]  # call_function on aten
-    return dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
 
 
 # --- the layer index -----------------------------------------------------------------------
@@ -339,6 +321,19 @@ def named_tensors(module: nn.Module) -> dict[str, Tensor]:
     for name, x in [*module.named_parameters(), *module.named_buffers()]:
         if name in held:
             found[name] = x.detach()
+    return found
+
+
+def _places(module: nn.Module) -> dict[str, list[str]]:
+    """Every place of a tensor, each once, by the tensor's first name."""
+    first: dict[int, str] = {}
+    found: dict[str, list[str]] = {}
+    for kind in ("_parameters", "_buffers"):  # the order of `named_tensors`
+        for prefix, part in module.named_modules():
+            for key, x in getattr(part, kind).items():
+                if x is not None:
+                    name = f"{prefix}.{key}" if prefix else key
+                    found.setdefault(first.setdefault(id(x), name), []).append(name)
     return found
 
 

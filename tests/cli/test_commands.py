@@ -279,6 +279,14 @@ def test_the_readme_runs_as_written(here, tmp_path):
     assert ran.stdout.startswith("Barrier(height=")
 
 
+def test_the_readme_aligns_as_written():
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (block,) = [b.split("```")[0] for b in readme.split("```python\n") if "rl.symmetries" in b]
+    code = block + "\nprint(naive.height > 3 * after.height)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.endswith("True\n"), ran.stdout
+
+
 def test_options_are_a_reviewed_list(ridgeline):
     """A new flag is a change of the interface: it belongs in this list, on purpose."""
     import argparse
@@ -299,6 +307,17 @@ def test_options_are_a_reviewed_list(ridgeline):
     assert set(flags["profile"]) == shared | line | {"--rates", "--precision"}
     assert set(flags["layers"]) == shared | line
     assert set(flags["plane"]) == shared | {"--margin", "--trajectory"}
+    symmetry = {"--example", "--symmetry", "--without"}
+    matching = {"--minimise", "--restarts", "--steps", "--samples", "--report", "--repair"}
+    assert set(flags["align"]) == shared | symmetry | matching | {"--by"}
+    assert set(flags["merge"]) == shared - {"--points", "--strategy"} | symmetry | matching | {
+        *("--by", "--base", "--weights", "--layers", "--t", "--scale", "--keep", "--drop"),
+        *("--align", "--align-by"),
+    }
+    assert set(flags["symmetries"]) == {
+        *("--model", "--data", "--data-root", "--download", "--example", "--without", "--device"),
+        *("--threads", "--seed", "--out", "--overwrite", "--json", "--help"),
+    }
     assert set(flags["inspect"]) == {"--help", "--key", "--json"}
     assert set(flags["demo"]) == {"--help", "--out", "--overwrite"}
     assert set(flags["train"]) == {

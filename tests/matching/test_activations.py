@@ -4,14 +4,18 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
+from torch import nn
 
 from planted import headed, normalised, planted
 from ridgeline import state as states
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.matching import align
 from ridgeline.matching.activations import ActivationMatching
-from ridgeline.symmetry import Group, Symmetry
+from ridgeline.matching.cross_products import cross_products
+from ridgeline.objective import Objective
+from ridgeline.symmetry import Group, Sighting, Symmetry
 from ridgeline.testing.symmetries import of_chain
+from ridgeline.tracing import Network, operation
 
 
 def inputs(n=103, width=6, seed=0):
@@ -56,7 +60,7 @@ def test_one_pass_gives_what_all_activations_give(by, seed):
     orders, total = slow(model, a, b, x, by)
     strategy = ActivationMatching(model=model.double(), data=x, by=by, rows=25)
     found = strategy.match(a, b, symmetry)
-    got = found.transform.orders()
+    got = found.transform.orders_of(symmetry)
     assert all((got[g.name][0] == o).all() for g, o in zip(symmetry.groups, orders, strict=True))
     assert found.objective["after"] == pytest.approx(total, rel=1e-10)
     assert found.objective["after"] > found.objective["before"]
@@ -128,3 +132,51 @@ def test_nothing_of_the_callers_changes_and_nothing_is_drawn():
     assert torch.equal(torch.random.get_rng_state(), before[0])
     assert all(torch.equal(b[n], before[1][n]) for n in b)
     assert model.training
+
+
+class TimeFirst(nn.Module):
+    """Sequences whose time is the first axis inside the network."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(3, 5), nn.Linear(5, 2)
+
+    def forward(self, x):
+        return self.last(self.first(x.transpose(0, 1)).relu()).mean(0)
+
+
+def test_a_short_last_batch_counts_as_it_is_where_time_comes_first():
+    torch.manual_seed(0)
+    model, x = TimeFirst().double(), torch.randn(11, 4, 3).double()
+    state = {n: v.detach() for n, v in model.state_dict().items()}
+    trace = Network(model).trace(x)
+    (relu,) = (n.name for n in trace.graph.nodes if operation(n) == "relu")
+    seen = {"units": Sighting(relu, 2, np.arange(5).reshape(1, 5, 1))}
+    whole, cut = (
+        cross_products(model, None, x, (state, state), seen, rows=rows)["units"] for rows in (11, 4)
+    )
+    assert whole.count == cut.count == 44
+    for name in ("products", "sums_a", "squares_b"):
+        np.testing.assert_allclose(getattr(cut, name), getattr(whole, name), rtol=1e-12)
+
+
+@pytest.mark.parametrize("policy", ["recompute", "keep"])
+def test_an_objective_gives_network_data_and_statistics(policy):
+    model, symmetry, a, b = normalised()
+    with torch.no_grad():
+        b = b | {"norm.running_mean": b["norm.running_mean"] + 1}
+    x = torch.randn(60, 2, 4, 4, generator=torch.Generator().manual_seed(0))
+    goal = Objective(model, (x, torch.zeros(60, dtype=torch.long)), statistics=policy)
+    states_of = [a, b]
+    if policy == "recompute":
+        states_of = [s | goal.recomputed(goal.tensors(s)) for s in (a, b)]
+    found = ActivationMatching(objective=goal, by="correlation").match(a, b, symmetry)
+    plain = ActivationMatching(model=model, data=x, by="correlation").match(*states_of, symmetry)
+    assert found.objective == plain.objective
+
+
+def test_units_are_seen_through_one_thing():
+    model, _, _, _, _ = planted()
+    for given in ({}, {"model": model}, {"data": inputs()}):
+        with pytest.raises(UsageError, match="through an objective"):
+            ActivationMatching(**given)

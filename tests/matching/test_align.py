@@ -1,13 +1,13 @@
 """Alignment checks what it is given and says what it did."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
 
 from ridgeline import state as states
 from ridgeline.errors import NonFinite, StateMismatch, UsageError
-from ridgeline.matching import Matched, align
+from ridgeline.matching import Matched, align, align_many
 from ridgeline.matching.frame import collapse
 from ridgeline.nets import fcn
 from ridgeline.testing.symmetries import of_chain
@@ -89,3 +89,22 @@ def test_a_match_is_a_transform_or_a_state():
         Matched(transform=None, state={}, goal="more")
     assert not Matched(transform=None, state={}, goal="none").worse
     assert Matched(transform=None, state={}, objective={"before": 1.0, "after": float("nan")}).worse
+
+
+def test_tied_tensors_that_differ_are_refused():
+    symmetry, shapes = chain(3, 4, 2)
+    symmetry = replace(symmetry, shapes=shapes | {"copy": (3, 4)}, ties={"copy": "0.kernel"})
+    a = drawn(shapes, 0)
+    tied = a | {"copy": a["0.kernel"].clone()}
+    assert align(tied, tied, symmetry).after == 0
+    with pytest.raises(StateMismatch, match=r"tied to 0\.kernel"):
+        align(tied, tied | {"copy": a["0.kernel"] + 1}, symmetry)
+
+
+def test_a_symmetry_without_groups_is_refused_in_one_way():
+    symmetry, shapes = chain(3, 4, 2)
+    a, none = drawn(shapes, 0), symmetry.without("0")
+    with pytest.raises(UsageError, match="one group of units at least"):
+        align(a, a, none)
+    with pytest.raises(UsageError, match="one group of units at least"):
+        align_many([a, a], none)

@@ -62,3 +62,25 @@ def test_what_is_no_permutation_of_the_groups_is_refused():
     with pytest.raises(UnknownName, match="group"):
         framed(symmetry.random(0), symmetry.only("heads"))
     assert set(identities(symmetry)) == {"qk", "vo", "heads"}
+
+
+@pytest.mark.parametrize("case", list(CASES))
+def test_the_orders_of_a_composition_do_what_it_does(case):
+    symmetry, shapes = CASES[case]()
+    b = drawn(shapes, 0)
+    g = symmetry.random(1) @ symmetry.random(2)
+    found = symmetry.transform(g.orders_of(symmetry))(b)
+    assert all(torch.equal(found[n], x) for n, x in g(b).items())
+    one = symmetry.random(3)
+    assert all((one.orders()[n] == o).all() for n, o in one.orders_of(symmetry).items())
+
+
+def test_orders_of_units_inside_of_units_are_asked_with_the_symmetry():
+    symmetry, _ = heads()
+    g = symmetry.random(1) @ symmetry.random(2)
+    for ask in (g.orders, lambda: g.moved):
+        with pytest.raises(UsageError, match="orders_of"):
+            ask()
+    back = g @ g.inverse()
+    assert all((o == symmetry.group(n).identity()).all()
+               for n, o in back.orders_of(symmetry).items())  # fmt: skip

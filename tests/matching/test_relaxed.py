@@ -63,7 +63,7 @@ def test_nested_groups_are_applied_as_a_transform_is():
     x = {n: torch.randn(s, dtype=torch.float64) for n, s in symmetry.shapes.items()}
     for seed in range(5):
         transform = symmetry.random(seed)
-        p = {n: matrix(order) for n, order in transform.orders().items()}
+        p = {n: matrix(order) for n, order in transform.orders_of(symmetry).items()}
         wanted, got = transform(x), soft(x, symmetry, p)
         assert all(torch.equal(wanted[n], got[n]) for n in x)
     assert degree(symmetry, ["q", "out"]) == 2

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from planted import planted
-from ridgeline.errors import UsageError
+from ridgeline.errors import UnknownName, UsageError
 from ridgeline.matching import align
 from ridgeline.matching.losses import loss_of, minibatches, mixed, parameters
 from ridgeline.matching.straight_through import StraightThrough
@@ -39,6 +39,21 @@ def test_the_loss_halfway_is_no_higher_than_weight_matchings():
     reached = objective(mixed(a, found.transform(b)))["loss"].mean()
     assert found.objective["after"] == pytest.approx(float(reached), rel=1e-5)
     assert len(found.history) == found.sweeps == 60
+
+
+def test_weight_matching_is_among_what_is_compared():
+    model, symmetry, a, _, _ = planted(seed=0, scale=3.0)
+    _, _, b, _, _ = planted(seed=7, scale=3.0)
+    objective = Objective(model, labelled(model, a))
+    plain = WeightMatching().match(a, b, symmetry, seed=0).transform(b)
+    middle = float(objective(mixed(a, plain))["loss"].mean())
+    # A step that goes nowhere: what is left are the start and the identity.
+    by = StraightThrough(objective=objective, steps=1, rate=1e-9, batch=300)
+    found = by.match(a, b, symmetry, seed=0)
+    assert found.objective["after"] <= middle + 1e-6
+    assert "chosen on" in found.measure
+    with pytest.raises(UnknownName):
+        StraightThrough(objective=objective, init="nowhere")  # type: ignore[arg-type]
 
 
 def test_only_the_seed_decides_and_nothing_is_drawn():

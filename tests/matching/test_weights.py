@@ -65,6 +65,18 @@ def test_a_planted_element_is_found_exactly(case, seed):
     assert all(torch.equal(a[n], found.state[n]) for n in a)
 
 
+@pytest.mark.parametrize("loud", [1e4, 1e6])
+def test_a_loud_unit_does_not_keep_the_others_from_their_places(loud):
+    symmetry, shapes = chain(3, 20, 2)
+    a = drawn(shapes, 0, torch.float32)
+    a["0.kernel"][:, 4] *= loud  # a ReLU unit, rescaled: the function is the same
+    a["0.shift"][4] *= loud
+    a["1.kernel"][4] /= loud
+    b = symmetry.random(1).inverse()(a)
+    found = align(a, b, symmetry, by=WeightMatching())
+    assert all(torch.equal(a[n], found.state[n]) for n in a)
+
+
 @cases
 def test_identical_networks_stay_as_they_are(case):
     symmetry, shapes = CASES[case]()
@@ -210,7 +222,7 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(UnknownName, match="Or give a transform"):
         WeightMatching(init="activations")  # type: ignore[arg-type]
     a = drawn(shapes, 0)
-    with pytest.raises(UsageError, match="needs coordinates that stand in a group"):
+    with pytest.raises(UsageError, match="one group of units at least"):
         align(a, a, Symmetry((), shapes))
     qk, vo, outer = heads(3, 4)[0].groups
     wrong = Group("heads", heads(6, 2)[0].groups[2].places)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 import zoo
 from ridgeline.errors import UnknownName, UsageError
@@ -62,6 +63,33 @@ def test_products_of_squares_serve_networks_of_linear_layers_alone(name):
         fast = dict(found.squares(part, part.targets, weight, loss))
         for n, x in mapped.squares(part, part.targets, weight, loss):
             torch.testing.assert_close(fast[n], x, rtol=1e-9, atol=1e-14)
+
+
+class Tokens(nn.Module):
+    """Tokens flattened before the layers: more rows than samples."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(3, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        rows = self.last(self.first(x.reshape(-1, 3)).tanh())
+        return rows.reshape(len(x), -1, 3).mean(1)
+
+
+@pytest.mark.parametrize("tokens", [1, 2])
+def test_rows_that_are_no_samples_are_left_to_the_plain_way(tokens):
+    torch.manual_seed(0)
+    model = Tokens().double()
+    x, y = torch.randn(7, tokens, 3).double(), torch.arange(7) % 3
+    objective = Objective(model, (x, y), dtype=torch.float64, rows=4)
+    tensors = objective.tensors(model.state_dict())
+    assert (Layers.of(objective, tensors, list(coordinates(tensors))) is None) == (tokens > 1)
+    state = {n: v.clone() for n, v in model.state_dict().items()}
+    for labels in ("model", "empirical"):
+        found = diagonal_fisher(objective, state, labels=labels)
+        for n, wanted in slow_fisher(model, objective, state, labels).items():
+            torch.testing.assert_close(found[n], wanted, rtol=1e-8, atol=1e-14)
 
 
 def test_a_weight_that_is_used_twice_is_left_to_the_plain_way():

@@ -22,6 +22,7 @@ from ridgeline.merging import (
     merge,
 )
 from ridgeline.state import State, capture
+from ridgeline.state import mean as mean_of
 
 few = settings(max_examples=25, deadline=None)
 seeds = st.integers(0, 10**6)
@@ -396,3 +397,26 @@ def test_fishers_of_other_tensors():
     fisher = {n: x.square() for n, x in a.items()}
     with pytest.raises(StateMismatch, match="Fisher 1"):
         merge([a, b], by=Fisher([fisher, {"w": fisher["w"]}]))
+
+
+def test_complex_tensors_and_labels_alone_are_no_merge():
+    a = {"w": torch.ones(2), "z": torch.ones(2, dtype=torch.complex64), "n": torch.tensor(1)}
+    with pytest.raises(UsageError, match="complex z"):
+        merge([a, a])
+    only = {"w": torch.ones(2), "n.labels": torch.tensor(1)}
+    with pytest.raises(UsageError, match="none of them floating"):
+        merge([only, only], layers=["n.labels"])
+
+
+def test_the_states_own_mean_is_the_merge():
+    draws = torch.Generator().manual_seed(0)
+    w = [torch.randn(5, 3, generator=draws) for _ in range(3)]
+    given = [{"w": x, "tied": x, "v": x[0] * 0 - 0.0, "n": torch.tensor(i)}
+             for i, x in enumerate(w)]  # fmt: skip
+    found, wanted = mean_of(given), merge(given).state
+    torch.testing.assert_close(found["w"], wanted["w"], rtol=0, atol=1e-7)
+    assert found["tied"] is found["w"] and found["n"] == 0
+    assert torch.equal(found["v"].signbit(), given[0]["v"].signbit())
+    assert all(torch.equal(x, given[0][n]) for n, x in mean_of([given[0]] * 3).items())
+    with pytest.raises(UsageError):
+        mean_of([])

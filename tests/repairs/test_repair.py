@@ -7,11 +7,12 @@ from torch.func import functional_call
 from repairs.networks import Convolutions, Normalised, Odd, Tied, mlp, objective, spread
 from ridgeline import state as states
 from ridgeline.errors import UnknownName, UsageError
+from ridgeline.merging import merge
 from ridgeline.nets import resnet20
 from ridgeline.objective.statistics import recompute
 from ridgeline.paths import Line
 from ridgeline.profiles import profile
-from ridgeline.repairs import Repair, midpoint, repaired
+from ridgeline.repairs import Repair, calibrated, collapse, midpoint, repaired, repaired_among
 from ridgeline.repairs.running import Graphs, Run, each
 from ridgeline.repairs.sites import sites
 
@@ -375,3 +376,105 @@ def test_outside_of_the_ends_there_is_no_repair():
     _, a, b, goal = case("mlp")
     with pytest.raises(UsageError):
         profile(Line(a, b), goal, points=[0, 1.2], extrapolate=True, repair=Repair())
+
+
+def test_statistics_that_a_repair_sets_are_not_recomputed_over_it():
+    model, a, b, kept = case("batch norm", statistics="keep")
+    anew = type(kept)(model, (kept.samples.inputs, kept.samples.targets), rows=16)
+    repair = Repair(data=torch.randn(20, *CASES["batch norm"][1]))  # others than the objective's
+    found = profile(Line(a, b), anew, points=3, repair=repair).curve().mean
+    state = repaired(states.lerp(a, b, 0.5), a, b, 0.5, anew, repair)
+    assert found[1] == pytest.approx(float(kept(state)["loss"].mean()), rel=1e-9)
+    plain = profile(Line(a, b), anew, points=3).curve().mean
+    np.testing.assert_allclose(found[[0, 2]], plain[[0, 2]], rtol=1e-12)
+    seen = collapse(a, b, anew, [0.5], repair=repair)
+    of_state = collapse(state, state, kept, [0.5])
+    np.testing.assert_allclose(seen.variance, of_state.variance, rtol=1e-9)
+    hot = calibrated(Line(a, b), anew, points=3, repair=repair)
+    assert hot.before[1] == pytest.approx(found[1], rel=1e-9)
+
+
+def test_a_repair_is_on_the_calibration_data_if_there_are_any():
+    model, a, b, _ = case("mlp")
+    train, test = torch.randn(40, 4).double(), torch.randn(9, 4).double()
+    split = {
+        n: objective(model, x, calibration=train) for n, x in (("train", train), ("test", test))
+    }
+    found = profile(Line(a, b), split, points=3, repair=Repair())
+    policies = [found.provenance["splits"][n]["repair"] for n in split]
+    assert policies[0] == policies[1]
+    assert policies[0]["on"] == "calibration data" and policies[0]["samples"] == 40
+    named = profile(Line(a, b), split, points=3, repair=Repair(data=train))
+    assert named.curve(split="test").mean[1] == found.curve(split="test").mean[1]
+
+
+def test_splits_are_of_one_repaired_network():
+    model, a, b, _ = case("mlp")
+    own = {n: objective(model, torch.randn(9, 4).double()) for n in ("train", "test")}
+    with pytest.raises(UsageError, match="one repaired network"):
+        profile(Line(a, b), own, points=3, repair=Repair())
+
+
+def test_hidden_layers_alone():
+    _, a, b, goal = case("mlp")
+    assert [s.weight for s in Repair(at="hidden").between(a, b, goal).sites] == [
+        "0.weight",
+        "2.weight",
+    ]
+    assert "4.weight" in Repair(at="hidden").between(a, b, goal).provenance()["left"]
+    _, a, b, goal = case("residual")
+    every = {s.weight for s in Repair().between(a, b, goal).sites}
+    deep = {s.weight for s in Repair(at="hidden").between(a, b, goal).sites}
+    assert every - deep == {"fc.weight"}
+
+
+def test_collapsed_channels_are_repaired_in_bfloat16_and_constant_ones_are_named():
+    model = mlp(4, 64, 64, 3)
+    a, b = spread(model, 1, 0.2), spread(model, 2, 0.2)
+    # Halfway next to nothing is left of these channels; of the first, nothing.
+    b["2.weight"][:9] = -a["2.weight"][:9] * 0.9
+    b["2.weight"][0] = -a["2.weight"][0]
+    b["0.weight"], b["0.bias"] = a["0.weight"].clone(), a["0.bias"].clone()
+    x = torch.randn(500, 4).double()
+    exact = objective(model, x)
+    half = objective(model, x, dtype=torch.bfloat16)
+    # Both see the same ends.
+    a, b = (states.cast(states.cast(s, torch.bfloat16), torch.float64) for s in (a, b))
+    for goal in (exact, half):
+        repairer = Repair().between(a, b, goal)
+        correction = repairer.correction(states.lerp(a, b, 0.5), 0.5)
+        assert correction.layers[1].constant == (0,)
+        found = profile(Line(a, b), goal, points=3, repair=Repair())
+        policy = found.provenance["splits"]["data"]["repair"]
+        assert policy["constant"] == {"2.weight": [0]}
+
+
+@pytest.mark.parametrize("kind", ["forward", "closed form"])
+def test_a_merge_of_three_has_the_mean_statistics_of_the_three(kind):
+    model, a, b, goal = case("mlp")
+    c, shares = spread(model, 5, 0.2), (2.0, 1.0, 1.0)
+    merged = merge([a, b, c], weights=shares).state
+    repair = Repair(kind=kind, at=["0"] if kind == "closed form" else None)
+    found = seen(goal, repaired_among(merged, [a, b, c], shares, goal, repair))
+    of = [seen(goal, s) for s in (a, b, c)]
+    for weight in ["0.weight"] if kind == "closed form" else found:
+        for part in (1, 2):
+            wanted = of[0][weight][part] / 2 + of[1][weight][part] / 4 + of[2][weight][part] / 4
+            torch.testing.assert_close(found[weight][part], wanted, rtol=1e-9, atol=1e-10)
+
+
+def test_shares_of_the_ends():
+    _, a, b, goal = case("mlp")
+    middle = states.lerp(a, b, 0.25)
+    by_t = repaired(middle, a, b, 0.25, goal)
+    by_shares = repaired_among(middle, [a, b], [3, 1], goal)
+    assert all(torch.equal(x, by_shares[n]) for n, x in by_t.items())
+    same = repaired_among(a, [a, b], [2, 0], goal)
+    assert all(torch.equal(x, a[n]) for n, x in same.items())
+    for shares in ([1], [1, -1], [0, 0]):
+        with pytest.raises(UsageError, match="one share"):
+            repaired_among(middle, [a, b], shares, goal)
+    with pytest.raises(UsageError, match="has a share"):
+        Repair().among([a, b, middle], goal)(middle, 0.5)
+    with pytest.raises(UsageError, match="two ends at least"):
+        Repair().among([a], goal)

@@ -85,6 +85,8 @@ def test_along_a_path(mended):
     found = calibrated(Line(a, b), goal, points=5, repair=repair)
     plain = profile(Line(a, b), goal, points=5, repair=repair)
     np.testing.assert_allclose(found.before, plain.curve().mean, rtol=1e-10)
+    np.testing.assert_allclose(found.before_error, plain.curve().stderr, rtol=1e-6)
+    assert found.n == 40 and (found.loss_error > 0).all()
     assert (found.loss <= found.before + 1e-9).all()
     state = states.lerp(a, b, 0.5)
     state = repaired(state, a, b, 0.5, goal) if mended else state

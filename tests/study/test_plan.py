@@ -59,7 +59,16 @@ def test_names_are_told_apart():
     names = names_of(runs)
     assert names[runs[2].hash] == runs[2].name
     for run in runs[:2]:
-        assert names[run.hash] == f"{run.name} ({run.hash[:8]})"
+        every = json.dumps(run.training.keep.every)
+        assert names[run.hash] == f"{run.name} (training.keep.every={every})"
+
+
+def test_names_that_differ_in_much_are_told_apart_by_the_hash():
+    runs = [config(0), config(0, every="6it", data="digits?train=100&test=60")]
+    same = [replace(run, data=runs[0].data) for run in runs]
+    far = replace(same[1], training=replace(same[1].training, length="77ep", batch_size=33))
+    names = names_of([same[0], far])
+    assert names[far.hash] == f"{far.name} ({far.hash[:8]})"
 
 
 def test_only_runs_that_are_alike_and_share_their_data_are_together(store):

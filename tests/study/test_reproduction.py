@@ -74,7 +74,12 @@ def item(name, measure, populations=("plain",)):
 
 
 def paper(*items):
-    return Paper(name="nobody1999", title="T", authors="N", where="nowhere", items=items)
+    spare = item("spare", falls, ("plain", "pair", "noisy"))
+    return Paper(name="nobody1999", title="T", authors="N", where="nowhere", items=(*items, spare))
+
+
+def ask(scale, store, *items):
+    return reproduce(paper(*items), scale, store, items=items)
 
 
 @pytest.fixture(scope="module")
@@ -89,12 +94,12 @@ def no_calls():
 
 def test_claims_are_decided_and_nothing_is_done_twice(store):
     scale = load_scale(SCALE)
-    found = reproduce(paper(item("falls", falls)), scale, store)
+    found = ask(scale, store, item("falls", falls))
     (answer,) = found.answers
     assert [v.outcome for v in answer.verdicts] == ["holds", "holds"]
     assert found.count("holds") == 2
     assert len(CALLS) == 5
-    again = reproduce(paper(item("falls", falls)), scale, store)
+    again = ask(scale, store, item("falls", falls))
     assert again.rows() == found.rows()
     assert len(CALLS) == 5
     assert again.population is not None
@@ -104,19 +109,18 @@ def test_claims_are_decided_and_nothing_is_done_twice(store):
 def test_a_killed_reproduction_goes_on(tmp_path):
     store, scale = Store(tmp_path), load_scale(SCALE)
     with pytest.raises(KeyboardInterrupt):
-        reproduce(paper(item("breaks", breaks)), scale, store)
+        ask(scale, store, item("breaks", breaks))
     assert len(CALLS) == 2
-    reproduce(paper(item("falls", falls)), scale, store)
+    ask(scale, store, item("falls", falls))
     assert len(CALLS) == 5
     assert len(set(CALLS)) == 5
 
 
 def test_items_that_cannot_be_measured_stop_no_other(store):
     scale = load_scale(SCALE)
-    asked = paper(
-        item("refuses", refuses), item("lacks", falls, ("plain", "nowhere")), item("falls", falls)
-    )
-    first, second, third = reproduce(asked, scale, store).answers
+    lacks = item("lacks", falls, ("plain", "nowhere"))
+    found = ask(scale, store, item("refuses", refuses), lacks, item("falls", falls))
+    first, second, third = found.answers
     assert "This is refused" in first.left_out
     assert "no population nowhere" in second.left_out
     assert third.verdicts
@@ -152,7 +156,7 @@ def test_subjects_know_their_data_and_their_config(store):
         return Finding()
 
     needs = ("plain", "noisy", "pair")
-    (answer,) = reproduce(paper(item("look", look, needs)), scale, store).answers
+    (answer,) = ask(scale, store, item("look", look, needs)).answers
     assert not answer.left_out
 
 

@@ -5,7 +5,10 @@ import json
 import sys
 from pathlib import Path
 
+import torch
+
 from ridgeline import io, report
+from ridgeline.cli.reproduced import command_line
 from ridgeline.cli.setting import (
     Setting,
     check_out,
@@ -14,7 +17,11 @@ from ridgeline.cli.setting import (
     stderr_console,
     stdout_console,
 )
-from ridgeline.explanations import Explanation, explain
+from ridgeline.errors import UsageError
+from ridgeline.explanations import Explanation, ends, explain
+from ridgeline.objective import Objective
+from ridgeline.state import State
+from ridgeline.study.fitting import check_fit
 
 __all__ = ["run"]
 
@@ -22,10 +29,24 @@ __all__ = ["run"]
 def run(chosen: argparse.Namespace) -> int:
     """See the options."""
     stderr_console()
-    check_out(chosen)
+    with command_line():
+        check_out(chosen)
     setting = Setting(chosen)
-    a, b = load_points(setting, [chosen.a, chosen.b], chosen.key)
+    assert setting.data is not None
+    names = list(setting.objectives)
     split, objective = next(iter(setting.objectives.items()))
+    check_fit(
+        setting.model,
+        setting.data.splits[split],
+        network=f"--model {chosen.model}",
+        name=f"data {setting.data.name}",
+        loss=chosen.loss,
+    )
+    a, b = load_points(setting, [chosen.a, chosen.b], chosen.key)
+    _check_ends(chosen, a, b, objective)
+    if len(names) > 1:
+        others = f"the first of {', '.join(names)}"
+        print(f"explained on split {split}, {others}; --split takes another", file=sys.stderr)
     with progress_bar() as tell:
         found = explain(
             a,
@@ -48,6 +69,27 @@ def run(chosen: argparse.Namespace) -> int:
         for sentence in sentences:
             console.print(f"  {sentence}", highlight=False, markup=False)
     return 0
+
+
+def _check_ends(chosen: argparse.Namespace, a: State, b: State, objective: Objective) -> None:
+    """Refuse a line that leads nowhere: the words are about a way down.
+
+    Raises:
+        UsageError: If both are equal, or the end is not better than the start.
+    """
+    if all(torch.equal(x, b[name]) for name, x in a.items()):
+        raise UsageError(
+            "START and MINIMUM are two states.", got=f"{chosen.a} and {chosen.b}: the two are equal"
+        )
+    first, last = ends(a, b, objective)
+    if last < first:
+        return
+    rule = "The end is not better than the start: did you swap them?"
+    got = f"a loss of {first:.4g} at {chosen.a} and of {last:.4g} at {chosen.b}"
+    anyway = getattr(chosen, "anyway", None)
+    if anyway is False:
+        raise UsageError(rule, got=got, remedy="Swap them, or go on with --anyway.")
+    print(f"warning: {rule} There is {got}.", file=sys.stderr)
 
 
 def _write(found: Explanation, about: dict, chosen: argparse.Namespace) -> None:

@@ -7,13 +7,13 @@ from ridgeline.cli.profile import grid_of
 from ridgeline.cli.setting import (
     Setting,
     check_out,
-    interruptible,
     load_points,
     progress_bar,
     stderr_console,
     stdout_console,
     words,
 )
+from ridgeline.cli.signals import interruptible
 from ridgeline.cli.writing import write_layers
 from ridgeline.errors import UsageError
 from ridgeline.paths import Line

@@ -3,9 +3,18 @@
 import argparse
 import importlib
 
-__all__ = ["add_verbs", "run"]
+from ridgeline.cli import symmetric
+from ridgeline.cli.groups import (
+    POINT,
+    add_engine,
+    add_line,
+    add_objective,
+    add_output,
+    add_overwrite,
+    add_points,
+)
 
-POINT = "a checkpoint: .safetensors, .pt, .pth, .ckpt, or a folder as on the Hugging Face hub"
+__all__ = ["add_verbs", "run"]
 
 EXAMPLES = {
     "demo": "ridgeline demo --out demo",
@@ -24,6 +33,7 @@ EXAMPLES = {
     "  ridgeline runs --sql 'select name, min(loss) from logs group by name'\n"
     "  ridgeline runs verify STORE\n"
     "  ridgeline runs prune STORE --where diverged=true --yes",
+    **symmetric.EXAMPLES,
 }
 
 
@@ -52,12 +62,12 @@ def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
     demo = verb("demo", "Tell the whole story on bundled data: train, trace, report.")
     demo.add_argument("--out", default="demo", metavar="DIR", help="where to (default: demo)")
-    _overwrite(demo)
+    add_overwrite(demo)
 
     one = verb("profile", "Measure the loss along the line between two checkpoints.")
-    _points(one, "A", "B")
-    _objective(one)
-    _line(one)
+    add_points(one, "A", "B")
+    add_objective(one)
+    add_line(one)
     one.add_argument(
         "--layers",
         metavar="NAMES",
@@ -75,30 +85,32 @@ def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         metavar="X",
         help="stop when the 95 %% half-width of the loss barrier is below X, or below X%% of it",
     )
-    _engine(one)
-    _output(one)
+    add_engine(one)
+    add_output(one)
 
     layers = verb("layers", "Measure the line between two checkpoints one layer at a time.")
-    _points(layers, "A", "B")
-    _objective(layers)
-    _line(layers)
+    add_points(layers, "A", "B")
+    add_objective(layers)
+    add_line(layers)
     layers.add_argument("--layers", metavar="NAMES", help="only these, comma-separated")
     layers.add_argument("--hold", choices=("a", "b"), default="a", help="where others stay")
-    _engine(layers)
-    _output(layers)
+    add_engine(layers)
+    add_output(layers)
 
     explain = verb("explain", "Say why the loss falls as it does from a start to a minimum.")
     explain.add_argument("a", metavar="START", help=f"the initialisation; {POINT}")
     explain.add_argument("b", metavar="MINIMUM", help="what training reached from it")
-    _objective(explain)
+    add_objective(explain)
     explain.add_argument("--points", type=int, default=51, metavar="N", help="(default: 51)")
     explain.add_argument("--no-layers", action="store_true", help="leave out single layers")
-    _engine(explain, seed=False)
-    _output(explain)
+    add_engine(explain, seed=False)
+    add_output(explain)
+
+    symmetric.add_symmetric(verb)
 
     plane = verb("plane", "Measure the plane through three checkpoints, or around one.")
     plane.add_argument("states", metavar="CKPT", nargs="+", help=f"three, or one; {POINT}")
-    _objective(plane)
+    add_objective(plane)
     plane.add_argument("--points", type=int, default=25, metavar="N", help="per axis (default: 25)")
     plane.add_argument("--margin", type=float, default=0.2, metavar="R", help="room (default: 0.2)")
     plane.add_argument(
@@ -109,8 +121,8 @@ def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         help="states to draw on the plane as one line; may be repeated",
     )
     plane.add_argument("--seed", type=int, default=0, help="of random directions (default: 0)")
-    _engine(plane, seed=False)
-    _output(plane)
+    add_engine(plane, seed=False)
+    add_output(plane)
 
     look = verb(
         "inspect", "Look into a checkpoint: tensors, types, norms, ties, non-finite values."
@@ -196,7 +208,7 @@ def _reproduce(made: argparse.ArgumentParser) -> None:
     group.add_argument("--threads", type=int, metavar="N", help="of each (default: measured)")
     group.add_argument("--store", default="runs", metavar="DIR", help="(default: runs)")
     group.add_argument("--dry-run", action="store_true", help="say what would be trained; stop")
-    _output(made)
+    add_output(made)
 
 
 def _runs(made: argparse.ArgumentParser) -> None:
@@ -233,80 +245,3 @@ def _runs(made: argparse.ArgumentParser) -> None:
     group.add_argument("--yes", action="store_true", help="do it: what is freed is gone")
     group = made.add_argument_group("output")
     group.add_argument("--json", action="store_true", help="print JSON to standard output")
-
-
-def _points(made: argparse.ArgumentParser, *names: str) -> None:
-    for name in names:
-        made.add_argument(name.lower(), metavar=name, help=POINT)
-
-
-def _objective(made: argparse.ArgumentParser) -> None:
-    group = made.add_argument_group("what is measured")
-    group.add_argument(
-        "--model",
-        required=True,
-        metavar="MOD:FUNC",
-        help="your function that builds the network, called with literal arguments if given: "
-        "'nets:build(width=64)'; this imports and runs your code",
-    )
-    group.add_argument(
-        "--data",
-        required=True,
-        metavar="SPEC",
-        help="digits, mnist1d, mnist, fashion-mnist, cifar10, cifar100, or MOD:FUNC; "
-        "'?train=5000' takes a subset",
-    )
-    group.add_argument("--data-root", metavar="DIR", help="where files of data sets are")
-    group.add_argument("--download", action="store_true", help="allow downloading them")
-    group.add_argument("--split", metavar="NAMES", help="comma-separated (default: all)")
-    group.add_argument(
-        "--loss", default="cross_entropy", metavar="NAME", help="(default: %(default)s)"
-    )
-    group.add_argument("--metrics", default="error", metavar="NAMES", help="(default: error)")
-    group.add_argument(
-        "--statistics",
-        choices=("recompute", "keep"),
-        default="recompute",
-        help="BatchNorm statistics at each state: gathered anew on the train split, or the "
-        "interpolated ones (default: recompute)",
-    )
-    group.add_argument("--key", metavar="NAME", help="which state, if a file holds several")
-
-
-def _line(made: argparse.ArgumentParser) -> None:
-    grid = made.add_mutually_exclusive_group()
-    grid.add_argument("--points", type=int, default=51, metavar="N", help="(default: 51)")
-    grid.add_argument("--grid", metavar="T,T,...", help="positions, in place of --points")
-    made.add_argument("--extrapolate", action="store_true", help="allow positions outside [0, 1]")
-
-
-def _engine(made: argparse.ArgumentParser, *, seed: bool = True) -> None:
-    group = made.add_argument_group("how")
-    group.add_argument("--device", default="cpu", metavar="NAME", help="(default: cpu)")
-    group.add_argument(
-        "--dtype",
-        choices=("float32", "float64", "bfloat16", "float16"),
-        help="convert checkpoints to this type first; arithmetic is in float32 or better",
-    )
-    group.add_argument(
-        "--strategy",
-        choices=("auto", "loop", "batched", "shared", "shared+batched"),
-        default="auto",
-        help="of the engine; auto measures (default: auto)",
-    )
-    group.add_argument("--threads", type=int, metavar="N", help="of torch (default: torch's own)")
-    if seed:
-        group.add_argument("--seed", type=int, default=0, help="of the samples' order (default: 0)")
-
-
-def _output(made: argparse.ArgumentParser) -> None:
-    group = made.add_argument_group("output")
-    group.add_argument("--out", metavar="DIR", help="write tables, figures and a page there")
-    _overwrite(group)
-    group.add_argument("--json", action="store_true", help="print JSON to standard output")
-
-
-def _overwrite(made: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
-    made.add_argument(
-        "--overwrite", action="store_true", help="replace what Ridgeline wrote there before"
-    )

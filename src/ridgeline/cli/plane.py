@@ -10,13 +10,13 @@ from ridgeline import io
 from ridgeline.cli.setting import (
     Setting,
     check_out,
-    interruptible,
     load_points,
     progress_bar,
     stderr_console,
     stdout_console,
     words,
 )
+from ridgeline.cli.signals import interruptible
 from ridgeline.cli.writing import write_surface
 from ridgeline.errors import UsageError
 from ridgeline.paths import Plane

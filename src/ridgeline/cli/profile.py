@@ -7,13 +7,13 @@ from dataclasses import replace
 from ridgeline.cli.setting import (
     Setting,
     check_out,
-    interruptible,
     load_points,
     progress_bar,
     stderr_console,
     stdout_console,
     words,
 )
+from ridgeline.cli.signals import interruptible
 from ridgeline.cli.writing import write_profile
 from ridgeline.errors import UsageError
 from ridgeline.paths import Grid, Line, homogeneous_biases

@@ -6,30 +6,29 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ridgeline.cli.listed import list_papers
 from ridgeline.cli.live import duration, watcher
-from ridgeline.cli.reproduced import summary, told, written
+from ridgeline.cli.reproduced import command_line, header, told, warnings, written
 from ridgeline.cli.setting import (
-    Terminated,
     check_out,
     device_of,
     progress_bar,
     stderr_console,
     stdout_console,
-    terminable,
 )
+from ridgeline.cli.signals import Terminated, terminable
 from ridgeline.errors import UsageError
 from ridgeline.studies import catalogue
+from ridgeline.studies.asked import declared
 from ridgeline.study.members import Sources
 from ridgeline.study.papers import Item, Paper
 from ridgeline.study.plan import Machine, closure, plan_for
-from ridgeline.study.reproduction import Reproduction, missing, needed, reproduce
+from ridgeline.study.preflight import check_named, check_runs, check_scale, missing
+from ridgeline.study.reproduction import Reproduction, needed, reproduce
 from ridgeline.study.scales import Scale
 from ridgeline.study.store import Store
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["run"]
 
@@ -54,11 +53,12 @@ def run(chosen: argparse.Namespace) -> int:
     """See the options."""
     stderr_console()
     if chosen.list or not chosen.what:
-        return _list(chosen)
+        return list_papers(chosen)
     asked = list(_asked(chosen))
     if chosen.dry_run:
         return _dry(chosen, asked)
-    check_out(chosen)
+    with command_line():
+        check_out(chosen)
     device_of(chosen.device)
     found: list[Reproduction] = []
     try:
@@ -68,8 +68,9 @@ def run(chosen: argparse.Namespace) -> int:
                 _say(found[-1], as_json=chosen.json)
     except KeyboardInterrupt as ended:
         print(
-            "ridgeline: stopped; what was trained and measured is in the store, and the same "
-            "command goes on.",
+            "ridgeline: stopped; what was finished is in the store: runs and measurements. The "
+            "same command goes on; a run in training does so from its last snapshot, at most a "
+            "minute old.",
             file=sys.stderr,
         )
         return 128 + (signal.SIGTERM if isinstance(ended, Terminated) else signal.SIGINT)
@@ -78,8 +79,13 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.out is not None:
         for page in written(chosen, found):
             print(f"written: {page}", file=sys.stderr)
-    wrong = any(one.failures or any(a.refused for a in one.answers) for one in found)
-    return FAILED if wrong else 0
+    return FAILED if any(map(_failed, found)) else 0
+
+
+def _failed(found: Reproduction) -> bool:
+    """Whether training failed, an item refused what it is given, or nothing was measured."""
+    refused = any(answer.refused for answer in found.answers)
+    return bool(found.failures) or refused or all(a.finding is None for a in found.answers)
 
 
 def _asked(chosen: argparse.Namespace) -> Iterator[Asked]:
@@ -92,13 +98,14 @@ def _asked(chosen: argparse.Namespace) -> Iterator[Asked]:
     if len(wanted) > 1 and chosen.scale.endswith(".toml"):
         raise UsageError("A scale of your own is for one paper.", got=f"{len(wanted)} papers")
     for name, items in wanted.items():
-        paper = catalogue.paper(name)
+        paper = declared(catalogue.paper(name))
         scale = catalogue.scale(name, chosen.scale, chosen.set, chosen.seeds)
-        if "" in items:  # the whole paper was asked for, whatever else
-            yield Asked(paper, scale, paper.items)
-            continue
-        some = dict.fromkeys(one for item in items for one in paper.find(item))
-        yield Asked(paper, scale, tuple(some))
+        named = tuple(dict.fromkeys(one for item in items if item for one in paper.find(item)))
+        # The whole paper may be asked for, whatever else; an item by its name has to be there.
+        some = paper.items if "" in items else named
+        check_scale(paper, some, scale)
+        check_named(paper, named or some, scale)
+        yield Asked(paper, scale, some)
 
 
 def _reproduced(chosen: argparse.Namespace, asked: Asked) -> Reproduction:
@@ -116,71 +123,7 @@ def _reproduced(chosen: argparse.Namespace, asked: Asked) -> Reproduction:
         )
 
 
-# --- what there is -----------------------------------------------------------------------------
-
-
-def _list(chosen: argparse.Namespace) -> int:
-    """Papers, their items, what each needs at each scale."""
-    named = {word.partition("/")[0] for word in chosen.what if word != "all"}
-    papers = [catalogue.paper(name) for name in catalogue.PAPERS if not named or name in named]
-    for name in named:
-        catalogue.paper(name)  # refuses one that is not known
-    listed = [_listed(paper) for paper in papers]
-    if chosen.json:
-        print(json.dumps(listed, allow_nan=False))
-        return 0
-    for one in listed:
-        print(f"{one['name']}: {one['title']}\n  {one['authors']}; {one['where']}")
-        for scale in one["scales"]:
-            minutes = scale["minutes"]
-            takes = f"{minutes:g} min measured" if minutes is not None else "not measured"
-            print(f"  scale {scale['name']}: {scale['runs']} runs, {takes}; {scale['about']}")
-        for item in one["items"]:
-            at = ", ".join(f"{n} runs at {s}" for s, n in item["runs"].items() if n is not None)
-            claims = f"{len(item['claims'])} claims"
-            print(f"    {one['name']}/{item['name']} ({item['id']}): {item['asks']}")
-            print(f"        {claims}; {at or 'no runs needed'}")
-        print()
-    return 0
-
-
-def _listed(paper: Paper) -> dict[str, Any]:
-    scales = {name: catalogue.scale(paper.name, name) for name in catalogue.scales(paper.name)}
-
-    def runs(items: Sequence[Item], scale: Scale) -> int:
-        return len(closure(needed(items, scale)))
-
-    return {
-        "name": paper.name,
-        "title": paper.title,
-        "authors": paper.authors,
-        "where": paper.where,
-        "about": paper.about,
-        "scales": [
-            {
-                "name": name,
-                "about": " ".join(scale.about.split()),
-                "minutes": scale.minutes,
-                "runs": runs(paper.items, scale),
-            }
-            for name, scale in scales.items()
-        ],
-        "items": [
-            {
-                "name": item.name,
-                "id": item.id,
-                "title": item.title,
-                "asks": item.asks,
-                "populations": list(item.populations),
-                "claims": [claim.id for claim in item.claims],
-                "runs": {
-                    name: None if missing(item, scale) else runs([item], scale)
-                    for name, scale in scales.items()
-                },
-            }
-            for item in paper.items
-        ],
-    }
+# --- what would be done --------------------------------------------------------------------------
 
 
 def _dry(chosen: argparse.Namespace, asked: Sequence[Asked]) -> int:
@@ -190,6 +133,7 @@ def _dry(chosen: argparse.Namespace, asked: Sequence[Asked]) -> int:
     sources = Sources(root=chosen.data_root, download=chosen.download)
     listed: list[dict[str, Any]] = []
     for one in asked:
+        check_runs(one.runs, store, sources)
         lacking = [config for config in one.runs if store.find(config.hash) is None]
         plan = plan_for(one.runs, store, machine, sources=sources, record=False)
         listed.append(
@@ -237,5 +181,8 @@ def _say(found: Reproduction, *, as_json: bool) -> None:
     if as_json:
         return
     console = stdout_console(wide=True)
-    print(f"{found.paper.name} at scale {found.scale.name}: {summary(found)}")
+    for line in header(found):
+        print(line)
     report.render_verdicts(found.verdicts, console)
+    for warning in warnings(found):
+        print(f"warning: {warning}", file=sys.stderr)

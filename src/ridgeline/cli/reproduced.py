@@ -1,27 +1,62 @@
 """What a reproduction says and leaves: a summary, JSON, and a page for each paper."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ridgeline import io
 from ridgeline.cli.live import duration
-from ridgeline.study.reproduction import Reproduction
+from ridgeline.errors import OutputError
+from ridgeline.report.ended import ended_said, untrained_said, verdicts_said
+from ridgeline.study.reproduction import Ended, Reproduction
 from ridgeline.study.store import Store
 
 if TYPE_CHECKING:
     from ridgeline import report
 
-__all__ = ["summary", "told", "written"]
+__all__ = ["command_line", "header", "summary", "told", "warnings", "written"]
+
+TRIAL = "smoke"
+CONSTRUCTED = "A construction: it uses neither the scale's data nor its networks."
+TRIED = "Scale smoke says whether it runs, not what is true."
+
+
+@contextmanager
+def command_line() -> Iterator[None]:
+    """What Python would allow with an argument, the command line allows with an option."""
+    try:
+        yield
+    except OutputError as error:
+        remedy = error.remedy.replace("overwrite=True", "--overwrite")
+        raise OutputError(error.rule, got=error.got, remedy=remedy) from error
 
 
 def summary(found: Reproduction) -> str:
     """How many claims hold, fail and are undecided, over how many runs, in what time."""
-    from ridgeline.report.verdicts import tally
-
-    counts = tally(verdict.outcome for verdict in found.verdicts)
+    counts = verdicts_said(found.measured, found.constructed)
     return f"{counts}; {found.runs} runs, {duration(found.seconds)}"
+
+
+def header(found: Reproduction) -> list[str]:
+    """What is said above the verdicts: on what they are, and at what the networks ended."""
+    lines = [f"{found.paper.name} at scale {found.scale.name}: {summary(found)}"]
+    if found.scale.name == TRIAL:
+        lines.append(f"  {TRIED}")
+    elif not found.scale.about:
+        lines.append(f"  {found.scale.described}")
+    lines += [f"  {a.item.name}: {ended_said(a.ended)}" for a in found.answers if a.ended]
+    return lines
+
+
+def warnings(found: Reproduction) -> list[str]:
+    """Of networks that are far from a minimum; items whose networks ended alike are told once."""
+    said: dict[str, list[str]] = {}
+    for answer in found.answers:
+        if answer.ended is not None and (text := untrained_said(answer.ended)):
+            said.setdefault(text, []).append(answer.item.name)
+    return [f"{', '.join(items)}: {text}" for text, items in said.items()]
 
 
 def told(found: Sequence[Reproduction]) -> dict[str, Any]:
@@ -33,15 +68,27 @@ def told(found: Sequence[Reproduction]) -> dict[str, Any]:
             {
                 "paper": one.paper.name,
                 "scale": one.scale.name,
-                "about": one.scale.about,
+                "about": one.scale.described,
                 "overrides": dict(one.scale.overrides),
                 "runs": one.runs,
+                "ended": {a.item.name: _ended(a.ended) for a in one.answers if a.ended},
+                "constructed": [verdict.claim.id for verdict in one.constructed],
                 "seconds": one.seconds,
                 "verdicts": one.rows(),
                 "left_out": {a.item.name: a.left_out for a in one.answers if a.left_out},
             }
             for one in found
         ],
+    }
+
+
+def _ended(ended: Ended) -> dict[str, Any]:
+    return {
+        "runs": ended.runs,
+        "loss": list(ended.loss) if ended.loss else None,
+        "error": list(ended.error) if ended.error else None,
+        "diverged": ended.diverged,
+        "far_from_a_minimum": len(ended.wrong),
     }
 
 
@@ -68,9 +115,14 @@ def written(chosen: argparse.Namespace, found: Sequence[Reproduction]) -> list[P
 def _markdown(chosen: argparse.Namespace, found: Reproduction) -> str:
     from ridgeline import report
 
-    said = " ".join(found.scale.about.split()).rstrip(".")
-    about = f"Scale `{found.scale.name}`: {said}. {found.runs} runs."
-    left = [f"Left out: {a.item.name}: {a.left_out}" for a in found.answers if a.left_out]
+    about = f"Scale `{found.scale.name}`: {found.scale.described.rstrip('.')}. {found.runs} runs."
+    about += f" {TRIED}" if found.scale.name == TRIAL else ""
+    left = [f"- {a.item.name}: {ended_said(a.ended)}" for a in found.answers if a.ended]
+    left = ["At the end of training, on training data:\n\n" + "\n".join(left)] if left else []
+    left += [f"**Warning.** {warning}" for warning in warnings(found)]
+    if ids := [verdict.claim.id for verdict in found.constructed]:
+        left.append(f"Of constructions, without this scale's data and networks: {', '.join(ids)}.")
+    left += [f"Left out: {a.item.name}: {a.left_out}" for a in found.answers if a.left_out]
     return report.verdicts_markdown(
         f"{found.paper.name}: {found.paper.title}",
         found.rows(),
@@ -94,8 +146,11 @@ def _command(chosen: argparse.Namespace, found: Reproduction) -> str:
 def _page(chosen: argparse.Namespace, found: Reproduction) -> "report.Page":
     from ridgeline import report
 
+    counted = found.measured or found.verdicts
+    apart = len(found.verdicts) - len(counted)
+    note = f"of {len(counted)} claims" + (f"; {apart} of constructions apart" if apart else "")
     cards = [
-        report.Card(name, str(found.count(outcome)), f"of {len(found.verdicts)} claims")
+        report.Card(name, str(sum(v.outcome == outcome for v in counted)), note)
         for name, outcome in (("Hold", "holds"), ("Fail", "fails"), ("Undecided", "undecided"))
     ]
     cards.append(report.Card("Runs", str(found.runs), f"scale {found.scale.name}"))
@@ -107,6 +162,10 @@ def _page(chosen: argparse.Namespace, found: Reproduction) -> "report.Page":
             text.append(f"Not measured: {answer.left_out}.")
         else:
             text += list(finding.words)
+            text += [f"Trained networks: {ended_said(answer.ended)}."] if answer.ended else []
+            far = untrained_said(answer.ended) if answer.ended else ""
+            text += [f"Warning: {far}"] if far else []
+            text += [] if item.populations else [CONSTRUCTED]
             unasked = [c.id for c in item.claims if c.id not in finding.cases]
             text += [f"Not measured at this scale: {', '.join(unasked)}."] if unasked else []
         sections.append(
@@ -127,6 +186,10 @@ def _page(chosen: argparse.Namespace, found: Reproduction) -> "report.Page":
         **{k: record[k] for k in ("scale", "about", "overrides", "runs", "seconds")},
     }
     lead = f"{found.paper.authors}: {found.paper.where}. {found.paper.about}"
+    said = [TRIED] if found.scale.name == TRIAL else []
+    said += [f"Measured on {found.scale.described.rstrip('.')}."] if not found.scale.about else []
+    said += [f"Warning: {warning}" for warning in warnings(found)]
+    lead = " ".join([*said, lead]) if said else lead
     return report.Page(
         title=found.paper.title, lead=lead, sections=sections, provenance=about, cards=cards
     )

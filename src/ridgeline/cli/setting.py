@@ -1,11 +1,9 @@
 """From options to what is measured: model, data, objectives, states, and how far one is."""
 
 import argparse
-import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -17,58 +15,75 @@ from ridgeline.objective import METRICS, Objective, metric
 from ridgeline.state import State
 
 __all__ = [
-    "Interruption",
     "Setting",
-    "Terminated",
+    "check_file",
+    "check_folder",
     "check_out",
     "device_of",
-    "interruptible",
     "load_points",
     "model_of",
     "progress_bar",
-    "terminable",
     "words",
 ]
 
 
 class Setting:
-    """The model and the objectives of a command.
+    """The model and the objectives of a command; no objectives without ``--data``.
 
     Args:
         chosen: Parsed options.
+        measured: Whether there shall be objectives.
 
     Raises:
         UsageError: If an option names nothing.
     """
 
-    def __init__(self, chosen: argparse.Namespace) -> None:
+    def __init__(self, chosen: argparse.Namespace, *, measured: bool = True) -> None:
         if chosen.threads:
             torch.set_num_threads(chosen.threads)
         self.device = device_of(chosen.device)
-        self.dtype = getattr(torch, chosen.dtype) if chosen.dtype else None
+        dtype = getattr(chosen, "dtype", None)
+        self.dtype = getattr(torch, dtype) if dtype else None
         self.model = model_of(chosen.model)
-        self.data = data.load(
-            chosen.data, root=chosen.data_root, download=chosen.download, progress=_downloading
-        )
-        names = words(chosen.split) or list(self.data.splits)
-        for name in names:
-            if name not in self.data.splits:
-                raise UnknownName(f"split of {self.data.name}", name, self.data.splits)
+        self.objectives: dict[str, Objective] = {}
+        places = {"root": chosen.data_root, "download": chosen.download, "progress": _downloading}
+        self.data = data.load(chosen.data, **places) if chosen.data is not None else None
+        if self.data is not None and measured:
+            names = words(chosen.split) or list(self.data.splits)
+            self.objectives = {name: self.objective(chosen, name) for name in names}
+
+    def objective(
+        self, chosen: argparse.Namespace, split: str, *, samples: int | None = None
+    ) -> Objective:
+        """Loss and metrics on one split.
+
+        Args:
+            chosen: Parsed options.
+            split: Its name.
+            samples: At most so many, classes balanced; all by default.
+
+        Raises:
+            UnknownName: If there is no such split or loss.
+        """
+        assert self.data is not None
+        splits = self.data.splits
+        if split not in splits:
+            raise UnknownName(f"split of {self.data.name}", split, splits)
         if chosen.loss not in METRICS:
             raise UnknownName("loss", chosen.loss, METRICS)
-        calibration = self.data.splits.get("train")
-        self.objectives = {
-            name: Objective(
-                self.model,
-                self.data.splits[name],
-                loss=metric(chosen.loss),
-                metrics={m: metric(m) for m in words(chosen.metrics) or []},
-                statistics=chosen.statistics,
-                calibration=calibration.inputs if calibration is not None else None,
-                device=self.device,
-            )
-            for name in names
-        }
+        calibration = splits.get("train")
+        used = splits[split]
+        if samples is not None and samples < len(used):
+            used = used.subset(samples)
+        return Objective(
+            self.model,
+            used,
+            loss=metric(chosen.loss),
+            metrics={m: metric(m) for m in words(chosen.metrics) or []},
+            statistics=chosen.statistics,
+            calibration=calibration.inputs if calibration is not None else None,
+            device=self.device,
+        )
 
     def about(self, chosen: argparse.Namespace) -> dict[str, Any]:
         """Where the numbers of a command come from, in plain values."""
@@ -77,10 +92,11 @@ class Setting:
             for k, v in vars(chosen).items()
             if k not in ("verb", "module", "out", "overwrite", "json") and v not in (None, False)
         }
+        on = self.data and {"name": self.data.name, "fingerprint": self.data.fingerprint}
         return {
             "command": chosen.verb,
             "options": options,
-            "data": {"name": self.data.name, "fingerprint": self.data.fingerprint},
+            "data": on,
             "ridgeline": io.version(),
             "torch": torch.__version__,
             "device": str(self.device),
@@ -136,75 +152,23 @@ def check_out(chosen: argparse.Namespace) -> None:
         if chosen.overwrite:
             raise UsageError("--overwrite is about --out.", got="--overwrite alone")
         return
-    try:
-        with io.fresh_directory(chosen.out, overwrite=chosen.overwrite):
-            raise _Undone
-    except _Undone:
-        pass
+    check_folder(chosen.out, overwrite=chosen.overwrite)
+
+
+def check_folder(path: str, *, overwrite: bool) -> None:
+    """Refuse a folder that cannot be written to."""
+    with suppress(_Undone), io.fresh_directory(path, overwrite=overwrite):
+        raise _Undone
+
+
+def check_file(path: str, *, overwrite: bool) -> None:
+    """Refuse a file that cannot be written."""
+    with suppress(_Undone), io.atomic_path(path, overwrite=overwrite):
+        raise _Undone
 
 
 class _Undone(Exception):
-    """Leaves a trial of `fresh_directory` without its result."""
-
-
-# --- how far, and enough of it -----------------------------------------------------------------
-
-
-class Interruption:
-    """Whether Ctrl-C or SIGTERM came; the first asks to stop, a second stops at once."""
-
-    def __init__(self) -> None:
-        self.signal: int | None = None
-
-    def __call__(self) -> bool:
-        """Whether a signal came."""
-        return self.signal is not None
-
-    @property
-    def code(self) -> int:
-        """The exit code: 130 or 143, or 0 if nothing came."""
-        return 0 if self.signal is None else 128 + self.signal
-
-
-@contextmanager
-def interruptible() -> Iterator[Interruption]:
-    """Turn the first signal into a question that the engine asks between chunks."""
-    came = Interruption()
-
-    def first(number: int, _: FrameType | None) -> None:
-        if came.signal is not None:
-            raise KeyboardInterrupt
-        came.signal = number
-        print(
-            "\nridgeline: stopping after this chunk; what is done will be kept. "
-            "Once more to stop at once.",
-            file=sys.stderr,
-        )
-
-    old = {number: signal.signal(number, first) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield came
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, treated like Ctrl-C: claims are released, workers stopped."""
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """Turn SIGTERM into `Terminated` within the block."""
-
-    def stop(_: int, __: FrameType | None) -> None:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    """Leaves a trial of writing without its result."""
 
 
 @contextmanager

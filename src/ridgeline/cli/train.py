@@ -10,12 +10,11 @@ from typing import Any
 
 from ridgeline.cli.live import duration, shortened, watcher
 from ridgeline.cli.setting import (
-    Terminated,
     device_of,
     stderr_console,
     stdout_console,
-    terminable,
 )
+from ridgeline.cli.signals import Terminated, terminable
 from ridgeline.study.config import DataConfig
 from ridgeline.study.describe import describe, plan_summary
 from ridgeline.study.executors import Failure

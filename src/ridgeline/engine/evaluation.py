@@ -72,6 +72,7 @@ def evaluate(
         seed: Names the random order of samples.
         places: What to call each position in an error, such as ``t = 0.5``.
         overrides: Tensors that replace the combination's at each position, by name: a repair's.
+            Those that are statistics win over what the policy would recompute.
 
     Returns:
         The moments and the record of the work.
@@ -90,8 +91,9 @@ def evaluate(
     told = places or [f"position {k} of {count}" for k in range(count)]
     stopped, done = "", 0
     with objective.computing():
-        replaced = {**(overrides or {})}
-        replaced |= gather_statistics(objective, combination, replaced)
+        # Statistics that a repair sets are its answer: they are not gathered over it.
+        given = dict(overrides or {})
+        replaced = {**gather_statistics(objective, combination, given), **given}
         resident = Resident(objective, combination, replaced)
         work, choice = choose(objective, resident, strategy, len(samples))
         for rows in _chunks(order, choice.rows, enough is not None):

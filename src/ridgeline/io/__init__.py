@@ -3,6 +3,8 @@
 from ridgeline.io.checkpoints import load, save
 from ridgeline.io.entry import resolve
 from ridgeline.io.inspection import Inspection, TensorInfo, inspect
+from ridgeline.io.rewriting import in_format_of
+from ridgeline.io.symmetries import load_symmetry, save_symmetry, symmetry_record
 from ridgeline.io.writing import atomic_path, fresh_directory, version
 
 __all__ = [
@@ -10,9 +12,13 @@ __all__ = [
     "TensorInfo",
     "atomic_path",
     "fresh_directory",
+    "in_format_of",
     "inspect",
     "load",
+    "load_symmetry",
     "resolve",
     "save",
+    "save_symmetry",
+    "symmetry_record",
     "version",
 ]

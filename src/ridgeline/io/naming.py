@@ -9,7 +9,7 @@ from ridgeline.errors import CheckpointError, StateMismatch
 from ridgeline.io.nesting import same_tensor
 from ridgeline.state import State
 
-__all__ = ["fit"]
+__all__ = ["fit", "names_in"]
 
 WRAPPERS = ("module.", "model.")
 """What DataParallel and Lightning put before every name. `_orig_mod.`, which `torch.compile`
@@ -48,20 +48,38 @@ def fit(state: State, model: nn.Module, *, where: str) -> State:
     return {name: renamed[name] for name in own}
 
 
+def names_in(model: nn.Module, state: State) -> dict[str, str]:
+    """What the model calls each tensor of a state, wrappers' prefixes resolved as in `fit`.
+
+    Args:
+        model: The network.
+        state: As read.
+
+    Returns:
+        Name in the state to name in the model, or to itself where the model has none.
+    """
+    own = {k: v for k, v in model.state_dict(keep_vars=True).items() if isinstance(v, Tensor)}
+    return _renaming(state, own)
+
+
 def _rename(state: State, own: Mapping[str, Tensor]) -> State:
+    return {new: state[old] for old, new in _renaming(state, own).items()}
+
+
+def _renaming(state: State, own: Mapping[str, Tensor]) -> dict[str, str]:
     """Strip wrappers from either side until the most names agree; the fewest strips win a draw."""
-    best, result = (-1, -1, 1), state
+    best, result = (-1, -1, 1), {name: name for name in state}
     for i, theirs in enumerate(_strips(state)):
         for j, ours in enumerate(_strips(own)):
             back = {stripped: name for name, stripped in ours.items()}
-            renamed = {back.get(new, new): state[old] for old, new in theirs.items()}
-            if len(renamed) < len(state):
+            renamed = {old: back.get(new, new) for old, new in theirs.items()}
+            if len(set(renamed.values())) < len(state):
                 continue
-            shared = [name for name in renamed if name in own]
-            alike = sum(renamed[name].shape == own[name].shape for name in shared)
+            shared = [old for old, new in renamed.items() if new in own]
+            alike = sum(state[old].shape == own[renamed[old]].shape for old in shared)
             if (score := (alike, len(shared), -(i + j))) > best:
                 best, result = score, renamed
-    return dict(result)
+    return result
 
 
 def _strips(names: Mapping[str, Tensor]) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ others are matched for every pair of outer units; how well the two then agree de
 outer ones go [derived].
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
@@ -24,7 +24,8 @@ from ridgeline.matching.align import Matched, Progress
 from ridgeline.matching.assignment import assign, value
 from ridgeline.matching.cross_products import Products, cross_products
 from ridgeline.matching.frame import Orders, children, compose, identities
-from ridgeline.symmetry import Symmetry
+from ridgeline.objective import Objective
+from ridgeline.symmetry import Sighting, Symmetry
 from ridgeline.tracing import Forward
 
 __all__ = ["ActivationMatching", "Likeness"]
@@ -37,24 +38,28 @@ FLOOR = 1e-4
 class ActivationMatching:
     """Match units by what they answer to data.
 
-    Normalisation layers use the statistics that each state holds.
+    With an objective, normalisation layers use the statistics that its policy sets at each state;
+    with a model, those that each state holds.
 
     Args:
-        model: The network that the symmetry was found on.
-        data: What `ridgeline.objective.collect` reads; targets are not looked at.
-        forward: How the model is called.
+        objective: Gives model, data, device and the policy for statistics.
+        model: In place of an objective: the network that the symmetry was found on.
+        data: With a model: what `ridgeline.objective.collect` reads; targets are not looked at.
+        forward: With a model: how it is called.
         by: The measure; see the module.
         at: Where units are seen: in the ``"last"`` value that they are seen in, mostly after the
             nonlinearity, or in the ``"first"``, before normalisation and nonlinearity.
         rows: Samples that are run at a time.
-        device: Where to compute.
+        device: With a model: where to compute.
 
     Raises:
         UnknownName: If `by` or `at` is not known.
+        UsageError: If there is neither an objective nor a model with data, or both.
     """
 
-    model: nn.Module
-    data: Any
+    objective: Objective | None = None
+    model: nn.Module | None = None
+    data: Any = None
     forward: Forward | None = None
     by: Likeness = "covariance"
     at: Literal["last", "first"] = "last"
@@ -64,6 +69,12 @@ class ActivationMatching:
     never_worse: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        own = self.model is not None, self.data is not None
+        if own != (self.objective is None,) * 2:
+            raise UsageError(
+                "Units are seen through an objective, or through a model on data.",
+                got=f"objective: {self.objective is not None}, model: {own[0]}, data: {own[1]}",
+            )
         if self.by not in get_args(Likeness):
             raise UnknownName("likeness of units", self.by, get_args(Likeness))
         if self.at not in ("last", "first"):
@@ -80,14 +91,9 @@ class ActivationMatching:
         seed: int = 0,  # noqa: ARG002 (nothing is drawn)
         progress: Progress | None = None,
     ) -> Matched:
-        """The transform that puts units of b in the place of those of a that answer alike.
+        """The transform that puts units of b in the place of those that answer alike.
 
-        Args:
-            a: What is matched to.
-            b: What is to be carried.
-            symmetry: Whose groups have sightings.
-            seed: Not used: nothing is random.
-            progress: Told (what, samples done, samples in all).
+        See `Strategy`.
 
         Raises:
             UsageError: If no group of the symmetry has a sighting.
@@ -107,10 +113,7 @@ class ActivationMatching:
                 remedy="Discover the symmetry by tracing, or match by weights.",
             )
         inner = {child for below in inside.values() for child in below}
-        found = cross_products(
-            self.model, self.forward, self.data, (a, b), seen,
-            across=inner, rows=self.rows, device=self.device, progress=progress,
-        )  # fmt: skip
+        found = self._products((a, b), seen, inner, progress)
         likeness = {n: _likeness(p, self.by) for n, p in found.items()}
         search = _Search(symmetry, inside, likeness)
         orders = search.solved()
@@ -123,6 +126,32 @@ class ActivationMatching:
             sweeps=1,
             notes=notes,
         )
+
+    def _products(
+        self,
+        pair: tuple[Mapping[str, Tensor], Mapping[str, Tensor]],
+        seen: Mapping[str, Sighting],
+        across: Collection[str],
+        progress: Progress | None,
+    ) -> dict[str, Products]:
+        if (goal := self.objective) is None:
+            assert self.model is not None  # as asked when this was made
+            return cross_products(
+                self.model, self.forward, self.data, pair, seen,
+                across=across, rows=self.rows, device=self.device, progress=progress,
+            )  # fmt: skip
+        a, b = (settled(goal, state) for state in pair)
+        return cross_products(
+            goal.network.module, goal.network.forward, goal.samples, (a, b), seen,
+            across=across, rows=self.rows, device=goal.device, progress=progress,
+        )  # fmt: skip
+
+
+def settled(objective: Objective, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state's tensors with statistics as the objective's policy sets them."""
+    tensors = objective.tensors(state)
+    with torch.no_grad():
+        return {**tensors, **objective.recomputed(tensors)}
 
 
 def _likeness(p: Products, by: Likeness) -> np.ndarray:

@@ -16,9 +16,9 @@ from ridgeline import state as states
 from ridgeline.errors import UsageError
 from ridgeline.matching.frame import collapse
 from ridgeline.state import State
-from ridgeline.symmetry import Symmetry, Transform
+from ridgeline.symmetry import Permutation, Symmetry, Transform
 
-__all__ = ["Aligned", "Matched", "Progress", "Strategy", "align"]
+__all__ = ["Aligned", "Matched", "Progress", "Strategy", "align", "check_groups"]
 
 Progress = Callable[[str, int, int], None]
 """Told (what is done, how much of it, of how much)."""
@@ -168,13 +168,15 @@ def align(
     Raises:
         StateMismatch: If the states differ in their tensors, or the symmetry is of others.
         NonFinite: If a state holds NaN or infinity.
-        UsageError: If a strategy that promises never to be worse than the identity was.
+        UsageError: If the symmetry has no groups, or a strategy that promises never to be worse
+            than the identity was.
     """
     if by is None:
         from ridgeline.matching.weights import WeightMatching
 
         by = WeightMatching()
     states.check_same(a, b)
+    check_groups(symmetry)
     for name, x in (("a", a), ("b", b)):
         symmetry.check(x)
         states.check_finite(x, f"state {name}")
@@ -199,13 +201,30 @@ def align(
     )
 
 
+def check_groups(symmetry: Symmetry) -> None:
+    """Refuse a symmetry with nothing to search.
+
+    Raises:
+        UsageError: If it has neither groups nor scalings.
+    """
+    if not symmetry.groups and not symmetry.scalings:
+        raise UsageError(
+            "Alignment needs a symmetry with one group of units at least.",
+            got=f"none, and {len(symmetry.fixed)} axes that are fixed",
+            remedy="`print(symmetry)` says why: each fixed axis bears its reason.",
+        )
+
+
 def _moved(transform: Transform | None, symmetry: Symmetry) -> dict[str, float]:
     """The share of units that are moved, by group; a unit counts as moved among its own fibre."""
     if transform is None:
         return {}
+    # Scalings and mixings leave units in their places.
+    kept = tuple(x for x in transform.actions if isinstance(x, Permutation))
+    transform = Transform(kept, transform.ties)
     try:
         orders = collapse(transform, symmetry)
-    except UsageError:  # other actions than permutations, or groups of another symmetry
+    except UsageError:  # groups of another symmetry
         return {name: n / symmetry.group(name).identity().size
                 for name, n in transform.moved.items()}  # fmt: skip
     return {

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, fx, nn
-from torch.utils import _pytree as pytree
 
 from ridgeline import state as states
 from ridgeline.errors import UnknownName
@@ -73,26 +72,29 @@ def cross_products(
     tensors = [_tensors(network, x, where) for x in pair]
     dtype = next((x.dtype for x in tensors[0].values() if x.is_floating_point()), torch.float32)
     samples = collect(data, labelled=False).to(where, dtype)
-    rows = min(rows, len(samples))
-    trace = network.trace(samples[:rows].inputs, tensors[0])
-    run = _values(trace, [s.value for s in seen.values()])
+    runs: dict[int, tuple[Trace, fx.GraphModule]] = {}
     totals: dict[str, list[Tensor]] = {}
     counts = dict.fromkeys(seen, 0)
     done = 0
     with torch.inference_mode():
         for chunk in samples.chunks(rows):
-            short = len(chunk)
-            inputs = flatten(pytree.tree_map_only(Tensor, lambda x: _padded(x, rows), chunk.inputs))
+            # A short last batch has a trace of its own: padded, it would have to be cut from
+            # values whose first axis need not be that of samples (time first, in recurrences).
+            if len(chunk) not in runs:
+                trace = network.trace(chunk.inputs, tensors[0])
+                runs[len(chunk)] = trace, _values(trace, [s.value for s in seen.values()])
+            trace, run = runs[len(chunk)]
+            inputs = flatten(chunk.inputs)
             answers = [run(*(t[n] for n in trace.tensors), *inputs) for t in tensors]
             for i, (name, sighting) in enumerate(seen.items()):
-                x, y = (_units(v[i], sighting, short, rows, name in across) for v in answers)
+                x, y = (_units(v[i], sighting, name in across) for v in answers)
                 new = [x @ y.mT, x.sum(2), y.sum(2), x.square().sum(2), y.square().sum(2)]
                 old = totals.get(name)
                 totals[name] = (
                     new if old is None else [p.add_(q) for p, q in zip(old, new, strict=True)]
                 )
                 counts[name] += x.shape[2]
-            done += short
+            done += len(chunk)
             if progress:
                 progress("activations", done, len(samples))
     return {n: _products(sums, counts[n]) for n, sums in totals.items()}
@@ -125,17 +127,10 @@ def _values(trace: Trace, names: list[str]) -> fx.GraphModule:
     return fx.GraphModule(trace.owner, graph)
 
 
-def _units(value: Tensor, sighting: Sighting, short: int, rows: int, across: bool) -> Tensor:
+def _units(value: Tensor, sighting: Sighting, across: bool) -> Tensor:
     """What the units answered, shape (blocks, units, samples and positions), float64."""
     fibres, size, _ = sighting.index.shape
-    # A value may hold samples and positions on one axis, samples first.
-    value = value[: len(value) * short // rows]
     at = torch.from_numpy(sighting.index.ravel()).to(value.device)
     held = value.movedim(sighting.axis, 0).index_select(0, at).double()
     held = held.reshape(fibres, size, -1)
     return held.reshape(1, fibres * size, -1) if across else held
-
-
-def _padded(x: Tensor, rows: int) -> Tensor:
-    """A batch with its last sample repeated: a trace is of one number of samples."""
-    return torch.cat([x, x[-1:].expand(rows - len(x), *x.shape[1:])]) if len(x) < rows else x

@@ -38,6 +38,10 @@ __all__ = ["FrankWolfe", "ascend", "best_step", "starts"]
 class FrankWolfe:
     """Matching by Frank-Wolfe steps on all groups at once (Crisostomi et al. 2024, pairwise).
 
+    Differs in: the gain that counts as none is a share of the objective, where theirs is 1e-4
+    itself; the line search is exact, where theirs is a bounded search; the first start is the
+    barycentre, one of the starts they name; and the identity is kept where no start ends better.
+
     Args:
         restarts: Starts: the first from the barycentre of all permutations, the others from
             random points near it. The one whose permutations match best is kept.
@@ -69,17 +73,9 @@ class FrankWolfe:
         seed: int = 0,
         progress: Progress | None = None,
     ) -> Matched:
-        """The transform of b that Frank-Wolfe steps find.
+        """The transform of b that Frank-Wolfe steps find; see `Strategy`.
 
-        Args:
-            a: What is matched to.
-            b: What is to be carried.
-            symmetry: The permutations allowed.
-            seed: Of the random starts.
-            progress: Told (what, starts done, starts in all).
-
-        Returns:
-            The transform, and `history`: the inner product after each step of the best start.
+        The `history` is the inner product after each step of the best start.
         """
         names = matched_names(symmetry, b)
         fixed, moving = _wide(a, names), _wide(b, names)

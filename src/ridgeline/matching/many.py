@@ -6,7 +6,7 @@ pair by pair need not (`cycles.cycle_error`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ridgeline import state as states
 from ridgeline.errors import UsageError
-from ridgeline.matching.align import Progress
+from ridgeline.matching.align import Progress, check_groups
 from ridgeline.matching.frame import collapse
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry, Transform
@@ -34,12 +34,15 @@ class MatchedMany:
 
     Args:
         transforms: Into the common frame, one for each state.
+        objective: ``before`` and ``after``, as in `Matched`: what the strategy follows, for
+            the identities and for what was found; empty where that is the spread alone.
         history: The spread, or what else the strategy follows, after each round.
         measure: What the history holds, in words.
         notes: What a reader should know.
     """
 
     transforms: tuple[Transform, ...]
+    objective: Mapping[str, float] = field(default_factory=dict)
     history: tuple[float, ...] = ()
     measure: str = ""
     notes: tuple[str, ...] = ()
@@ -83,7 +86,7 @@ class AlignedMany:
     @property
     def mean(self) -> State:
         """The mean in the common frame; labels are those of the first state."""
-        return _mean(self.states)
+        return states.mean(self.states)
 
     def map(self, to: int, of: int) -> Transform:
         """What carries state `of` to state `to`, through the common frame.
@@ -99,6 +102,7 @@ class AlignedMany:
             "by": type(self.by).__name__,
             "states": len(self.states),
             "spread": {"before": self.before, "after": self.after},
+            "objective": dict(self.matched.objective),
             "measure": self.matched.measure,
             "history": list(self.history),
             "notes": list(self.matched.notes),
@@ -132,7 +136,7 @@ def align_many(
         The carried states, their transforms and mean, and the spread before and after.
 
     Raises:
-        UsageError: If there are fewer than two states.
+        UsageError: If there are fewer than two states, or the symmetry has no groups.
         StateMismatch: If the states differ in their tensors, or the symmetry is of others.
         NonFinite: If a state holds NaN or infinity.
     """
@@ -142,6 +146,7 @@ def align_many(
         by = CycleConsistent()
     if len(given) < 2:
         raise UsageError("There are two states or more to align.", got=f"{len(given)}")
+    check_groups(symmetry)
     for i, x in enumerate(given):
         states.check_same(given[0], x, names=("state 0", f"state {i}"))
         symmetry.check(x)
@@ -157,16 +162,6 @@ def align_many(
         before=spread(given),
         after=spread(carried),
     )
-
-
-def _mean(given: Sequence[Mapping[str, Tensor]]) -> State:
-    """The mean of states, summed in float64; labels are those of the first."""
-    return {
-        n: torch.stack([g[n].double() for g in given]).mean(0).to(x.dtype)
-        if x.is_floating_point()
-        else x
-        for n, x in given[0].items()
-    }
 
 
 def spread(given: Sequence[Mapping[str, Tensor]]) -> float:

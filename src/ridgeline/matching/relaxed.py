@@ -90,10 +90,7 @@ def soft(state: Mapping[str, Tensor], symmetry: Symmetry, p: Matrices) -> dict[s
         for place in group.places:
             if place.tensor in result:
                 result[place.tensor] = soft_place(place, result[place.tensor], p[group.name])
-    for other, name in symmetry.ties.items():
-        if other in result and name in result:
-            result[other] = result[name]
-    return result
+    return states.tie(result, symmetry.ties)
 
 
 def matrix(order: Order, dtype: torch.dtype = torch.float64) -> Tensor:

@@ -92,7 +92,8 @@ class Sinkhorn:
         rate: Of AdamW.
         batch: Samples in a step.
         every: Harden every so many steps, and keep the permutations that were best so far by
-            the kind's own number (for ``"random"``: at the midpoint).
+            the kind's own number (for ``"random"``: at the midpoint). A loss so chosen is below
+            what other samples give; measure the result anew.
 
     Raises:
         UnknownName: If the kind is not known.
@@ -134,17 +135,9 @@ class Sinkhorn:
         seed: int = 0,
         progress: Progress | None = None,
     ) -> Matched:
-        """The permutations nearest to the matrices that descent finds.
+        """The permutations nearest to the matrices that descent finds; see `Strategy`.
 
-        Args:
-            a: What is matched to.
-            b: What is to be carried.
-            symmetry: The permutations allowed.
-            seed: Of batches and positions.
-            progress: Told (what, steps done, steps in all).
-
-        Returns:
-            The best transform; `history`: the relaxed number after each step.
+        The `history` is the relaxed number after each step.
         """
         run = _Run(self, a, b, symmetry, seed)
         x = {
@@ -195,7 +188,6 @@ class _Run:
         seed: int,
     ) -> None:
         self.kind, self.symmetry, self.objective = settings.kind, symmetry, settings.objective
-        self.measure = f"loss at the midpoint, {settings.batch} samples"
         if self.objective is None or self.kind == "distance":
             self.names = matched_names(symmetry, b)
             self.a = {n: states.wide(a[n].detach()) for n in self.names}
@@ -207,6 +199,10 @@ class _Run:
         self.batches = minibatches(self.objective, settings.batch, seed)
         self.judges: Samples = next(self.batches)  # the same for all permutations
         self.draws = stream(seed, "sinkhorn positions")
+        self.measure = (
+            f"loss at the midpoint, least of those compared on the {len(self.judges)} samples that "
+            "they were chosen on"
+        )
 
     def relaxed(self, carried: Mapping[str, Tensor]) -> Tensor:
         if self.objective is None or self.kind == "distance":

@@ -7,14 +7,14 @@ The projection has no gradient; that of the midpoint is passed straight through 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ridgeline import state as states
-from ridgeline.errors import UsageError
+from ridgeline.errors import UnknownName, UsageError
 from ridgeline.matching.align import Matched, Progress
 from ridgeline.matching.frame import collapse
 from ridgeline.matching.losses import loss_of, minibatches, mixed, parameters
@@ -29,9 +29,13 @@ __all__ = ["StraightThrough"]
 class StraightThrough:
     """Straight-through matching (Ainsworth et al. 2023, algorithm 2).
 
-    Differs from their algorithm in one thing: permutations are compared on one batch, the same for
-    all, where theirs keeps the one whose own minibatch happened to have the lowest loss. The
-    identity is among them.
+    Differs from their algorithm in two things. Permutations are compared on one batch, the same for
+    all, where theirs keeps the one whose own minibatch happened to have the lowest loss; the
+    identity and the start are among them. And the first projection starts at what weight matching
+    finds, where theirs starts at the identity: ``init="identity"`` does as they do.
+
+    The loss `after` is the least of all that were compared, on the samples they were compared on,
+    and so below what other samples give; measure the result anew.
 
     Args:
         objective: Model, data and loss.
@@ -41,6 +45,12 @@ class StraightThrough:
         batch: Samples in a step.
         judged: Samples on which permutations are compared.
         sweeps: Most rounds of weight matching in a projection, which starts at the last one.
+        init: Where the first projection starts: at the permutation of default weight matching of
+            a and b (``"weights"``), or at the ``"identity"``.
+
+    Raises:
+        UnknownName: If `init` is neither.
+        UsageError: If a number is out of its range.
     """
 
     objective: Objective
@@ -50,10 +60,15 @@ class StraightThrough:
     batch: int = 1000
     judged: int = 5000
     sweeps: int = 100
+    init: Literal["weights", "identity"] = "weights"
 
     never_worse: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        if self.init not in ("weights", "identity"):
+            raise UnknownName(
+                "start of straight-through matching", self.init, ["weights", "identity"]
+            )
         if not (self.rate > 0 and 0 <= self.momentum < 1 and self.steps >= 1):
             raise UsageError(
                 "The rate is positive, momentum in [0, 1), and there is at least one step.",
@@ -69,17 +84,9 @@ class StraightThrough:
         seed: int = 0,
         progress: Progress | None = None,
     ) -> Matched:
-        """The permutation of lowest loss at the midpoint among those that the steps visit.
+        """The permutation of lowest loss that the steps visit; see `Strategy`.
 
-        Args:
-            a: What is matched to.
-            b: What is to be carried.
-            symmetry: The permutations allowed.
-            seed: Of batches, and of weight matching.
-            progress: Told (what, steps done, steps in all).
-
-        Returns:
-            The transform, and `history`: the loss of each step's midpoint on its own batch.
+        The `history` is the loss of each step's midpoint on its own batch.
         """
         fixed, moving = (parameters(self.objective, x) for x in (a, b))
         free = dict(fixed)
@@ -95,10 +102,15 @@ class StraightThrough:
         at = best = symmetry.identity()
         before = lowest = judge(best)
         history: list[float] = []
-        visited = 0
+        visited = 1
+        if self.init == "weights":
+            at = self._nearest(WeightMatching(sweeps=self.sweeps), fixed, moving, symmetry, seed)
+            visited += 1
+            if (reached := judge(at)) < lowest:
+                best, lowest = at, reached
         for step in range(self.steps):
             new = self._project(free, moving, symmetry, at, seed)
-            if step == 0 or _differ(new, at, symmetry):
+            if _differ(new, at, symmetry):
                 visited += 1
                 reached = judge(new)
                 if reached < lowest:
@@ -111,17 +123,18 @@ class StraightThrough:
                 # Half, since the midpoint moves by half of what the free parameters move by.
                 speed[n] = self.momentum * speed[n] + slopes[n] / 2
                 free[n] = free[n] - self.rate * speed[n]
-            _tie(free, symmetry)
+            states.tie(free, symmetry.ties)
             if progress:
                 progress("straight-through", step + 1, self.steps)
         return Matched(
             transform=best,
             objective={"before": before, "after": lowest},
             goal="minimise",
-            measure=f"loss at the midpoint, {len(judges)} samples",
+            measure=f"loss at the midpoint, least of {visited} permutations on the {len(judges)} "
+            "samples that they were chosen on",
             sweeps=len(history),
             history=tuple(history),
-            notes=(f"{visited} permutations were visited",),
+            notes=(f"{visited} permutations were compared, the identity among them",),
         )
 
     def _project(
@@ -135,7 +148,17 @@ class StraightThrough:
         """The permutation of b nearest to the free parameters, sought from the last one."""
         states.check_finite(free, "the free parameters of straight-through matching")
         by = WeightMatching(init=start, sweeps=self.sweeps)
-        found = by.match(free, b, symmetry, seed=seed).transform
+        return self._nearest(by, free, b, symmetry, seed)
+
+    def _nearest(
+        self,
+        by: WeightMatching,
+        a: Mapping[str, Tensor],
+        b: Mapping[str, Tensor],
+        symmetry: Symmetry,
+        seed: int,
+    ) -> Transform:
+        found = by.match(a, b, symmetry, seed=seed).transform
         assert found is not None  # weight matching gives transforms
         return found
 
@@ -145,7 +168,7 @@ class StraightThrough:
         """The loss at the midpoint on a batch, and its derivative by each tensor."""
         with torch.enable_grad():
             held = {n: x.clone().requires_grad_(n in names) for n, x in middle.items()}
-            given = _tie(dict(held), symmetry)
+            given = states.tie(dict(held), symmetry.ties)
             loss = loss_of(self.objective, given, batch)
             found = torch.autograd.grad(loss, [held[n] for n in names], allow_unused=True)
         slopes = {
@@ -153,13 +176,6 @@ class StraightThrough:
             for n, g in zip(names, found, strict=True)
         }
         return float(loss.detach()), slopes
-
-
-def _tie(state: dict[str, Tensor], symmetry: Symmetry) -> dict[str, Tensor]:
-    for other, name in symmetry.ties.items():
-        if other in state and name in state:
-            state[other] = state[name]
-    return state
 
 
 def _differ(one: Transform, other: Transform, symmetry: Symmetry) -> bool:

@@ -1,14 +1,15 @@
 """Optimal transport: each unit of a drawn from those of b, group after group.
 
 Reference: Singh & Jaggi (2020), "Model Fusion via Optimal Transport" [memory; not reread]. Layer
-by layer in the order of computation, units are compared by their incoming weights, which the
-layer before has already carried; a plan of transport between uniform weights is found; b is
-carried by it. Exact transport between equally many units is an assignment, so that the
-result is a transform; with entropy the plan is soft, a unit of the result is a mean of b's, and
-the result is a state that is no longer b's function. Differs in: what units are compared by is
-all that is known when a group's turn comes, the tensors in which every other group was carried
-before (for the last group that is its outgoing weights too); and groups inside of groups are
-always carried by an assignment.
+by layer, units are compared by their incoming weights, which the layer before has already
+carried; a plan of transport between uniform weights is found; b is carried by it. Exact
+transport between equally many units is an assignment, so that the result is a transform; with
+entropy the plan is soft, a unit of the result is a mean of b's, and the result is a state that
+is no longer b's function. Differs in: turns follow the order of the symmetry's groups, which is
+mostly that of the state's tensors and need not be that of computation; what units are compared
+by is all that is known when a group's turn comes, the tensors in which every other group was
+carried before (for the last group that is its outgoing weights too); and groups inside of groups
+are always carried by an assignment.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.special import logsumexp
 from torch import Tensor
 
 from ridgeline import state as states
@@ -26,6 +26,8 @@ from ridgeline.matching.blocks import solve
 from ridgeline.matching.frame import Orders, compose
 from ridgeline.matching.overlap import Overlap
 from ridgeline.matching.products import units
+from ridgeline.matching.relaxed import soft_place
+from ridgeline.matching.sinkhorn import doubly_stochastic
 from ridgeline.state import State
 from ridgeline.symmetry import Place, Symmetry, Transform
 
@@ -113,10 +115,7 @@ class OptimalTransport:
             x = after[place.tensor]
             if x.is_floating_point():
                 after[place.tensor] = mix(place, x, torch.from_numpy(plans))
-        for other, first in part.symmetry.ties.items():
-            if other in after:
-                after[other] = after[first]
-        return after, spent
+        return states.tie(after, part.symmetry.ties), spent
 
 
 def plan(cost: np.ndarray, regularisation: float, iterations: int = 1000) -> np.ndarray:
@@ -130,17 +129,10 @@ def plan(cost: np.ndarray, regularisation: float, iterations: int = 1000) -> np.
     Returns:
         Shape (n, n): n times the plan, so that rows sum to 1, and columns nearly.
     """
-    n = len(cost)
     heat = regularisation * max(float(np.mean(cost)), np.finfo(float).tiny)
-    scaled = -(cost - cost.min()) / heat
-    rows, columns = np.zeros(n), np.zeros(n)
-    for _ in range(iterations):
-        columns = -np.asarray(logsumexp(scaled + rows[:, None], 0))
-        before = rows
-        rows = -np.asarray(logsumexp(scaled + columns[None, :], 1))
-        if np.abs(rows - before).max() < 1e-7:
-            break
-    return np.exp(scaled + rows[:, None] + columns[None, :])
+    # Scaling ends with the columns, and it is the rows that must sum to 1.
+    scaled = torch.from_numpy(-np.asarray(cost - cost.min(), np.float64).T / heat)
+    return doubly_stochastic(scaled, iterations=iterations, tolerance=1e-7).T.numpy()
 
 
 def mix(place: Place, x: Tensor, plans: Tensor) -> Tensor:
@@ -151,25 +143,7 @@ def mix(place: Place, x: Tensor, plans: Tensor) -> Tensor:
         x: The tensor.
         plans: Shape (fibres, size, size): row i holds the shares that make unit i.
     """
-    shares = plans.to(x.device, torch.float64)
-    result = x.clone()
-    if place.within is None:
-        at = torch.from_numpy(place.index.ravel()).to(x.device)
-        rest = x.movedim(place.axis, 0).index_select(0, at)
-        mixed = torch.bmm(shares, place.units(x).double()).reshape(rest.shape)
-        result.movedim(place.axis, 0).index_copy_(0, at, mixed.to(x.dtype))
-        return result
-    across, where = place.within
-    held = place.units(x).double()
-    for fibre, rows in enumerate(where):
-        sub = torch.from_numpy(rows).to(x.device)
-        at = torch.from_numpy(place.index[fibre].ravel()).to(x.device)
-        part = x.index_select(across, sub)
-        rest = part.movedim(place.axis, 0).index_select(0, at)
-        mixed = (shares[fibre] @ held[fibre]).reshape(rest.shape).to(x.dtype)
-        part.movedim(place.axis, 0).index_copy_(0, at, mixed)
-        result.index_copy_(across, sub, part)
-    return result
+    return soft_place(place, x.double(), plans).to(x.dtype)
 
 
 def _turns(symmetry: Symmetry) -> list[str]:

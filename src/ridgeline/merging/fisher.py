@@ -93,11 +93,11 @@ def _labels(
     if labels == "empirical":
         yield torch.ones(len(part), device=pytree.tree_leaves(part.inputs)[0].device), part.targets
         return
-    if not isinstance(outputs, Tensor) or outputs.ndim != 2:
+    if not isinstance(outputs, Tensor) or outputs.ndim != 2 or len(outputs) != len(part):
         shape = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
         raise UsageError(
             "The model's own labels need outputs that are logits of shape (N, C).",
-            got=f"{shape}",
+            got=f"{shape} of {len(part)} samples",
             remedy="labels='empirical' takes any loss.",
         )
     p = outputs.detach().softmax(-1)

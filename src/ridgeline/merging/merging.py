@@ -71,8 +71,8 @@ def merge(
         The state, and what was done.
 
     Raises:
-        UsageError: If there is no state, if weights, base and strategy do not fit, or if no
-            layer is chosen.
+        UsageError: If there is no state, if weights, base and strategy do not fit, if no
+            floating tensor is chosen, or if one is complex.
         StateMismatch: If tensors differ in name, shape or dtype.
         NonFinite: If a state, or the merged one, holds NaN or infinity.
         UnknownName: If a layer's name is of nothing.
@@ -80,6 +80,11 @@ def merge(
     by = by or Mean()
     given, start = _checked(states, base, by)
     chosen = _chosen(given[0], layers)
+    if not any(given[0][n].is_floating_point() for n in chosen):
+        raise UsageError(
+            "One floating tensor at least is merged; labels are not.",
+            got=f"{len(chosen)} tensors, none of them floating",
+        )
     pool = Pool(given, start, _weights(weights, len(given)), _firsts(given, start, chosen))
     plan = by.plan(pool)
     state = _carry_out(pool, plan, chosen)
@@ -100,6 +105,12 @@ def _checked(
     for i, state in enumerate(given):
         check_same(given[0], state, names=("state 0", f"state {i}"))
         check_finite(state, f"state {i}")
+    if strange := [n for n, x in given[0].items() if x.is_complex()]:
+        raise UsageError(
+            "Tensors that are merged are real.",
+            got=f"complex {', '.join(strange[:5])}",
+            remedy="Merge real and imaginary parts, as `torch.view_as_real` gives them.",
+        )
     if base is not None and not by.needs_base:
         raise UsageError(
             f"{type(by).__name__} knows no base.",

@@ -26,6 +26,9 @@ Tensors = dict[str, Tensor]
 class Layers:
     """Networks all of whose coordinates are weights and biases of linear layers, used once.
 
+    Each layer has one row for each sample. Rows that are positions of a sequence do not serve: the
+    gradient of a sample is then a sum over its rows, whose square is not the sum of squares.
+
     Args:
         objective: Gives network and data.
         tensors: The state.
@@ -40,8 +43,10 @@ class Layers:
     @classmethod
     def of(cls, objective: Objective, tensors: Tensors, names: list[str]) -> "Layers | None":
         """The network so, or None if it is another."""
+        rows = min(objective.rows, len(objective))
         try:
-            owners = _owners(trace_for(objective, min(objective.rows, len(objective))))
+            # At one size alone rows of another kind may be as many as samples.
+            owners, _ = (_owners(trace_for(objective, n), n) for n in (rows, rows + 1))
         except NotTraceable:
             return None
         held = [n for pair in owners.values() for n in pair if n is not None]
@@ -50,7 +55,7 @@ class Layers:
     def forward(self, part: Samples) -> Tensor:
         """The outputs; what each layer took in and gave is kept, with its graph."""
         trace = trace_for(self.objective, len(part))
-        self._owners, self._seen = _owners(trace), {}
+        self._owners, self._seen = _owners(trace, len(part)), {}
         last = _output(trace)
         given: dict[str, Tensor] = {}
 
@@ -85,11 +90,16 @@ class Layers:
                 yield bias, squares.sum(0)
 
 
-def _owners(trace: Trace) -> dict[str, tuple[str, str | None]]:
+def _owners(trace: Trace, samples: int) -> dict[str, tuple[str, str | None]]:
     """Name of each linear operation on (N, in) to the names of its weight and bias.
 
+    Args:
+        trace: Of the network.
+        samples: N, at which it was taken.
+
     Raises:
-        NotTraceable: If a layer takes in more axes, or a value that is no tensor of the state.
+        NotTraceable: If a layer takes in more axes, or other rows than samples, or if its weight
+            or bias is no tensor of the state.
     """
     names = {node: name for name, node in trace.tensors.items()}
     found: dict[str, tuple[str, str | None]] = {}
@@ -99,7 +109,8 @@ def _owners(trace: Trace) -> dict[str, tuple[str, str | None]]:
         given = arguments(node)
         weight, bias = given["weight"], given.get("bias")
         plain = weight in names and (bias is None or bias in names)
-        if not plain or node.meta["val"].ndim != 2:
+        shape = node.meta["val"].shape
+        if not plain or len(shape) != 2 or shape[0] != samples:
             raise NotTraceable("A linear layer is of other tensors or axes.", got=node.name)
         if any(len(x.users) > 1 for x in (weight, bias) if x is not None):
             raise NotTraceable("A tensor is used elsewhere too.", got=names[weight])

@@ -59,7 +59,7 @@ class Objective:
         statistics: Policy for layers with running statistics (BatchNorm). ``"recompute"``, the
             default, gathers them anew at each state, ends included; ``"keep"`` uses the state's,
             which a line interpolates, so that the ends give the checkpoints' own losses.
-        calibration: Data for recomputing; the objective's own inputs by default.
+        calibration: Data for recomputing, and for repairs; the objective's own inputs by default.
         calibration_rows: Batch in which statistics are gathered; they depend on it slightly.
         rows: Samples per chunk; chosen from the size of activations by default.
         device: Where to compute; the CPU by default.
@@ -100,14 +100,18 @@ class Objective:
         self.normalisers = sorted(normalisers(self.network.module))
         self.statistics: StatisticsPolicy = statistics if self.normalisers else "keep"
         self.calibration_rows = calibration_rows
+        self.calibration_data: Samples | None = None
+        """What was given to calibrate on, whatever the policy; None if the own inputs serve."""
+        if calibration is not None:
+            given = collect(calibration, labelled=False)
+            self.calibration_data = given.to(self.device, self.dtype)
         self.calibration: Samples | None = None
+        """What statistics are recomputed on; None if they are not."""
         self.calibrated_on = ""
         if self.statistics == "recompute":
-            self.calibrated_on = "the objective's own inputs"
-            self.calibration = self.samples
-            if calibration is not None:
-                self.calibrated_on = "calibration data"
-                self.calibration = collect(calibration, labelled=False).to(self.device, self.dtype)
+            own = self.calibration_data is None
+            self.calibrated_on = "the objective's own inputs" if own else "calibration data"
+            self.calibration = self.samples if own else self.calibration_data
         if metrics is None:
             classes = loss is cross_entropy or isinstance(loss, nn.CrossEntropyLoss)
             metrics = {"error": error} if classes else {}

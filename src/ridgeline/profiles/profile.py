@@ -13,7 +13,7 @@ from ridgeline.measures import Array, Barrier, BarrierKind, Curve, Length, Monot
 from ridgeline.objective import Objective, error
 from ridgeline.paths import Grid, Path, grid
 from ridgeline.profiles.records import about, geometry
-from ridgeline.repairs import Repair, along
+from ridgeline.repairs import Repair, along, check_one_network
 
 __all__ = ["Objectives", "Precision", "Profile", "Progress", "as_splits", "profile"]
 
@@ -156,7 +156,9 @@ def profile(
             in random order, so what was seen is a fair sample, and its n is in the result.
         seed: Names the random order of samples.
         repair: Set the statistics of each position's layers to those between the path's ends
-            before it is measured; the ends stay as they are.
+            before it is measured; the ends stay as they are. All splits are measured on one
+            repaired network: with several of them the repair has data of its own, or all
+            objectives one calibration.
 
     Returns:
         Curves with their joint covariance, and their provenance.
@@ -166,9 +168,12 @@ def profile(
         StateMismatch: If the path's states are not the model's.
         UnknownName: If the strategy, or the precision's metric, is unknown.
         NotTraceable: If a repair is asked for and the network cannot be traced.
-        UsageError: If a repair is asked for outside of [0, 1], or has nothing to repair.
+        UsageError: If a repair is asked for outside of [0, 1], has nothing to repair, or would
+            give each split another network.
     """
     t = grid(points, extrapolate=extrapolate)
+    if repair is not None:
+        check_one_network(repair, as_splits(objective))
     combination = path.combination(t)
     wanted = Precision(half_width=precision) if isinstance(precision, int | float) else precision
     curves: dict[str, dict[str, Curve]] = {}

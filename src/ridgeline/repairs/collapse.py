@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ridgeline import state as states
 from ridgeline.errors import UsageError
@@ -92,13 +93,12 @@ def collapse(
     points = []
     for s in (0.0, 1.0, *positions):
         state = states.lerp(a, b, float(s))
-        points.append(objective.tensors(between(state, float(s)) if between else state))
+        points.append(between.tensors(state, float(s)) if between else _run(objective, state))
     with torch.no_grad():
         graphs = Graphs(objective, objective.samples)
         found = chosen(sites(graphs.trace), at)
         if not found:
             raise UsageError("There must be a layer whose weight is a tensor of the state.")
-        points = [{**point, **objective.recomputed(point)} for point in points]
         moments = {s.value: [Moments() for _ in points] for s in found}
         axes = {s.value: s.axis for s in found}
         order = {n.name: i for i, n in enumerate(graphs.trace.graph.nodes)}
@@ -111,3 +111,10 @@ def collapse(
     return Collapse(
         tuple(s.weight for s in found), positions, variance[2:], squared[2:], variance[:2]
     )
+
+
+def _run(objective: Objective, state: State) -> dict[str, Tensor]:
+    """What the network computes with, statistics as the policy sets them."""
+    tensors = objective.tensors(state)
+    with torch.no_grad():
+        return {**tensors, **objective.recomputed(tensors)}

@@ -20,11 +20,13 @@ class Factors:
         site: The layer's output.
         scale: Shape (C,), float64.
         shift: Shape (C,), float64; zero where the layer has no bias to take it.
+        constant: Channels whose scale was kept because they do not vary.
     """
 
     site: Site
     scale: Tensor
     shift: Tensor
+    constant: tuple[int, ...] = ()
 
     def __call__(self, value: Tensor) -> Tensor:
         """The value corrected, as the fused tensors give it."""
@@ -58,9 +60,10 @@ def factors(
     mean_wanted, deviation_wanted = goal
     live = deviation > noise
     scale = torch.where(live, deviation_wanted / torch.where(live, deviation, 1), 1.0)
-    if site.can == "mean and deviation":
-        return Factors(site, scale, mean_wanted - scale * mean)
-    return Factors(site, scale, torch.zeros_like(scale))
+    constant = tuple((~live & (deviation_wanted > noise)).nonzero().flatten().tolist())
+    both = site.can == "mean and deviation"
+    shift = mean_wanted - scale * mean if both else torch.zeros_like(scale)
+    return Factors(site, scale, shift, constant)
 
 
 @dataclass(frozen=True, eq=False)

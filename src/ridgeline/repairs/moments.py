@@ -4,12 +4,16 @@ Chunks are joined by the update of Chan, Golub & LeVeque (1983) for pairwise mea
 squares, in float64. A mean of the batches' deviations, or a moving average, is another number.
 """
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-__all__ = ["Moments", "PairMoments", "columns"]
+from ridgeline.state import wide
+
+__all__ = ["JointMoments", "Moments", "PairMoments", "columns"]
 
 
 def columns(value: Tensor, axis: int) -> Tensor:
@@ -39,7 +43,8 @@ class Moments:
         Args:
             x: Shape (observations, C).
         """
-        n, mean = len(x), x.mean(0, dtype=torch.float64)
+        n, x = len(x), wide(x)
+        mean = x.mean(0, dtype=torch.float64)
         away = x - mean.to(x.dtype)
         squares = away.square().sum(0, dtype=torch.float64)
         squares -= away.sum(0, dtype=torch.float64).square() / n  # what rounding the mean added
@@ -84,7 +89,7 @@ class PairMoments:
             x: Of a, shape (observations, C).
             y: Of b, the same shape.
         """
-        n = len(x)
+        n, x, y = len(x), wide(x), wide(y)
         p, q = x.mean(0, dtype=torch.float64), y.mean(0, dtype=torch.float64)
         left, right = x - p.to(x.dtype), y - q.to(y.dtype)
         products = (left * right).sum(0, dtype=torch.float64)
@@ -104,3 +109,39 @@ class PairMoments:
         """Of each channel of a with the same of b, shape (C,)."""
         assert self.products is not None
         return self.products / self.a.n
+
+
+class JointMoments:
+    """Moments of k networks' channels; and of each pair of networks, if that is asked for.
+
+    Args:
+        count: k.
+        pairs: Gather what two networks' channels have in common too: k (k - 1) / 2 sums.
+    """
+
+    def __init__(self, count: int, *, pairs: bool = False) -> None:
+        self.each = [Moments() for _ in range(count)]
+        """Of every network."""
+        self.products: dict[tuple[int, int], PairMoments] = {}
+        if pairs:
+            both = itertools.combinations(range(count), 2)
+            self.products = {(i, j): PairMoments(Moments(), Moments()) for i, j in both}
+
+    def add(self, seen: Sequence[Tensor]) -> None:
+        """Take in observations of all networks, of the same samples.
+
+        Args:
+            seen: One for each network, shape (observations, C).
+        """
+        for moments, x in zip(self.each, seen, strict=True):
+            moments.add(x)
+        for (i, j), pair in self.products.items():
+            pair.add(seen[i], seen[j])
+
+    def mixed(self, shares: Sequence[float]) -> Tensor:
+        """The variance of the channels' sum with these shares, shape (C,)."""
+        held = zip(shares, self.each, strict=True)
+        total = torch.stack([w**2 * m.variance for w, m in held]).sum(0)
+        for (i, j), pair in self.products.items():
+            total = total + 2 * shares[i] * shares[j] * pair.covariance
+        return total.clamp(min=0)

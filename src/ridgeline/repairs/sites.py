@@ -23,7 +23,7 @@ from ridgeline.repairs.layers import (
 )
 from ridgeline.tracing import Trace, arguments, operation
 
-__all__ = ["Correctable", "Normaliser", "Site", "chosen", "normalisers", "sites"]
+__all__ = ["Correctable", "Normaliser", "Site", "chosen", "hidden", "normalisers", "sites"]
 
 Correctable = Literal["mean and deviation", "deviation", "statistics", "no"]
 """What of a layer's output can be set: both; the standard deviation alone, for want of a bias;
@@ -152,6 +152,22 @@ def chosen(found: Sequence[Site], at: Sequence[str] | None) -> tuple[Site, ...]:
         if not any(_inside(site, name) for site in found):
             raise UnknownName("layer", name, [site.weight for site in found])
     return tuple(site for site in found if any(_inside(site, name) for name in at))
+
+
+def hidden(trace: Trace, found: Sequence[Site]) -> tuple[Site, ...]:
+    """Those sites whose outputs go into another of them, by whatever way.
+
+    Args:
+        trace: Of the network.
+        found: All sites.
+    """
+    values = {site.value for site in found}
+    going: set[fx.Node] = set()  # values from which a site is reached
+    for node in reversed(trace.graph.nodes):
+        if any(user in going or user.name in values for user in node.users):
+            going.add(node)
+    named = {node.name for node in going}
+    return tuple(site for site in found if site.value in named)
 
 
 def _inside(site: Site, name: str) -> bool:

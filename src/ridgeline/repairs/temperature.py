@@ -120,12 +120,18 @@ class Calibrated:
         temperature: Shape (K,).
         loss: Mean cross entropy at that temperature, on the objective's samples, shape (K,).
         before: The same at temperature 1, shape (K,).
+        n: Samples of the losses.
+        loss_error: Standard error of `loss` over samples, the temperature taken as known; (K,).
+        before_error: Standard error of `before`, shape (K,).
     """
 
     t: NDArray[np.float64]
     temperature: NDArray[np.float64]
     loss: NDArray[np.float64]
     before: NDArray[np.float64]
+    n: int
+    loss_error: NDArray[np.float64]
+    before_error: NDArray[np.float64]
 
 
 def calibrated(
@@ -161,19 +167,34 @@ def calibrated(
     rows = []
     for k, s in enumerate(t):
         state = combination.state(k)
-        tensors = objective.tensors(between(state, float(s)) if between else state)
+        tensors = between.tensors(state, float(s)) if between else objective.tensors(state)
         with objective.computing():
-            tensors |= objective.recomputed(tensors)
+            tensors |= {} if between else objective.recomputed(tensors)
             own = _logits(objective, tensors, objective.samples)
             other = own if data is None else _logits(objective, tensors, fitted)
             best = temperature(other, fitted.targets)
-            losses = [
-                float(objective.metrics["loss"](z, objective.samples.targets).double().mean())
+            found = [
+                objective.metrics["loss"](z, objective.samples.targets).double()
                 for z in (own / best, own)
             ]
-        rows.append((best, *losses))
-    best, loss, before = np.array(rows).T
-    return Calibrated(np.asarray(t), best, loss, before)
+        rows.append((best, *map(_mean_and_error, found)))
+    temperatures, losses, plain = zip(*rows, strict=True)
+    (loss, loss_error), (before, before_error) = np.array(losses).T, np.array(plain).T
+    return Calibrated(
+        np.asarray(t),
+        np.array(temperatures),
+        loss,
+        before,
+        len(objective),
+        loss_error,
+        before_error,
+    )
+
+
+def _mean_and_error(values: Tensor) -> tuple[float, float]:
+    """The mean over samples and its standard error; NaN for a single sample."""
+    error = float(values.std()) / len(values) ** 0.5 if len(values) > 1 else float("nan")
+    return float(values.mean()), error
 
 
 def _logits(objective: Objective, tensors: Mapping[str, Tensor], samples: Samples) -> Tensor:

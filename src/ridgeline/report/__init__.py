@@ -7,6 +7,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ridgeline.report.aligned import (
+        aligned_sentences,
+        alignment_figure,
+        alignment_headline,
+        alignment_tables,
+        barrier_table,
+        summarise_alignment,
+    )
     from ridgeline.report.bars import layers_figure
     from ridgeline.report.charts import chart_figure, chart_table
     from ridgeline.report.contours import surface_figure
@@ -19,8 +27,16 @@ if TYPE_CHECKING:
     from ridgeline.report.figures import Figure
     from ridgeline.report.learning import learning_figure
     from ridgeline.report.markdown import to_markdown
+    from ridgeline.report.merged import (
+        Scores,
+        distinct,
+        score_sentence,
+        score_table,
+        summarise_merge,
+    )
     from ridgeline.report.page import Card, Page, Section, verdict_card, write_page
     from ridgeline.report.panels import profile_figure
+    from ridgeline.report.printed import render_table
     from ridgeline.report.summary import summarise, summarise_surface
     from ridgeline.report.tables import (
         Table,
@@ -43,10 +59,17 @@ __all__ = [
     "Card",
     "Figure",
     "Page",
+    "Scores",
     "Section",
     "Table",
+    "aligned_sentences",
+    "alignment_figure",
+    "alignment_headline",
+    "alignment_tables",
+    "barrier_table",
     "chart_figure",
     "chart_table",
+    "distinct",
     "explained",
     "explanation_figures",
     "explanation_tables",
@@ -59,11 +82,16 @@ __all__ = [
     "render_inspection",
     "render_layers",
     "render_profile",
+    "render_table",
     "render_verdicts",
     "rows",
+    "score_sentence",
+    "score_table",
     "sentences",
     "summarise",
+    "summarise_alignment",
     "summarise_explanation",
+    "summarise_merge",
     "summarise_surface",
     "surface_figure",
     "surface_rows",
@@ -79,6 +107,10 @@ __all__ = [
 ]
 
 _HOME = {
+    "aligned": (
+        *("aligned_sentences", "alignment_figure", "alignment_headline", "alignment_tables"),
+        *("barrier_table", "summarise_alignment"),
+    ),
     "bars": ("layers_figure",),
     "charts": ("chart_figure", "chart_table"),
     "contours": ("surface_figure",),
@@ -89,8 +121,10 @@ _HOME = {
     "figures": ("Figure",),
     "learning": ("learning_figure",),
     "markdown": ("to_markdown",),
+    "merged": ("Scores", "distinct", "score_sentence", "score_table", "summarise_merge"),
     "page": ("Card", "Page", "Section", "verdict_card", "write_page"),
     "panels": ("profile_figure",),
+    "printed": ("render_table",),
     "summary": ("summarise", "summarise_surface"),
     "tables": ("Table", "rows", "surface_rows", "to_json", "write_csv", "write_parquet"),
     "terminal": ("render_inspection", "render_layers", "render_profile", "text_plot"),

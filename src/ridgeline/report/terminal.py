@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ridgeline.profiles import Profile
 
 __all__ = [
+    "ASCII",
     "fancy",
     "plain_text",
     "render_inspection",
@@ -31,7 +32,7 @@ __all__ = [
 WIDEST = 60
 TENSORS = 200
 """More tensors than this are summed up in one line."""
-_ASCII = str.maketrans({"±": "+/-"})
+ASCII = str.maketrans({"±": "+/-"})
 
 
 def render_profile(
@@ -204,7 +205,7 @@ def say(console: "Console", text: str) -> None:
 
 
 def _shown(text: str, rich: bool) -> str:
-    return plain_text(text if rich else text.translate(_ASCII))
+    return plain_text(text if rich else text.translate(ASCII))
 
 
 def plain_text(text: str) -> str:

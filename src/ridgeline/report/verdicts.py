@@ -1,6 +1,7 @@
 """Verdicts on claims: as a table, as Markdown, on a terminal, and summed up."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from ridgeline.report.estimates import estimate_words, interval_words
@@ -24,6 +25,8 @@ __all__ = [
 
 OUTCOMES = {"holds": "✓", "fails": "✗", "undecided": "?"}
 """Outcomes with their signs, which tell them apart without colour."""
+LONGEST = 60
+"""Characters of a claim's sentence on a terminal."""
 _PLURAL = {"holds": "hold", "fails": "fail", "undecided": "undecided"}
 SOURCES = {
     "paper": "read in the paper or its code",
@@ -136,7 +139,7 @@ def _markdown_row(row: Mapping[str, Any], *, several: bool) -> list[str]:
 
 
 def render_verdicts(verdicts: Sequence["Verdict"], console: "Console") -> None:
-    """Print verdicts: claim, verdict, estimate with interval, n, and what was tested.
+    """Print verdicts: claim, verdict, estimate with interval, n, its sentence, what was tested.
 
     Plain ASCII without colours where the console is not a terminal or cannot show more.
 
@@ -150,7 +153,8 @@ def render_verdicts(verdicts: Sequence["Verdict"], console: "Console") -> None:
     from ridgeline.report.terminal import fancy, plain_text, say, text_table
 
     rich = fancy(console)
-    table = text_table(["claim", "verdict", "estimate", "n", "what was tested"], rich)
+    columns = ["claim", "verdict", "estimate", "n", "what it says", "what was tested"]
+    table = text_table(columns, rich)
     colours = {"holds": "green", "fails": "red", "undecided": "yellow"}
     for verdict in verdicts:
         m = verdict.measured
@@ -159,7 +163,9 @@ def render_verdicts(verdicts: Sequence["Verdict"], console: "Console") -> None:
         estimate = estimate_words(m.estimate, m.low, m.high)
         why = f" ({m.why})" if m.why else ""
         tested = plain_text(verdict.claim.test.words + why)
-        table.add_row(plain_text(verdict.claim.id), shown, plain_text(estimate), str(m.n), tested)
+        says = plain_text(shorten(verdict.claim.text, LONGEST, placeholder=" ..."))
+        row = [plain_text(verdict.claim.id), shown, plain_text(estimate), str(m.n), says, tested]
+        table.add_row(*row)
     console.print(table)
     scales = ", ".join(dict.fromkeys(v.scale for v in verdicts))
     at = f" at scale {scales}" if scales else ""

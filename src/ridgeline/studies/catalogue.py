@@ -12,9 +12,13 @@ __all__ = ["PAPERS", "paper", "scale", "scales"]
 
 PAPERS = (
     "goodfellow2014",
+    "frankle2020",
     "frankle2020revisiting",
     "lucas2021",
     "vlaar2021",
+    "entezari2021",
+    "ainsworth2022",
+    "jordan2022",
     "wang2023",
     "lim2024",
     "tao2024",

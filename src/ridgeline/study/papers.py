@@ -40,7 +40,11 @@ class Item:
     """The question, in a sentence."""
     measure: "Callable[[Bench], Finding]"
     populations: tuple[str, ...] = ()
-    """Which of the scale's it needs; at a scale that lacks one it is left out."""
+    """Which of the scale's it needs; at a scale that lacks one it is left out. Without any, it uses
+    neither a scale's data nor its networks."""
+    settings: tuple[str, ...] | None = None
+    """Which values under the scale's ``measure`` it asks for; None if that is not declared, and a
+    value that is missing is then found out only when the item asks."""
     claims: tuple[Claim, ...] = ()
     reported: str = ""
     """What the paper reports, as far as it is known, with how sure that is."""
@@ -59,6 +63,21 @@ class Paper:
     items: tuple[Item, ...]
     about: str = ""
     """What is known of the paper's own settings, and what is not."""
+
+    @property
+    def populations(self) -> tuple[str, ...]:
+        """All that some item needs."""
+        return tuple(dict.fromkeys(name for item in self.items for name in item.populations))
+
+    @property
+    def settings(self) -> tuple[str, ...] | None:
+        """All that some item asks for; None if an item does not declare its own."""
+        found: dict[str, None] = {}
+        for item in self.items:
+            if item.settings is None:
+                return None
+            found |= dict.fromkeys(item.settings)
+        return tuple(found)
 
     def item(self, name: str) -> Item:
         """The first of the items that a name or an identifier stands for.

@@ -1,7 +1,7 @@
 """The verb: a paper asked again. Train what is needed, measure, and decide every claim."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +14,28 @@ from ridgeline.study.members import Sources
 from ridgeline.study.papers import Finding, Item, Paper
 from ridgeline.study.plan import Machine
 from ridgeline.study.populations import Population, Watcher, populate
+from ridgeline.study.preflight import check_runs, check_scale, missing
 from ridgeline.study.scales import Scale
 from ridgeline.study.store import Store
 
-__all__ = ["Answer", "Reproduction", "missing", "needed", "reproduce"]
+__all__ = ["UNTRAINED", "Answer", "Ended", "Reproduction", "missing", "needed", "reproduce"]
+
+UNTRAINED = 0.05
+"""Training error above which a network is said to be far from a minimum."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """What the runs of an item ended at, on the data they were trained on."""
+
+    runs: int
+    loss: tuple[float, float] | None = None
+    """Smallest and largest final training loss of those that are finite."""
+    error: tuple[float, float] | None = None
+    """The same of the error; None where no error is measured."""
+    wrong: tuple[float, ...] = ()
+    """The errors above `UNTRAINED`."""
+    diverged: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +51,8 @@ class Answer:
     """Why it was not measured, if it was not."""
     refused: bool = False
     """Whether it was left out because of an error, and not because the scale is without it."""
+    ended: Ended | None = None
+    """What its runs ended at; None for an item without runs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +74,18 @@ class Reproduction:
         """Of all items."""
         return [verdict for answer in self.answers for verdict in answer.verdicts]
 
+    @property
+    def constructed(self) -> list[Verdict]:
+        """Those of items without populations, which use neither data nor networks of the scale."""
+        return [
+            v for answer in self.answers if not answer.item.populations for v in answer.verdicts
+        ]
+
+    @property
+    def measured(self) -> list[Verdict]:
+        """Those on networks that were trained at this scale."""
+        return [v for answer in self.answers if answer.item.populations for v in answer.verdicts]
+
     def count(self, outcome: str) -> int:
         """How many verdicts are of this outcome."""
         return sum(verdict.outcome == outcome for verdict in self.verdicts)
@@ -65,11 +97,6 @@ class Reproduction:
             for answer in self.answers
             for verdict in answer.verdicts
         ]
-
-
-def missing(item: Item, scale: Scale) -> list[str]:
-    """Populations that an item needs and a scale lacks."""
-    return [name for name in item.populations if name not in scale.tables]
 
 
 def needed(items: Sequence[Item], scale: Scale) -> list[RunConfig]:
@@ -110,11 +137,15 @@ def reproduce(
         in `Answer.left_out` and stops no other.
 
     Raises:
-        RidgelineError: If data are missing or a network cannot be built.
+        SpecError: If the scale has names that no item of the paper knows, or lacks a setting.
+        DataError: If data are missing, or a network cannot take them; before any training.
+        RidgelineError: If a network cannot be built.
     """
     begun = time.perf_counter()
     items = list(paper.items if items is None else items)
+    check_scale(paper, items, scale)
     runs = needed(items, scale)
+    check_runs(runs, store, sources)
     machine = machine or Machine()
     trained = (
         populate(runs, store, machine=machine, sources=sources, watcher=watcher) if runs else None
@@ -137,12 +168,35 @@ def _answer(item: Item, bench: Bench) -> Answer:
         names = ", ".join(lacking)
         return Answer(item, None, left_out=f"scale {bench.scale.name} has no population {names}")
     begun = time.perf_counter()
+    ended = _ended(item, bench)
     try:
         finding = item.measure(bench.at(item.name))
     except RidgelineError as error:
-        return Answer(item, None, left_out=str(error), refused=True)
+        return Answer(item, None, left_out=str(error), refused=True, ended=ended)
     known = {claim.id: claim for claim in item.claims}
     verdicts = tuple(
         known[id].decide(cases, bench.scale.name) for id, cases in finding.cases.items()
     )
-    return Answer(item, finding, verdicts, time.perf_counter() - begun)
+    return Answer(item, finding, verdicts, time.perf_counter() - begun, ended=ended)
+
+
+def _ended(item: Item, bench: Bench) -> Ended | None:
+    """From the records of the item's runs; runs that are not in the store are left out."""
+    stored = [bench.store.find(run.hash) for run in needed([item], bench.scale)]
+    found = [one.summary for one in stored if one is not None]
+    if not found:
+        return None
+    loss, error = _finals(found, "loss"), _finals(found, "error")
+    return Ended(
+        runs=len(found),
+        loss=(min(loss), max(loss)) if loss else None,
+        error=(min(error), max(error)) if error else None,
+        wrong=tuple(x for x in error if x > UNTRAINED),
+        diverged=sum(bool(one["diverged"]) for one in found),
+    )
+
+
+def _finals(summaries: Sequence[Mapping[str, Any]], metric: str) -> list[float]:
+    """Final values on training data; null, which stands for what is not finite, is left out."""
+    values = [one["final"].get("train", {}).get(metric) for one in summaries]
+    return [value for value in values if value is not None]

@@ -34,11 +34,13 @@ from ridgeline.errors import RidgelineError, SpecError, UnknownName, UsageError
 from ridgeline.study.grid import put_at
 from ridgeline.study.spec import Spec, parsed, parsed_overrides, read_text, spec_of
 
-__all__ = ["Scale", "load_scale"]
+__all__ = ["Scale", "UnknownSetting", "load_scale", "network_words"]
 
 EVERYWHERE = ("data.set",)
 """Of the base, what an override puts in place of a population's own value and of its grid too:
 your data are all the data there are."""
+SHOWN = 3
+"""Names of data and networks in a description."""
 KNOWN = ("paper", "about", "minutes", "seeds", "measure", "base", "populations")
 
 
@@ -74,6 +76,25 @@ class Scale:
             raise SpecError(problems, where=f"scale {self.name} of {self.paper}")
         return found
 
+    @property
+    def general(self) -> dict[str, Any]:
+        """What is under ``measure`` for every item."""
+        return {k: v for k, v in self.measure.items() if not isinstance(v, Mapping)}
+
+    @property
+    def described(self) -> str:
+        """What the file says it is; made from its data and networks if it says nothing."""
+        if said := " ".join(self.about.split()):
+            return said
+        runs = [run for spec in self.populations.values() for run in spec.runs]
+        sets = dict.fromkeys(run.trained_on.set for run in runs)
+        nets = dict.fromkeys(network_words(run.net.kind, run.net.options) for run in runs)
+        told = [("data", [*sets]), ("networks" if len(nets) > 1 else "network", [*nets])]
+        parts = [
+            f"{what} {', '.join(names[:SHOWN])}{_more(names)}" for what, names in told if names
+        ]
+        return "; ".join(parts) or "no data and no networks"
+
     def setting(self, name: str, item: str = "") -> Any:
         """What the file says for a name under ``measure``; the item's own value first.
 
@@ -83,10 +104,32 @@ class Scale:
         own = self.measure.get(item, {})
         if isinstance(own, Mapping) and name in own:
             return own[name]
-        if name not in self.measure:
-            known = [k for k, v in self.measure.items() if not isinstance(v, Mapping)]
-            raise UnknownName(f"setting of scale {self.name}", name, known)
+        if name not in self.general:
+            has = ", ".join(self.general) or "none"
+            asks = f", which item {item} asks for" if item else ""
+            raise UnknownSetting(
+                f"Scale {self.name} lacks the setting measure.{name}{asks}; it has: {has}.",
+                remedy=f"Add it, or --set measure.{name}=VALUE.",
+            )
         return self.measure[name]
+
+
+class UnknownSetting(UnknownName):
+    """A scale lacks what an item asks for; here the asker's name is the right one."""
+
+    def __init__(self, rule: str, remedy: str) -> None:
+        RidgelineError.__init__(self, rule, remedy=remedy)
+
+
+def network_words(kind: str, options: Mapping[str, Any]) -> str:
+    """A network in a few words: ``fcn 64-32-10``."""
+    widths = options.get("widths")
+    sizes = f" {'-'.join(map(str, widths))}" if isinstance(widths, list | tuple) else ""
+    return f"{kind}{sizes}"
+
+
+def _more(names: Sequence[str]) -> str:
+    return f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
 
 
 def load_scale(

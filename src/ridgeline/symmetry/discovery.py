@@ -54,7 +54,14 @@ def discover(network: Network, example: Any) -> Symmetry:
     return Symmetry(
         tuple(groups),
         shapes,
-        tuple(_fixed(units, relations, grouped)),
+        (
+            *_fixed(units, relations, grouped),
+            *(
+                Fixed(n, 0, shapes[n][0], "not used by the network")
+                for n in walk.unused
+                if shapes[n]
+            ),
+        ),
         _ties(network.module, shapes),
     )
 
@@ -126,10 +133,11 @@ def _places(family: Family, units: Units, kinds: Kinds) -> list[Place]:
 def _positions(unit: tuple[int, ...], kinds: Kinds) -> dict[int, list[tuple[int, int]]]:
     """Positions of a unit and of what it carries, by axis."""
     found: dict[int, list[tuple[int, int]]] = {}
+    owner, index, block = kinds.rows
     for x in unit:
         span = kinds.spans.get(x, slice(0, 0))
-        for o, i, b in zip(kinds.owner[span], kinds.index[span], kinds.block[span], strict=True):
-            found.setdefault(int(o), []).append((int(i), int(b)))
+        for k in range(span.start, span.stop):
+            found.setdefault(owner[k], []).append((index[k], block[k]))
     return found
 
 

@@ -6,7 +6,16 @@ from torch import fx
 __all__ = ["FACTORIES", "MOVES", "pointwise"]
 
 MOVES = {
-    *("view", "reshape", "_unsafe_view", "_reshape_alias", "flatten", "unflatten", "view_as"),
+    *(
+        "reshape_as",
+        "view",
+        "reshape",
+        "_unsafe_view",
+        "_reshape_alias",
+        "flatten",
+        "unflatten",
+        "view_as",
+    ),
     *("permute", "transpose", "t", "numpy_T", "mT", "movedim", "swapaxes", "moveaxis", "swapdims"),
     *("squeeze", "unsqueeze", "expand", "expand_as", "broadcast_to", "repeat", "tile"),
     *("repeat_interleave", "slice", "select", "narrow", "diagonal", "index_select"),

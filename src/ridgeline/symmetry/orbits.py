@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from heapq import heappop, heappush
 
 import numpy as np
 
@@ -46,6 +47,11 @@ class Kinds:
         return {
             int(u): slice(int(i), int(i + n)) for u, i, n in zip(found, first, count, strict=True)
         }
+
+    @cached_property
+    def rows(self) -> tuple[list[int], list[int], list[int]]:
+        """Axis, index and block of each position."""
+        return self.owner.tolist(), self.index.tolist(), self.block.tolist()
 
     def sign(self, unit: int) -> tuple[int, ...]:
         """The axes that a unit stands on, with repetitions."""
@@ -105,13 +111,20 @@ class Relations:
     def carry(self, one: int, other: int) -> dict[int, int] | None:
         """What changes places if two units do, or None if they cannot."""
         image = {one: other, other: one}
-        waiting = {self.key(c) for u in (one, other) for c in self.children.get(u, ())}
-        done: set[tuple[int, frozenset[int]]] = set()
+        waiting: list[tuple[int, int, int, tuple[int, frozenset[int]]]] = []
+        known: set[tuple[int, frozenset[int]]] = set()
+
+        def wait(unit: int) -> None:
+            for key in {self.key(c) for c in self.children.get(unit, ())} - known:
+                known.add(key)
+                outer = max(map(self.depth, _units(key[1])), default=0)
+                heappush(waiting, (outer, key[0], len(known), key))
+
+        for unit in (one, other):
+            wait(unit)
         while waiting:
-            key = min(waiting, key=lambda k: (max(map(self.depth, _units(k[1])), default=0), k[0]))
-            waiting.remove(key)
-            done.add(key)
-            kind, outer = key
+            kind, outer = heappop(waiting)[-1]
+            key = (kind, outer)
             carried = frozenset(image.get(p, p) for p in outer)
             if carried == outer:
                 continue
@@ -120,7 +133,7 @@ class Relations:
                 return None
             for x, y in zip(mine, theirs, strict=True):
                 image[x] = y
-                waiting |= {self.key(c) for c in self.children.get(x, ())} - done
+                wait(x)
         return image
 
 

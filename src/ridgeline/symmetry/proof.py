@@ -16,7 +16,7 @@ from ridgeline.symmetry.symmetry import Symmetry
 from ridgeline.symmetry.transform import Transform
 from ridgeline.tracing import Forward, Network
 
-__all__ = ["Proof", "prove", "symmetries"]
+__all__ = ["Proof", "Residual", "drawn", "outputs_of", "prove", "random_state", "symmetries"]
 
 TOLERANCE = 1e-9
 """Largest relative change of an output in float64: rounding of sums in another order is below
@@ -87,30 +87,49 @@ def prove(symmetry: Symmetry, network: Network, example: Any, *, seed: int = 0) 
     Raises:
         NotASymmetry: Naming each group that changes the outputs by itself.
     """
-    state = _random(network.tensors, seed)
-    inputs = pytree.tree_map(_wide, example)
-    with torch.no_grad():
-        before = _outputs(network, state, inputs)
-        tolerance = ROUNDED if _rounds(network, state, inputs) else TOLERANCE
-
-        def residual(element: Transform) -> float:
-            after = _outputs(network, element(state), inputs)
-            size = max(float(x.abs().max()) for x in before if x.numel()) or 1.0
-            changes = (float((x - y).abs().max()) for x, y in zip(before, after, strict=True))
-            return max(c / size if c == c else float("inf") for c in changes)
-
-        element = symmetry.random(seed)
-        found = residual(element)
-        if not found < tolerance:
-            alone = {
-                g.name: residual(symmetry.random(seed, groups=[g.name])) for g in symmetry.groups
-            }
-            wrong = {name: r for name, r in alone.items() if not r < tolerance}
-            raise NotASymmetry(wrong or {"all groups together": found}, tolerance)
-    return Proof(found, tolerance, sum(element.moved.values()))
+    residual = Residual(network, example, seed)
+    element = symmetry.random(seed, scalings=True)
+    found = residual(element)
+    if not residual.small(found):
+        alone = {g.name: residual(symmetry.random(seed, groups=[g.name])) for g in symmetry.groups}
+        alone |= {m.name: residual(symmetry.scaling(m, seed=seed)) for m in symmetry.scalings}
+        wrong = {name: r for name, r in alone.items() if not residual.small(r)}
+        raise NotASymmetry(wrong or {"all groups together": found}, residual.tolerance)
+    return Proof(found, residual.tolerance, sum(element.moved.values()))
 
 
-def _random(tensors: Mapping[str, Tensor], seed: int) -> State:
+class Residual:
+    """How much a transform changes the outputs of a network at random weights, in float64.
+
+    Args:
+        network: The network.
+        example: A batch of inputs.
+        seed: Of the weights.
+    """
+
+    def __init__(self, network: Network, example: Any, seed: int) -> None:
+        self.network = network
+        self.state = random_state(network.tensors, seed)
+        self._inputs = pytree.tree_map(_wide, example)
+        with torch.no_grad():
+            self._before = outputs_of(network, self.state, self._inputs)
+        rounds = _rounds(network, self.state, self._inputs)
+        self.tolerance = ROUNDED if rounds else TOLERANCE
+
+    @torch.no_grad()
+    def __call__(self, element: Transform) -> float:
+        """The largest change of an output over the largest output; infinite if it is not finite."""
+        after = outputs_of(self.network, element(self.state), self._inputs)
+        size = max(float(x.abs().max()) for x in self._before if x.numel()) or 1.0
+        changes = (float((x - y).abs().max()) for x, y in zip(self._before, after, strict=True))
+        return max(c / size if c == c else float("inf") for c in changes)
+
+    def small(self, residual: float) -> bool:
+        """Whether a change is explained by rounding."""
+        return residual < self.tolerance
+
+
+def random_state(tensors: Mapping[str, Tensor], seed: int) -> State:
     """Random weights near a network's own, in float64; what is positive stays so."""
     found: State = {}
     for name, x in tensors.items():
@@ -136,10 +155,29 @@ def _rounds(network: Network, state: State, inputs: Any) -> bool:
     )
 
 
+def drawn(example: Any, seed: int) -> Any:
+    """A batch of inputs in float64, with noise added to whatever is not a label or a token.
+
+    Args:
+        example: The batch.
+        seed: Of the noise.
+    """
+
+    def one(x: Any) -> Any:
+        x = _wide(x)
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            return x
+        noise = torch.randn(x.shape, generator=stream(seed, "proof", "inputs"), dtype=torch.float64)
+        return x + 0.3 * noise.to(x.device)
+
+    return pytree.tree_map(one, example)
+
+
 def _wide(x: Any) -> Any:
     return x.double() if isinstance(x, Tensor) and x.is_floating_point() else x
 
 
-def _outputs(network: Network, state: Mapping[str, Tensor], inputs: Any) -> Sequence[Tensor]:
+def outputs_of(network: Network, state: Mapping[str, Tensor], inputs: Any) -> Sequence[Tensor]:
+    """The outputs of a network that are floating tensors."""
     made = [x for x in pytree.tree_leaves(network(state, inputs)) if isinstance(x, Tensor)]
     return [x for x in made if x.is_floating_point()]

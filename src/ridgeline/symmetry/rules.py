@@ -98,7 +98,7 @@ def _linear(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
     return linear(walk, walk.value(given["input"]), walk.value(given["weight"]), bias, _why(node))
 
 
-@rule("matmul", "mm", "bmm", "mv", "dot")
+@rule("matmul", "mm", "bmm", "mv", "dot", "vdot")
 def _matmul(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
     x, y = (walk.value(of) for of in list(given.values())[:2])
     if (held := _held_batches(walk, list(given.values())[1], x)) is not None:
@@ -143,7 +143,9 @@ def _einsum(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
         return unknown(walk, node)
     laid = []
     for part, of in zip(parts, given["tensors"], strict=True):
-        value = walk.value(of)
+        others = right + "".join(q for q in parts if q is not part)
+        held = isinstance(of, fx.Node) and len(part) == 3 and part[0] in others
+        value = (walk.stacked(of) if held else None) or walk.value(of)
         order = sorted(range(len(part)), key=lambda k, p=part: letters.index(p[k]))
         shape = tuple(value.shape[part.index(c)] if c in part else 1 for c in letters)
         laid.append(
@@ -290,6 +292,13 @@ def _layer_norm(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
     axes = [-1 - k for k in range(len(given["normalized_shape"]))]
     scales = [walk.value(given[n]) for n in ("weight", "bias") if given.get(n) is not None]
     return _over(walk, x, axes, _why(node), *scales)
+
+
+@rule("_weight_norm")
+def _weight_norm(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
+    v, length, dim = walk.value(given["v"]), walk.value(given["g"]), given.get("dim", 0)
+    over = [k for k in range(len(v.shape)) if dim == -1 or k != dim % len(v.shape)]
+    return _over(walk, v, over, _why(node), length)
 
 
 def _channels(walk: Walk, given: dict[str, Any], axes: int, why: str) -> list[Value]:

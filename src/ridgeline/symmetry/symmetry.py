@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ridgeline.errors import StateMismatch, UnknownName, UsageError
 from ridgeline.rng import seed_of
 from ridgeline.symmetry.group import Group, Order
+from ridgeline.symmetry.scaling import Rescalable
 from ridgeline.symmetry.transform import Permutation, Transform
 
 __all__ = ["Fixed", "Symmetry"]
@@ -41,12 +43,14 @@ class Symmetry:
         shapes: The tensors of the network's state.
         fixed: What is left where it is, with the reason.
         ties: Other names of shared tensors, to their first names.
+        scalings: Which groups' units may be multiplied, as `rescalable` finds; none by default.
     """
 
     groups: tuple[Group, ...]
     shapes: Mapping[str, tuple[int, ...]]
     fixed: tuple[Fixed, ...] = ()
     ties: Mapping[str, str] = None  # type: ignore[assignment]  # an empty one, below
+    scalings: tuple[Rescalable, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ties", dict(self.ties or {}))
@@ -92,7 +96,8 @@ class Symmetry:
             for g in self.groups
             if g.name not in names
         )
-        return replace(self, groups=kept)
+        scalings = tuple(m for m in self.scalings if m.group not in names)
+        return replace(self, groups=kept, scalings=scalings)
 
     def only(self, *names: str) -> "Symmetry":
         """The symmetry with no groups but these."""
@@ -123,25 +128,42 @@ class Symmetry:
         """The element that changes nothing."""
         return Transform((), self.ties)
 
-    def random(self, seed: int, *, groups: Iterable[str] | None = None) -> Transform:
-        """A uniformly random element.
+    def scaling(self, member: Rescalable, *, seed: int) -> Transform:
+        """The element that multiplies by random factors, or flips random signs.
+
+        Args:
+            member: One of `scalings`.
+            seed: Of the stream ``scaling``, one for each member.
+        """
+        return Transform((member.random(self.group(member.group), seed),), self.ties)
+
+    def random(
+        self, seed: int, *, groups: Iterable[str] | None = None, scalings: bool = False
+    ) -> Transform:
+        """A uniformly random permutation of units.
 
         Args:
             seed: Of the stream ``symmetry``, one for each group.
             groups: Names of those to act on; all by default.
+            scalings: Multiply units by random factors and signs too, where they may be.
         """
         chosen = [self.group(n) for n in groups] if groups is not None else list(self.groups)
         orders: dict[str, Order] = {}
         for group in chosen:
             draws = np.random.default_rng(seed_of(seed, "symmetry", group.name))
             orders[group.name] = draws.permuted(group.identity(), axis=1)
-        return self.transform(orders)
+        element = self.transform(orders)
+        for member in self.scalings if scalings else ():
+            if groups is None or any(g.name == member.group for g in chosen):
+                element = self.scaling(member, seed=seed) @ element
+        return element
 
     def check(self, state: Mapping[str, Tensor]) -> None:
         """Refuse a state that the symmetry is not of.
 
         Raises:
-            StateMismatch: If tensors differ in name or shape; with a diff.
+            StateMismatch: If tensors differ in name or shape, or names of one tensor of the
+                network hold different values; with a diff.
         """
         shapes = {n: tuple(x.shape) for n, x in state.items()}
         wanted = {n: s for n, s in self.shapes.items() if n not in self.ties}
@@ -157,6 +179,19 @@ class Symmetry:
                 b="the state",
                 remedy="A symmetry is of one architecture: discover it for this one, with "
                 "`ridgeline.symmetries(model, example)`.",
+            )
+        apart: dict[str, tuple[object, object]] = {
+            other: ("tied to " + first, "another value")
+            for other, first in self.ties.items()
+            if other in state and not torch.equal(state[first], state[other])
+        }
+        if apart:
+            raise StateMismatch(
+                changed=apart,
+                a="the symmetry",
+                b="the state",
+                remedy="The network shares one tensor under both names; untie it there, or make "
+                "the state's two tensors equal.",
             )
 
     @property

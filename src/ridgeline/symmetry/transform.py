@@ -1,15 +1,18 @@
 """Transforms: elements of a symmetry, that carry states to others with the same function."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 from torch import Tensor
 
-from ridgeline.errors import StateMismatch
-from ridgeline.state import State
+from ridgeline.errors import StateMismatch, UsageError
+from ridgeline.state import State, tie
 from ridgeline.symmetry.group import Group, Order
+
+if TYPE_CHECKING:
+    from ridgeline.symmetry.symmetry import Symmetry
 
 __all__ = ["Action", "Permutation", "Transform"]
 
@@ -91,10 +94,7 @@ class Transform:
                     b="the state",
                 )
             result.update(action.changed(result))
-        for other, name in self.ties.items():
-            if other in result:
-                result[other] = result[name]
-        return result
+        return tie(result, self.ties)
 
     def inverse(self) -> Self:
         """The transform that undoes it."""
@@ -104,23 +104,59 @@ class Transform:
         """One after the other: ``(g @ h)(state) == g(h(state))``."""
         return Transform((*first.actions, *self.actions), {**first.ties, **self.ties})
 
-    def orders(self) -> dict[str, Order]:
-        """The permutation of each group, composed where a group is acted on several times.
+    def orders_of(self, symmetry: "Symmetry") -> dict[str, Order]:
+        """The permutation of every group, of any composition.
 
-        Right for groups that stand in no other; inside of others the outer ones move fibres.
+        Args:
+            symmetry: Whose groups it acts on; what stands inside of what is known from there.
+
+        Returns:
+            Group name to order, such that ``symmetry.transform(orders)`` does the same.
+
+        Raises:
+            UsageError: If it does something other than permute.
+            UnknownName: If it acts on a group that the symmetry does not have.
+        """
+        from ridgeline.symmetry.frame import collapse
+
+        return collapse(self, symmetry)
+
+    def orders(self) -> dict[str, Order]:
+        """The permutation of each group that it acts on, composed where there are several.
+
+        Raises:
+            UsageError: If several permutations act one after another and one is of a group inside
+                another: the outer one moves the inner one's fibres, which `orders_of` follows.
         """
         found: dict[str, Order] = {}
-        for action in self.actions:
-            if isinstance(action, Permutation):
-                name = action.group.name
-                before = found.get(name, action.group.identity())
-                found[name] = np.take_along_axis(before, action.order, 1)
+        permutations = [a for a in self.actions if isinstance(a, Permutation)]
+        for action in permutations:
+            name = action.group.name
+            before = found.get(name, action.group.identity())
+            found[name] = np.take_along_axis(before, action.order, 1)
+        nested = [a.group.name for a in permutations if a.group.inside is not None]
+        if nested and not _plain(permutations):
+            raise UsageError(
+                "Orders of a composition need the symmetry, where groups stand inside of others.",
+                got=f"{len(permutations)} permutations, of {nested[0]!r} among others",
+                remedy="Use `transform.orders_of(symmetry)`.",
+            )
         return found
 
     @property
     def moved(self) -> dict[str, int]:
-        """Units that do not stay where they were, by group."""
+        """Units that do not stay where they were, by group; see `orders`."""
         return {
             name: int((order != np.arange(order.shape[1])).sum())
             for name, order in self.orders().items()
         }
+
+
+def _plain(permutations: Sequence[Permutation]) -> bool:
+    """Whether each group acts once, and none after one that it stands inside of."""
+    done: set[str] = set()
+    for action in permutations:
+        if action.group.name in done or action.group.inside in done:
+            return False
+        done.add(action.group.name)
+    return True

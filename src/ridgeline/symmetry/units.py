@@ -107,6 +107,10 @@ class Units:
         self.owners.append(Owner(tensor, axis, int(made[0]), index, (0, block, where)))
         return made.reshape(blocks, size)
 
+    def forget(self, tensor: str, axes: Sequence[int]) -> None:
+        """Take away the units of axes, which nothing has met yet."""
+        self.owners = [o for o in self.owners if o.tensor != tensor or o.axis not in axes]
+
     def represent(self, labels: Labels) -> Labels:
         """The representatives of units; other labels are passed on."""
         found = np.where(labels > 0, labels, 0)
@@ -164,6 +168,13 @@ class Units:
         """
         x, y = (self.find(part.ravel()) for part in np.broadcast_arrays(x, y))
         pairs = np.unique(np.stack([x, y]), axis=1)
+        # A padded constant is the same for all that it meets, and tells none of it.
+        blank = (pairs == NOTHING) & (pairs != NOTHING)[::-1]
+        pairs = pairs[:, ~blank.any(0)]
+        told = self._relate(pairs, why)
+        return 0 if told and blank[0 if told == 1 else 1].any() else told
+
+    def _relate(self, pairs: Labels, why: str) -> int:
         x, y = pairs
         (xs, nx), (ys, ny) = (np.unique(part, return_counts=True) for part in pairs)
         one, other = bool((nx == 1).all()), bool((ny == 1).all())

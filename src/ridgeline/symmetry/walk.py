@@ -9,6 +9,7 @@ from torch import Tensor, fx
 from torch.fx.node import map_arg
 
 from ridgeline.symmetry import recurrent  # noqa: F401 (enters the rules of recurrent layers)
+from ridgeline.symmetry.choices import chosen
 from ridgeline.symmetry.labels import Value, combine, move, varies
 from ridgeline.symmetry.moves import FACTORIES, MOVES, pointwise
 from ridgeline.symmetry.rules import RULES, Walk, unknown
@@ -33,6 +34,8 @@ class Tracing(Walk):
         self.constants: dict[fx.Node, Any] = {}
         self.seen: list[tuple[str, int, Labels]] = []
         """Where units are seen along one axis of a value: its name, the axis, the labels."""
+        self.unused: list[str] = []
+        """Tensors of the state that the network does not use."""
         self._axes: dict[tuple[str, int], Labels] = {}
         self._data = set(trace.data)
         for node in trace.graph.nodes:
@@ -82,6 +85,7 @@ class Tracing(Walk):
         name, shape = self.names[of], self.shape(of)
         where = np.arange(shape[0])[:, None]
         blocks = self._axis(name, 0, shape[0])
+        self.units.forget(name, (1, 2))  # units that are the same in all of the stack
         layers = []
         for axis in (1, 2):
             made = self.units.of_blocks(name, axis, shape[axis], where)
@@ -99,7 +103,10 @@ class Tracing(Walk):
 
     def _step(self, node: fx.Node) -> None:
         if node in self.names:
-            self.values[node] = self._tensor(node)
+            if node.users:
+                self.values[node] = self._tensor(node)
+            else:
+                self.unused.append(self.names[node])
         elif node in self._data:
             self.values[node] = Value.of(self.shape(node))
         elif node.op == "get_attr":
@@ -159,9 +166,20 @@ class Tracing(Walk):
         return unknown(self, node)
 
     def _moved(self, node: fx.Node, why: str) -> Any:
-        source, *others = node.all_input_nodes
+        source, *others = node.all_input_nodes  # an argument that comes twice is listed once
+        if operation(node) in ("reshape_as", "view_as", "expand_as"):  # of the other, its shape
+            return move(
+                self.units,
+                self.value(source),
+                lambda f: (
+                    f.expand(self.shape(node))
+                    if operation(node) == "expand_as"
+                    else f.reshape(self.shape(node))
+                ),
+                why,
+            )
         if node.args[0] is not source or any(n not in self.constants for n in others):
-            return unknown(self, node)
+            return chosen(self, node) if operation(node) == "index" else unknown(self, node)
         value = self.value(source)
 
         def run(labels: Tensor, part: int | None = None) -> Tensor:

@@ -29,6 +29,10 @@ def describe(symmetry: "Symmetry") -> str:
             f"{p.tensor}[{p.axis}]" + (f" x{p.width}" if p.width > 1 else "") for p in g.places
         )
         lines.append(f"  {g.name}: {size}{inside}  {where}")
+    for m in symmetry.scalings:
+        places = zip(symmetry.group(m.group).places, m.powers, strict=True)
+        parts = [f"{p.tensor}[{p.axis}]^{e}" for p, e in places if e]
+        lines.append(f"  {m.name}, {'sign' if m.signs else 'positive factor'}: {', '.join(parts)}")
     if symmetry.fixed:
         lines.append("left fixed:")
         for why in dict.fromkeys(f.why for f in symmetry.fixed):

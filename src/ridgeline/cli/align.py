@@ -1,0 +1,138 @@
+"""``ridgeline align``: the second checkpoint carried to where it is nearest the first."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+from ridgeline import io, report
+from ridgeline.cli.matching import both, check_written, discovered, fitting, strategy
+from ridgeline.cli.setting import (
+    Setting,
+    load_points,
+    progress_bar,
+    stderr_console,
+    stdout_console,
+)
+from ridgeline.errors import NotTraceable, UsageError
+from ridgeline.matching import Aligned, align
+from ridgeline.paths import Line
+from ridgeline.profiles import Profile, profile
+from ridgeline.repairs import Repair, RepairKind
+from ridgeline.state import State
+
+__all__ = ["repair_of", "run"]
+
+Tell = Callable[[str, int, int], None]
+BEFORE, AFTER, REPAIRED = "as they are", "aligned", "aligned and repaired"
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """See the options."""
+    stderr_console()
+    check_written(chosen, report=chosen.report)
+    setting = Setting(chosen)
+    a, b = load_points(setting, [chosen.a, chosen.b], chosen.key)
+    by = strategy(chosen, setting, chosen.by)
+    notes: list[str] = []
+    with progress_bar() as tell:
+        symmetry = discovered(chosen, setting, tell)
+        found = align(a, b, symmetry, by=by, seed=chosen.seed, progress=tell)
+        profiles = _profiles(chosen, setting, (a, b, found.state), tell, notes)
+    about = setting.about(chosen) | {"notes": notes}
+    told = report.summarise_alignment(found, profiles) | {"provenance": about}
+    with both(chosen, lambda folder: _write(found, profiles, told, chosen, folder)):
+        if chosen.out:
+            carried = io.in_format_of(chosen.b, found.state, model=setting.model, key=chosen.key)
+            made = {"ridgeline.aligned": json.dumps({"to": str(chosen.a), "from": str(chosen.b)})}
+            io.save(carried, chosen.out, metadata=made, overwrite=chosen.overwrite)
+    if chosen.json:
+        print(json.dumps(told, allow_nan=False))
+    else:
+        console = stdout_console()
+        console.print(str(found), highlight=False, markup=False)
+        if profiles:
+            report.render_table(report.barrier_table(profiles), stdout_console(wide=True))
+        for note in notes:
+            console.print(note, highlight=False, markup=False)
+    for made in (chosen.out, chosen.report and Path(chosen.report) / "report.html"):
+        if made:
+            print(f"written: {made}", file=sys.stderr)
+    return 0
+
+
+def _profiles(
+    chosen: argparse.Namespace,
+    setting: Setting,
+    states: tuple[State, State, State],
+    tell: Tell,
+    notes: list[str],
+) -> dict[str, Profile]:
+    """The line before, after, and repaired if that can be done."""
+    if not setting.objectives:
+        return {}
+    a, b, carried = states
+
+    def measured(name: str, end: State, repair: Repair | None = None) -> Profile:
+        return profile(
+            Line(a, end),
+            setting.objectives,
+            points=chosen.points,
+            strategy=chosen.strategy,
+            seed=chosen.seed,
+            repair=repair,
+            progress=lambda split, done, of: tell(f"{name} ({split})", done, of),
+        )
+
+    found = {BEFORE: measured(BEFORE, b), AFTER: measured(AFTER, carried)}
+    if chosen.repair != "none":
+        try:
+            repair = repair_of(chosen, setting)
+            found[REPAIRED] = measured(REPAIRED, carried, repair)
+        except (NotTraceable, UsageError) as refused:
+            notes.append(f"Not repaired: {refused}")
+    return found
+
+
+def repair_of(chosen: argparse.Namespace, setting: Setting) -> Repair:
+    """The repair that the options name, on the inputs that strategies look at."""
+    inputs = fitting(chosen, setting, "--repair").samples.inputs
+    return Repair(data=inputs, kind=cast(RepairKind, chosen.repair.replace("-", " ")))
+
+
+def _write(
+    found: Aligned,
+    profiles: dict[str, Profile],
+    told: dict[str, Any],
+    chosen: argparse.Namespace,
+    folder: Path,
+) -> None:
+    barriers, *moved = report.alignment_tables(found, profiles)
+    said = report.aligned_sentences(found, profiles)
+    sections = [
+        report.Section(
+            "The line before and after",
+            text=[*said, *told["provenance"]["notes"]],
+            figures=[report.alignment_figure(profiles)],
+            tables=[barriers],
+        ),
+        report.Section("What moved", text=_moved(found), tables=moved),
+    ]
+    page = report.Page(
+        title=f"{Path(chosen.b).name}, aligned to {Path(chosen.a).name}",
+        lead=report.alignment_headline(profiles),
+        sections=sections,
+        provenance=told["provenance"],
+    )
+    rows = [row for name, one in profiles.items() for row in report.rows(one, path=name)]
+    report.to_json(told, folder / "alignment.json")
+    report.write_parquet(rows, folder / "profiles.parquet")
+    report.write_page(page, folder)
+
+
+def _moved(found: Aligned) -> list[str]:
+    if not found.moved:
+        return ["Nothing moved: no group of the symmetry was acted on."]
+    return ["Share of the units of each group that do not stay in their place."]

@@ -1,0 +1,122 @@
+"""Groups of options that several verbs share."""
+
+import argparse
+
+__all__ = [
+    "POINT",
+    "add_engine",
+    "add_line",
+    "add_network",
+    "add_objective",
+    "add_output",
+    "add_overwrite",
+    "add_points",
+]
+
+POINT = "a checkpoint: .safetensors, .pt, .pth, .ckpt, or a folder as on the Hugging Face hub"
+
+
+def add_points(made: argparse.ArgumentParser, *names: str) -> None:
+    """Checkpoints by position."""
+    for name in names:
+        made.add_argument(name.lower(), metavar=name, help=POINT)
+
+
+def add_network(made: argparse.ArgumentParser, *, data: bool = True) -> "argparse._ArgumentGroup":
+    """A network, and data or leave to have none.
+
+    Args:
+        made: The verb.
+        data: Whether it needs data.
+    """
+    group = made.add_argument_group("what is measured" if data else "the network, and data for it")
+    group.add_argument(
+        "--model",
+        required=True,
+        metavar="MOD:FUNC",
+        help="your function that builds the network, called with literal arguments if given: "
+        "'nets:build(width=64)'; this imports and runs your code",
+    )
+    group.add_argument(
+        "--data",
+        required=data,
+        metavar="SPEC",
+        help="digits, mnist1d, mnist, fashion-mnist, cifar10, cifar100, or MOD:FUNC; "
+        "'?train=5000' takes a subset",
+    )
+    group.add_argument("--data-root", metavar="DIR", help="where files of data sets are")
+    group.add_argument("--download", action="store_true", help="allow downloading them")
+    return group
+
+
+def add_objective(made: argparse.ArgumentParser, *, data: bool = True) -> None:
+    """Network, data, loss and metrics.
+
+    Args:
+        made: The verb.
+        data: Whether it needs data.
+    """
+    group = add_network(made, data=data)
+    group.add_argument("--split", metavar="NAMES", help="comma-separated (default: all)")
+    group.add_argument(
+        "--loss", default="cross_entropy", metavar="NAME", help="(default: %(default)s)"
+    )
+    group.add_argument("--metrics", default="error", metavar="NAMES", help="(default: error)")
+    group.add_argument(
+        "--statistics",
+        choices=("recompute", "keep"),
+        default="recompute",
+        help="BatchNorm statistics at each state: gathered anew on the train split, or the "
+        "interpolated ones (default: recompute)",
+    )
+    group.add_argument("--key", metavar="NAME", help="which state, if a file holds several")
+
+
+def add_line(made: argparse.ArgumentParser) -> None:
+    """Positions on the line."""
+    grid = made.add_mutually_exclusive_group()
+    grid.add_argument("--points", type=int, default=51, metavar="N", help="(default: 51)")
+    grid.add_argument("--grid", metavar="T,T,...", help="positions, in place of --points")
+    made.add_argument("--extrapolate", action="store_true", help="allow positions outside [0, 1]")
+
+
+def add_engine(made: argparse.ArgumentParser, *, seed: bool = True, lines: bool = True) -> None:
+    """How it is computed.
+
+    Args:
+        made: The verb.
+        seed: Whether it draws samples.
+        lines: Whether it evaluates many states on a path.
+    """
+    group = made.add_argument_group("how")
+    group.add_argument("--device", default="cpu", metavar="NAME", help="(default: cpu)")
+    group.add_argument(
+        "--dtype",
+        choices=("float32", "float64", "bfloat16", "float16"),
+        help="convert checkpoints to this type first; arithmetic is in float32 or better",
+    )
+    if lines:
+        group.add_argument(
+            "--strategy",
+            choices=("auto", "loop", "batched", "shared", "shared+batched"),
+            default="auto",
+            help="of the engine; auto measures (default: auto)",
+        )
+    group.add_argument("--threads", type=int, metavar="N", help="of torch (default: torch's own)")
+    if seed:
+        group.add_argument("--seed", type=int, default=0, help="of the samples' order (default: 0)")
+
+
+def add_output(made: argparse.ArgumentParser) -> None:
+    """A folder and JSON."""
+    group = made.add_argument_group("output")
+    group.add_argument("--out", metavar="DIR", help="write tables, figures and a page there")
+    add_overwrite(group)
+    group.add_argument("--json", action="store_true", help="print JSON to standard output")
+
+
+def add_overwrite(made: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
+    """Leave to replace."""
+    made.add_argument(
+        "--overwrite", action="store_true", help="replace what Ridgeline wrote there before"
+    )

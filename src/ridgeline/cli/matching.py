@@ -1,0 +1,195 @@
+"""From options to a symmetry and a strategy, for the verbs that need them."""
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ridgeline import io
+from ridgeline.cli.setting import Setting, check_file, check_folder, words
+from ridgeline.errors import NotTraceable, UsageError
+from ridgeline.matching import (
+    ActivationMatching,
+    FrankWolfe,
+    Sinkhorn,
+    StraightThrough,
+    Strategy,
+    WeightMatching,
+)
+from ridgeline.objective import Objective
+from ridgeline.symmetry import Symmetry, symmetries
+
+__all__ = ["both", "check_options", "check_written", "discovered", "fitting", "strategy"]
+
+Tell = Callable[[str, int, int], None]
+
+TAKES = {
+    "restarts": ("weights", "frank-wolfe"),
+    "steps": ("straight-through", "sinkhorn"),
+    "minimise": ("sinkhorn",),
+}
+"""Option to the strategies that it is of."""
+
+
+def discovered(chosen: argparse.Namespace, setting: Setting, tell: Tell) -> Symmetry:
+    """The symmetry that the options name: read from a file, or found and proved.
+
+    Raises:
+        UsageError: If nothing says what the network's inputs are.
+        NotTraceable: If the network cannot be traced; it says what else can be done.
+        UnknownName: If a group that shall stay fixed is not there.
+    """
+    given = getattr(chosen, "symmetry", None)
+    if given is not None:
+        found = io.load_symmetry(given)
+    else:
+        example = _example(chosen, setting)
+        tell("tracing and proving", 0, 1)
+        try:
+            found = symmetries(setting.model, example, seed=getattr(chosen, "seed", 0))
+        except NotTraceable as error:
+            raise NotTraceable(
+                error.rule,
+                got=error.got,
+                remedy=f"{error.remedy} Or give --symmetry a file with groups of your own: see "
+                "ridgeline.save_symmetry.".strip(),
+            ) from error
+        tell("tracing and proving", 1, 1)
+    return found.without(*(words(chosen.without) or []))
+
+
+def _example(chosen: argparse.Namespace, setting: Setting) -> Any:
+    if chosen.example:
+        return io.resolve(chosen.example, kind="example")
+    if setting.data is None:
+        raise UsageError(
+            "A network is traced on a batch of its inputs.",
+            got="neither --data nor --example",
+            remedy="Give --data, or --example MOD:FUNC for a function that makes a batch.",
+        )
+    return next(iter(setting.data.splits.values())).inputs[:2]
+
+
+def fitting(chosen: argparse.Namespace, setting: Setting, what: str) -> Objective:
+    """The objective that strategies look at: training data, where the data set has them.
+
+    Args:
+        chosen: Parsed options.
+        setting: Their setting.
+        what: What needs it, for messages.
+
+    Raises:
+        UsageError: If there are no data, or too few samples are asked for.
+    """
+    if setting.data is None:
+        raise UsageError(
+            f"{what} looks at data.", got="no --data", remedy="Give --data, or choose another."
+        )
+    if chosen.samples < 1:
+        raise UsageError("--samples is 1 at least.", got=str(chosen.samples))
+    splits = setting.data.splits
+    name = "train" if "train" in splits else next(iter(splits))
+    return setting.objective(chosen, name, samples=chosen.samples)
+
+
+def strategy(chosen: argparse.Namespace, setting: Setting, name: str) -> Strategy:
+    """How units are matched.
+
+    Args:
+        chosen: Parsed options.
+        setting: Their setting.
+        name: One of `symmetric.STRATEGIES`.
+
+    Raises:
+        UsageError: If an option is of another strategy, or data are needed and missing.
+    """
+    check_options(chosen, TAKES, name)
+    given = {n: v for n in TAKES if (v := getattr(chosen, n)) is not None}
+    if name == "weights":
+        return WeightMatching(**given)
+    if name == "frank-wolfe":
+        return FrankWolfe(**given)
+    if name == "sinkhorn":
+        kind = given.pop("minimise", "distance")
+        if kind == "distance":
+            return Sinkhorn(**given)
+        objective = fitting(chosen, setting, f"--minimise {kind}")
+        return Sinkhorn(kind=kind, objective=objective, **given)
+    objective = fitting(chosen, setting, f"--by {name}")
+    if name == "straight-through":
+        return StraightThrough(objective=objective, **given)
+    inputs = objective.samples.inputs
+    return ActivationMatching(model=setting.model, data=inputs, device=setting.device)
+
+
+def check_options(
+    chosen: argparse.Namespace, takes: Mapping[str, tuple[str, ...]], name: str
+) -> None:
+    """Refuse options that belong to another strategy.
+
+    Args:
+        chosen: Parsed options.
+        takes: Option to the strategies that it is of.
+        name: The strategy.
+
+    Raises:
+        UsageError: If one was given.
+    """
+    for option, of in takes.items():
+        if getattr(chosen, option) is not None and name not in of:
+            raise UsageError(
+                f"--{option} is of {', '.join(of)}.",
+                got=f"--{option} {getattr(chosen, option)} with {name}",
+                remedy="Leave it out, or choose another strategy.",
+            )
+
+
+def check_written(
+    chosen: argparse.Namespace, suffix: str = ".safetensors", *, report: str | None = None
+) -> None:
+    """Refuse what cannot be written before any work, not after.
+
+    Args:
+        chosen: Parsed options.
+        suffix: That the name of the file must have.
+        report: The folder for a report; None is none.
+
+    Raises:
+        UsageError: If the file's name ends otherwise, or a report has nothing to say.
+        OutputError: If something is there already, or a place cannot be written to.
+    """
+    if chosen.overwrite and chosen.out is None and report is None:
+        raise UsageError("--overwrite is about what is written.", got="--overwrite alone")
+    if chosen.out is not None:
+        if Path(chosen.out).suffix != suffix:
+            raise UsageError(
+                f"--out is a file whose name ends in {suffix}.",
+                got=repr(chosen.out),
+                remedy=f"Name it {Path(chosen.out).stem or 'result'}{suffix}.",
+            )
+        check_file(chosen.out, overwrite=chosen.overwrite)
+    if report is not None:
+        if chosen.data is None:
+            raise UsageError(
+                "A report draws what was measured.",
+                got="--report without --data",
+                remedy="Give --data as well.",
+            )
+        check_folder(report, overwrite=chosen.overwrite)
+
+
+@contextmanager
+def both(chosen: argparse.Namespace, write: Callable[[Path], None] | None) -> Iterator[None]:
+    """Make the report around the block, which writes the file: both appear, or neither.
+
+    Args:
+        chosen: Parsed options.
+        write: Fills the report's folder.
+    """
+    if chosen.report is None or write is None:
+        yield
+        return
+    with io.fresh_directory(chosen.report, overwrite=chosen.overwrite) as folder:
+        write(folder)
+        yield

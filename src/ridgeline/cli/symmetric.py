@@ -1,0 +1,167 @@
+"""Options of the verbs about symmetries: ``symmetries``, ``align`` and ``merge``."""
+
+import argparse
+from collections.abc import Callable
+
+from ridgeline.cli.groups import (
+    POINT,
+    add_engine,
+    add_network,
+    add_objective,
+    add_overwrite,
+    add_points,
+)
+
+__all__ = ["EXAMPLES", "MERGES", "STRATEGIES", "add_symmetric"]
+
+STRATEGIES = ("weights", "activations", "straight-through", "sinkhorn", "frank-wolfe")
+MERGES = (
+    *("mean", "slerp", "task-arithmetic", "ties", "dare", "model-stock", "fisher", "regmean"),
+)
+
+EXAMPLES = {
+    "symmetries": "ridgeline symmetries --model nets:build --example nets:example "
+    "--out symmetry.json\n"
+    "  ridgeline symmetries --model 'ridgeline.nets:fcn(64,32,10)' --data digits",
+    "align": "ridgeline align a.safetensors b.safetensors --model nets:build --data digits "
+    "--out b_aligned.safetensors\n"
+    "  ridgeline align a.pt b.pt --model nets:build --data digits --by activations "
+    "--report aligned",
+    "merge": "ridgeline merge a.safetensors b.safetensors --model nets:build --data digits "
+    "--align --repair --out merged.safetensors\n"
+    "  ridgeline merge one.pt two.pt --base start.pt --model nets:build --by ties "
+    "--out merged.safetensors",
+}
+
+Verb = Callable[[str, str], argparse.ArgumentParser]
+
+
+def add_symmetric(verb: Verb) -> None:
+    """Add the three verbs.
+
+    Args:
+        verb: Makes one, of a name and a sentence.
+    """
+    _symmetries(verb("symmetries", "Find and prove which units of a network may be permuted."))
+    _align(
+        verb(
+            "align", "Carry the second checkpoint, by a symmetry, to where it is nearest the first."
+        )
+    )
+    _merge(verb("merge", "Merge checkpoints into one, aligned and repaired first if asked."))
+
+
+def _symmetries(made: argparse.ArgumentParser) -> None:
+    add_network(made, data=False)
+    _symmetry(made, given=False)
+    _how(made)
+    group = made.add_argument_group("output")
+    group.add_argument("--out", metavar="FILE", help="save the symmetry there, as JSON")
+    add_overwrite(group)
+    group.add_argument("--json", action="store_true", help="print JSON to standard output")
+
+
+def _align(made: argparse.ArgumentParser) -> None:
+    add_points(made, "A", "B")
+    add_objective(made, data=False)
+    _symmetry(made)
+    group = made.add_argument_group("how it is aligned")
+    _strategy(group, "--by", "weights")
+    group = made.add_argument_group("how the line is measured, with --data")
+    group.add_argument("--points", type=int, default=21, metavar="N", help="(default: 21)")
+    group.add_argument(
+        "--repair",
+        choices=("forward", "closed-form", "statistics", "none"),
+        default="forward",
+        help="also measure the aligned line with the statistics of each layer set to those "
+        "between the ends' (default: forward)",
+    )
+    add_engine(made)
+    _output(made)
+
+
+def _merge(made: argparse.ArgumentParser) -> None:
+    made.add_argument("states", metavar="CKPT", nargs="+", help=f"one or more; {POINT}")
+    add_objective(made, data=False)
+    group = made.add_argument_group("how it is merged")
+    group.add_argument("--by", choices=MERGES, default="mean", help="(default: mean)")
+    group.add_argument("--base", metavar="CKPT", help="what the checkpoints were fine-tuned from")
+    group.add_argument("--weights", metavar="W,W,...", help="one number for each checkpoint")
+    group.add_argument(
+        "--layers",
+        metavar="GLOBS",
+        help="merge these layers only, comma-separated patterns; others are the first's",
+    )
+    group.add_argument("--t", type=float, metavar="T", help="of slerp (default: 0.5)")
+    group.add_argument(
+        "--scale", type=float, metavar="X", help="of task-arithmetic, ties and dare (default: 1)"
+    )
+    group.add_argument("--keep", type=float, metavar="P", help="share that ties keeps")
+    group.add_argument("--drop", type=float, metavar="P", help="share that dare drops")
+    group = made.add_argument_group("what is done before and after")
+    group.add_argument("--align", action="store_true", help="carry the others to the first, before")
+    _strategy(group, "--align-by", "weights")
+    group.add_argument(
+        "--repair",
+        nargs="?",
+        const="forward",
+        choices=("forward", "closed-form", "statistics"),
+        help="set the statistics of each layer to those between the two checkpoints', after",
+    )
+    _symmetry(made)
+    add_engine(made, lines=False)
+    _output(made)
+
+
+def _symmetry(made: argparse.ArgumentParser, *, given: bool = True) -> None:
+    group = made.add_argument_group("the symmetry")
+    group.add_argument(
+        "--example",
+        metavar="MOD:FUNC",
+        help="your function that makes a batch of inputs, as the model takes them "
+        "(default: two samples of --data)",
+    )
+    if given:
+        group.add_argument(
+            "--symmetry", metavar="FILE", help="a symmetry that was saved, in place of discovery"
+        )
+    group.add_argument(
+        "--without", metavar="GROUPS", help="comma-separated names of groups to leave fixed"
+    )
+
+
+def _strategy(group: "argparse._ArgumentGroup", flag: str, default: str) -> None:
+    group.add_argument(flag, choices=STRATEGIES, default=default, help=f"(default: {default})")
+    group.add_argument(
+        "--minimise",
+        choices=("distance", "midpoint", "random"),
+        default=None,
+        help="what sinkhorn minimises: the distance, the loss half way, or at random positions "
+        "(default: distance)",
+    )
+    group.add_argument("--restarts", type=int, metavar="N", help="of weights and frank-wolfe")
+    group.add_argument("--steps", type=int, metavar="N", help="of straight-through and sinkhorn")
+    group.add_argument(
+        "--samples",
+        type=int,
+        default=2000,
+        metavar="N",
+        help="of the data that strategies look at (default: %(default)s)",
+    )
+
+
+def _how(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group("how")
+    group.add_argument("--device", default="cpu", metavar="NAME", help="(default: cpu)")
+    group.add_argument("--threads", type=int, metavar="N", help="of torch (default: torch's own)")
+    group.add_argument("--seed", type=int, default=0, help="of the proof (default: 0)")
+
+
+def _output(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group("output")
+    group.add_argument("--out", metavar="FILE", help="write the checkpoint, a .safetensors file")
+    group.add_argument(
+        "--report", metavar="DIR", help="write tables, figures and a page there; needs --data"
+    )
+    add_overwrite(group)
+    group.add_argument("--json", action="store_true", help="print JSON to standard output")

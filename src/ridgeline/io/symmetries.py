@@ -1,0 +1,186 @@
+"""A symmetry in a file: what discovery and proof found, to be used again without tracing."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ridgeline.errors import CheckpointError, RidgelineError, UsageError
+from ridgeline.io.indices import Packed, pack, unpack
+from ridgeline.io.writing import atomic_path, version
+from ridgeline.symmetry import Fixed, Group, Place, Sighting, Symmetry
+from ridgeline.symmetry.scaling import Rescalable
+
+__all__ = ["load_symmetry", "save_symmetry", "symmetry_record"]
+
+FORMAT = "ridgeline-symmetry"
+VERSION = 1
+
+
+def save_symmetry(
+    symmetry: Symmetry, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> Path:
+    """Write a symmetry as JSON: whole or not at all, and the same bytes each time.
+
+    Args:
+        symmetry: Any, with groups of one's own or without some.
+        path: A name that ends in ``.json``.
+        overwrite: Whether an existing file may be replaced.
+
+    Returns:
+        Where it was written.
+
+    Raises:
+        UsageError: If the name does not end so.
+        OutputError: If the file exists, or cannot be written.
+    """
+    final = Path(path)
+    if final.suffix != ".json":
+        better = final.with_suffix(".json") if final.name else "symmetry.json"
+        raise UsageError(
+            "A symmetry is saved as JSON.", got=f"'{final}'", remedy=f"Name it '{better}'."
+        )
+    text = json.dumps(symmetry_record(symmetry), separators=(",", ":"), allow_nan=False)
+    with atomic_path(final, overwrite=overwrite) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return final
+
+
+def symmetry_record(symmetry: Symmetry) -> dict[str, Any]:
+    """A symmetry in plain values: strict JSON, of a stated format.
+
+    Returns:
+        ``format``, ``version``, ``ridgeline``, ``groups`` (name, inside, fibres, size, places and
+        sightings), ``scalings``, ``shapes``, ``fixed``, ``ties``. Positions are packed: see
+        `ridgeline.io.indices`.
+    """
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "ridgeline": version(),
+        "shapes": {name: list(shape) for name, shape in symmetry.shapes.items()},
+        "ties": dict(symmetry.ties),
+        "groups": [_group(g) for g in symmetry.groups],
+        "scalings": [{**vars(m), "powers": list(m.powers)} for m in symmetry.scalings],
+        "fixed": [vars(f) for f in symmetry.fixed],
+    }
+
+
+def _group(group: Group) -> dict[str, Any]:
+    return {
+        "name": group.name,
+        "inside": group.inside,
+        "fibres": group.fibres,
+        "size": group.size,
+        "places": [_place(p) for p in group.places],
+        "sightings": [
+            {"value": s.value, "axis": s.axis, "index": pack(s.index)} for s in group.sightings
+        ],
+    }
+
+
+def _place(place: Place) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "tensor": place.tensor,
+        "axis": place.axis,
+        "index": pack(place.index),
+    }
+    if place.within is not None:
+        axis, where = place.within
+        made["within"] = {"axis": axis, "index": pack(where)}
+    return made
+
+
+def load_symmetry(path: str | os.PathLike[str]) -> Symmetry:
+    """Read a symmetry. It is checked to be one of the tensors that it names, not proved again.
+
+    Args:
+        path: What `save_symmetry` wrote.
+
+    Raises:
+        CheckpointError: If the file is missing, torn, of another kind, or of a version that this
+            Ridgeline does not know.
+    """
+    where = str(path)
+    tree = _read(Path(path), where)
+    try:
+        return Symmetry(
+            tuple(_given_group(g) for g in tree["groups"]),
+            {str(name): tuple(map(int, shape)) for name, shape in tree["shapes"].items()},
+            tuple(
+                Fixed(str(f["tensor"]), int(f["axis"]), int(f["count"]), str(f["why"]))
+                for f in tree["fixed"]
+            ),
+            {str(k): str(v) for k, v in tree["ties"].items()},
+            tuple(
+                Rescalable(
+                    str(m["name"]), str(m["group"]), tuple(map(int, m["powers"])), bool(m["signs"])
+                )
+                for m in tree["scalings"]
+            ),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, LookupError) as error:
+        raise CheckpointError(
+            "A symmetry's file holds groups of positions within its tensors.",
+            got=f"{where}: {error if isinstance(error, RidgelineError) else repr(error)}",
+            remedy="Write it anew with `ridgeline symmetries --out` or save_symmetry.",
+        ) from error
+
+
+def _read(path: Path, where: str) -> Mapping[str, Any]:
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(
+            "A symmetry's file must be there and readable.",
+            got=f"'{where}' ({error.strerror or error})",
+            remedy="Make it with `ridgeline symmetries --model ... --out symmetry.json`.",
+        ) from error
+    except ValueError as error:
+        raise CheckpointError(
+            "A symmetry's file is JSON.",
+            got=f"'{where}' ({error})",
+            remedy="It may be torn, or another file: write it anew.",
+        ) from error
+    if not isinstance(tree, Mapping) or tree.get("format") != FORMAT:
+        raise CheckpointError(
+            f"A symmetry's file says that its format is {FORMAT!r}.",
+            got=f"'{where}'",
+            remedy="Give a file that `ridgeline symmetries --out` wrote.",
+        )
+    if tree.get("version") != VERSION:
+        raise CheckpointError(
+            f"This Ridgeline reads symmetries of version {VERSION}.",
+            got=f"version {tree.get('version')!r} in '{where}'",
+            remedy="Read it with the Ridgeline that wrote it, or discover it anew.",
+        )
+    return tree
+
+
+def _given_group(tree: Mapping[str, Any]) -> Group:
+    inside = tree["inside"]
+    return Group(
+        str(tree["name"]),
+        tuple(_given_place(p) for p in tree["places"]),
+        None if inside is None else str(inside),
+        tuple(
+            Sighting(str(s["value"]), int(s["axis"]), _index(s["index"], 3))
+            for s in tree["sightings"]
+        ),
+    )
+
+
+def _given_place(tree: Mapping[str, Any]) -> Place:
+    within = tree.get("within")
+    confined = None if within is None else (int(within["axis"]), _index(within["index"], 2))
+    return Place(str(tree["tensor"]), int(tree["axis"]), _index(tree["index"], 3), confined)
+
+
+def _index(packed: Packed, dimensions: int) -> np.ndarray:
+    found = unpack(packed)
+    if found.ndim != dimensions or (found < 0).any():
+        raise ValueError(f"positions of shape {found.shape}, with negative ones or not")
+    return found

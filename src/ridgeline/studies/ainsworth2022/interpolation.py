@@ -1,0 +1,156 @@
+"""A1: the line between two networks, naive and after each kind of matching (figure 2)."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ridgeline.profiles import Profile
+from ridgeline.studies.common import curves_chart, mean_sd
+from ridgeline.studies.matched import ACTIVATIONS, NAIVE, STRAIGHT_THROUGH, WEIGHTS, between
+from ridgeline.studies.pairs import apart, height, points_of
+from ridgeline.study.bench import Bench
+from ridgeline.study.charts import Chart, Tabular
+from ridgeline.study.claims import Claim, Mean
+from ridgeline.study.papers import Finding, Item
+
+__all__ = ["ITEMS", "dip"]
+
+WAYS = (NAIVE, WEIGHTS, ACTIVATIONS, STRAIGHT_THROUGH)
+SPLITS = {"train": "training", "test": "test"}
+
+
+def interpolation(bench: Bench) -> Finding:
+    """Loss and accuracy between independent networks."""
+    pairs = apart(bench.runs("interpolation"))
+    found: dict[str, list[Profile]] = {}
+    for i, way in enumerate(WAYS):
+        bench.tell(way.name, i, len(WAYS))
+        found[way.name] = [between(bench, pair, way) for pair in pairs]
+    naive, weights, activations, straight = found.values()
+    return Finding(
+        charts=_curves(found),
+        tables=[_table(found)],
+        cases={
+            "A1a": [height(p, kind="mean") for p in naive],
+            "A1b": [height(p, kind="mean") for p in weights],
+            "A1c": [points_of(p, kind="mean") for p in weights],
+            "A1d": [height(p, kind="mean") for p in activations],
+            "A1e": [height(p, kind="mean") for p in straight],
+            "A1f": [dip(p) for p in weights],
+            "A1g": [dip(p) for p in straight],
+        },
+        words=[
+            "A barrier is the highest point of the line over the mean of its ends, as in the "
+            "paper's code. Each run is in one pair alone.",
+            f"Straight-through matching takes {bench.setting('straight_through_steps')} steps, "
+            "where the paper takes 250 epochs; activations are those of "
+            f"{bench.setting('activation_samples')} training images.",
+        ],
+    )
+
+
+def dip(profile: Profile) -> float:
+    """The test loss halfway less the mean of the ends, in nats; below zero if it is lower."""
+    return profile.barrier("half", split="test").height
+
+
+def _curves(found: Mapping[str, Sequence[Profile]]) -> list[Chart]:
+    return [
+        curves_chart(
+            f"interpolation-{split}",
+            f"Between independent networks: {words} set",
+            "Loss and error on the line, the second network carried to the first.",
+            found,
+            split=split,
+        )
+        for split, words in SPLITS.items()
+    ]
+
+
+def _table(found: Mapping[str, Sequence[Profile]]) -> Tabular:
+    rows = [
+        [
+            way,
+            *(mean_sd(height(p, split, "mean") for p in profiles) for split in SPLITS),
+            *(mean_sd(points_of(p, split, "mean") for p in profiles) for split in SPLITS),
+            mean_sd(100 * (1 - _middle(p)) for p in profiles),
+            mean_sd(100 * (1 - _ends(p)) for p in profiles),
+        ]
+        for way, profiles in found.items()
+    ]
+    columns = [
+        *("line", "loss barrier, train", "loss barrier, test"),
+        *("accuracy barrier, train (points)", "accuracy barrier, test (points)"),
+        *("test accuracy halfway (%)", "test accuracy of the ends (%)"),
+    ]
+    return Tabular(
+        title="Barriers between independent networks",
+        columns=columns,
+        rows=rows,
+        note="Mean ± standard deviation over pairs (number of pairs); losses in nats.",
+    )
+
+
+def _middle(profile: Profile) -> float:
+    curve = profile.curve("error", "test")
+    return float(curve.mean[np.flatnonzero(curve.t == 0.5)[0]])
+
+
+def _ends(profile: Profile) -> float:
+    mean = profile.curve("error", "test").mean
+    return float(mean[0] + mean[-1]) / 2
+
+
+NONE_LEFT = 0.1
+"""Nats of training loss below which a barrier counts as none: our acceptance, after a pilot."""
+
+
+def _removed(id: str, way: str) -> Claim:
+    return Claim(
+        id=id,
+        text=f"After {way} two independent networks are linearly connected",
+        place="figure 2; the threshold is ours",
+        test=Mean(f"train-loss barrier after {way} (nats)", "below", NONE_LEFT),
+    )
+
+
+def _convex(id: str, way: str) -> Claim:
+    return Claim(
+        id=id,
+        text=f"After {way} the test loss is lower halfway than at the ends",
+        place="figure 2",
+        test=Mean(f"test loss halfway less that of the ends, after {way} (nats)", "below", 0.0),
+    )
+
+
+ITEMS = (
+    Item(
+        name="interpolation",
+        id="A1",
+        title="Between independent networks",
+        asks="Are two independent networks linearly connected after matching?",
+        measure=interpolation,
+        populations=("interpolation",),
+        reported="On MNIST all three kinds of matching leave no barrier, and after two of them, "
+        "of weights and straight-through, the test loss is convex on the line.",
+        claims=(
+            Claim(
+                id="A1a",
+                text="Without matching there is a barrier",
+                place="figure 2; the threshold is ours, after a pilot that had 1.3",
+                test=Mean("naive train-loss barrier (nats)", "above", 1.0),
+            ),
+            _removed("A1b", "weight matching"),
+            Claim(
+                id="A1c",
+                text="After weight matching the accuracy does not fall on the line",
+                place="figure 2; the threshold is ours, after a pilot",
+                test=Mean("test accuracy barrier after weight matching (points)", "below", 1.0),
+            ),
+            _removed("A1d", "activation matching"),
+            _removed("A1e", "straight-through matching"),
+            _convex("A1f", "weight matching"),
+            _convex("A1g", "straight-through matching"),
+        ),
+    ),
+)

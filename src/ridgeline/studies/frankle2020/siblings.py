@@ -1,0 +1,108 @@
+"""Two children of one parent: the error between them, and how far apart they are."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ridgeline import state as states
+from ridgeline.paths import Line, Path
+from ridgeline.profiles import Profile
+from ridgeline.study.bench import Bench
+from ridgeline.study.subjects import Subject
+from ridgeline.training import Duration
+
+__all__ = ["STABLE", "Siblings", "siblings", "steps_of"]
+
+STABLE = 0.02
+"""Instability in error below which two networks count as linearly connected (section 2)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Siblings:
+    """Two children of one parent.
+
+    Args:
+        one: A child.
+        other: Another, with another order of the data.
+        line: The profile between them.
+        apart: The distance between them.
+        travelled: The mean distance of the two from the parent's initialisation.
+    """
+
+    one: Subject
+    other: Subject
+    line: Profile
+    apart: float
+    travelled: float
+
+    @property
+    def seed(self) -> int:
+        """The parent's."""
+        return self.one.seed
+
+    @property
+    def step(self) -> int:
+        """At which they parted."""
+        return steps_of(self.one, str(self.one.at("spawn.at")))
+
+    def instability(self, split: str = "test") -> float:
+        """How much higher the error is between them than at their ends, as a share of samples."""
+        return self.line.instability(split=split).height
+
+    @property
+    def share(self) -> float:
+        """Their distance over the distance travelled."""
+        return self.apart / self.travelled
+
+
+def steps_of(run: Subject, time: str) -> int:
+    """A time in steps."""
+    return Duration.parse(time).count(-(-len(run.train) // run.config.training.batch_size))
+
+
+def siblings(bench: Bench, population: str) -> dict[int, list[Siblings]]:
+    """The first two children of every parent, by the step at which they parted.
+
+    A pair of which one diverged is left out.
+    """
+    runs = bench.runs(population, parents=True)
+    parents = {run.hash: run for run in runs if run.config.parent is None}
+    families: dict[tuple[str, str], list[Subject]] = {}
+    for run in runs:
+        if run.config.parent is not None:
+            key = (str(run.at("spawn.at")), run.config.parent.hash)
+            families.setdefault(key, []).append(run)
+    found: dict[int, list[Siblings]] = {}
+    for i, ((_, parent), children) in enumerate(families.items()):
+        bench.tell(population, i, len(families))
+        one, other, *_ = children
+        if one.diverged or other.diverged:
+            continue
+        pair = _measured(bench, parents[parent], one, other)
+        found.setdefault(pair.step, []).append(pair)
+    return dict(sorted(found.items()))
+
+
+def _measured(bench: Bench, parent: Subject, one: Subject, other: Subject) -> Siblings:
+    line = bench.profile(one, _to(other), what="siblings", others=[other], splits=("train", "test"))
+
+    def measure() -> dict[str, Any]:
+        ends = one.final, other.final
+        names = _weights(ends[0])
+        far = [states.distance(parent.initial, end, names=names) for end in ends]
+        return {"apart": states.distance(*ends, names=names), "travelled": sum(far) / 2}
+
+    found = bench.kept("distance of siblings", [parent, one, other], measure, [states.distance])
+    return Siblings(one, other, line, float(found["apart"]), float(found["travelled"]))
+
+
+def _to(other: Subject) -> Callable[[Subject], Path]:
+    def along(subject: Subject) -> Path:
+        return Line(subject.final, other.final)
+
+    return along
+
+
+def _weights(state: Mapping[str, Any]) -> Sequence[str]:
+    """Trained numbers: statistics of normalisation are none."""
+    return [n for n in states.coordinates(state) if "running" not in n and "batches" not in n]

@@ -1,0 +1,154 @@
+"""The line between a pair of runs, the second carried to the first before."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ridgeline.errors import UsageError
+from ridgeline.matching import Strategy, WeightMatching, align
+from ridgeline.matching.activations import ActivationMatching
+from ridgeline.matching.frame import collapse
+from ridgeline.matching.straight_through import StraightThrough
+from ridgeline.measures import Array
+from ridgeline.paths import Line, Path
+from ridgeline.profiles import Profile
+from ridgeline.state import State
+from ridgeline.studies.pairs import Pair
+from ridgeline.study.bench import Bench
+from ridgeline.study.subjects import Subject
+from ridgeline.symmetry import Symmetry, symmetries
+
+__all__ = [
+    "ACTIVATIONS",
+    "NAIVE",
+    "STRAIGHT_THROUGH",
+    "WEIGHTS",
+    "Way",
+    "between",
+    "carried",
+    "symmetry_of",
+]
+
+_KNOWN: dict[str, Symmetry] = {}
+"""Symmetries of this process by network and inputs: each is traced and proved once."""
+
+
+def symmetry_of(subject: Subject) -> Symmetry:
+    """The permutations that leave a run's network unchanged: found by tracing, and proved.
+
+    Runs that differ in their seed alone share it.
+    """
+    example = subject.train.inputs[:2]
+    key = f"{subject.config.net.kind} {subject.config.net.options} {tuple(example.shape)}"
+    if key not in _KNOWN:
+        _KNOWN[key] = symmetries(subject.model(), example)
+    return _KNOWN[key]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """How the second of a pair is carried to the first."""
+
+    name: str
+    make: Callable[[Pair, Bench], Strategy] | None
+    """The strategy for a pair; None leaves the second where it is."""
+    settings: tuple[str, ...] = ()
+    """Of the scale, on which the strategy depends."""
+
+
+def _by_weights(_: Pair, __: Bench) -> Strategy:
+    return WeightMatching()
+
+
+def _by_activations(pair: Pair, bench: Bench) -> Strategy:
+    return ActivationMatching(
+        model=pair.a.model(), data=pair.a.train.inputs[: bench.setting("activation_samples")]
+    )
+
+
+def _straight_through(pair: Pair, bench: Bench) -> Strategy:
+    return StraightThrough(
+        objective=pair.a.objective(),
+        steps=bench.setting("straight_through_steps"),
+        rate=bench.setting("straight_through_rate"),
+    )
+
+
+NAIVE = Way(name="naive", make=None)
+WEIGHTS = Way(name="weight matching", make=_by_weights)
+ACTIVATIONS = Way(
+    name="activation matching", make=_by_activations, settings=("activation_samples",)
+)
+STRAIGHT_THROUGH = Way(
+    name="straight-through",
+    make=_straight_through,
+    settings=("straight_through_steps", "straight_through_rate"),
+)
+
+
+# --- matching and measuring ------------------------------------------------------------------
+
+
+def _orders(bench: Bench, pair: Pair, way: Way) -> dict[str, Array]:
+    """The permutation that was found, an order for each group, and the distance left."""
+    make = way.make
+    if make is None:
+        return {}
+
+    def measure() -> dict[str, Any]:
+        symmetry = symmetry_of(pair.a)
+        found = align(*pair.states, symmetry, by=make(pair, bench))
+        if found.transform is None:
+            raise UsageError("Pairs are matched by permutations.", got=f"{way.name}, that mixes")
+        orders = collapse(found.transform, symmetry)
+        return {**orders, "distance": [found.before, found.after]}
+
+    told = {name: bench.setting(name) for name in way.settings}
+    return bench.kept(
+        f"matched by {way.name}", [pair.a, pair.b], measure, code=[make], step=pair.step, **told
+    )
+
+
+def carried(bench: Bench, pair: Pair, way: Way) -> State:
+    """The second of a pair, carried to the first."""
+    return _moved(pair, _orders(bench, pair, way))
+
+
+def _moved(pair: Pair, found: Mapping[str, Array]) -> State:
+    orders = {name: order for name, order in found.items() if name != "distance"}
+    b = pair.states[1]
+    return symmetry_of(pair.a).transform(orders)(b) if orders else b
+
+
+def between(
+    bench: Bench,
+    pair: Pair,
+    way: Way = NAIVE,
+    *,
+    points: Any = None,
+    splits: Sequence[str] = ("train", "test"),
+) -> Profile:
+    """The profile of the line from the first of a pair to the second, matched before, kept.
+
+    It is the first one's objective.
+    """
+    found = _orders(bench, pair, way)
+
+    def along(_: Subject) -> Path:
+        return Line(pair.states[0], _moved(pair, found))
+
+    # What tells one line from another is the permutation itself, however it was found.
+    text = hashlib.blake2b(digest_size=8)
+    for name in sorted(found):
+        text.update(name.encode() + np.ascontiguousarray(found[name]).tobytes())
+    return bench.profile(
+        pair.a,
+        along,
+        what=f"pair at {pair.step}, moved by {text.hexdigest() if found else 'nothing'}",
+        others=[pair.b],
+        points=points,
+        splits=splits,
+    )

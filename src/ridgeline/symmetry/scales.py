@@ -1,0 +1,221 @@
+r"""Discovery of positive scalings: which powers of a unit's factor leave the outputs unchanged.
+
+[derived] Let the units of a group be multiplied by ``exp(h)`` to the power ``e_p`` at each place p.
+The outputs do not change to first order in h if and only if, for every unit u and every
+direction r of the outputs,
+
+    sum over p of  e_p <dL/dT_p, T_p> restricted to u  =  0,      L = <r, outputs>.
+
+All units of a group are alike, so that the powers are the same for each, and each unit gives an
+equation. One backward pass gives all of them, of all groups; the powers are the null space.
+Where it holds at every state it holds for finite factors too, because they are reached by
+following it. So that nothing rests on chance, finite factors are proved by `prove`.
+
+Running statistics are left as they are: scaling what a BatchNorm layer reads, and its running
+mean along, leaves the outputs unchanged in evaluation mode, but not once its statistics are
+gathered anew, because of the small number that it adds to the variance.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ridgeline import state as states
+from ridgeline.rng import stream
+from ridgeline.symmetry.group import Group
+from ridgeline.symmetry.proof import drawn, outputs_of, prove, random_state
+from ridgeline.symmetry.scaling import Rescalable
+from ridgeline.symmetry.symmetry import Symmetry
+from ridgeline.tracing import Forward, Network
+
+__all__ = ["echelon", "null_space", "rescalable", "scales"]
+
+ZERO = 1e-7
+"""Singular values below this share of the largest count as zero."""
+
+WHOLE = 1e-5
+"""By how much a power may differ from a ratio of small numbers."""
+
+
+def rescalable(
+    symmetry: Symmetry,
+    model: nn.Module,
+    example: Any,
+    *,
+    forward: Forward | None = None,
+    seed: int = 0,
+) -> Symmetry:
+    """Find which units may be multiplied besides being permuted, and prove it.
+
+    Args:
+        symmetry: Of the network, as `symmetries` gives.
+        model: The network; left as it is.
+        example: A batch of inputs.
+        forward: How the model is called.
+        seed: Of random weights and elements.
+
+    Returns:
+        The symmetry with `scalings`: positive factors, and signs that these do not reach.
+
+    Raises:
+        NotTraceable: If the network cannot be traced.
+        NotASymmetry: If what was found fails its proof.
+    """
+    from ridgeline.symmetry.signs import signs
+
+    network = Network(model, forward)
+    found = scales(symmetry, network, example, seed=seed)
+    found += signs(symmetry, network, example, seed=seed)
+    whole = replace(symmetry, scalings=_inmost(symmetry, found))
+    prove(whole, network, example, seed=seed)
+    return whole
+
+
+def scales(
+    symmetry: Symmetry, network: Network, example: Any, *, seed: int = 0
+) -> tuple[Rescalable, ...]:
+    """The positive scalings of a network's units, a basis for each group; not yet proved.
+
+    Args:
+        symmetry: Whose groups.
+        network: The network.
+        example: A batch of inputs.
+        seed: Of random weights, inputs and directions of the outputs.
+    """
+    equations = _equations(symmetry, network, example, seed)
+    found: list[Rescalable] = []
+    for group in symmetry.groups:
+        for powers in _members(group, equations[group.name]):
+            leader = group.places[next(i for i, e in enumerate(powers) if e)].tensor
+            name = f"{group.name} scaled at {leader}"
+            found.append(Rescalable(name, group.name, powers))
+    return tuple(found)
+
+
+def _inmost(symmetry: Symmetry, members: tuple[Rescalable, ...]) -> tuple[Rescalable, ...]:
+    """The members less those that do to whole units what others do to each unit inside of them."""
+
+    def does(member: Rescalable) -> tuple[bool, frozenset[tuple[str, int, int]]]:
+        places = zip(symmetry.group(member.group).places, member.powers, strict=True)
+        return member.signs, frozenset((p.tensor, p.axis, e) for p, e in places if e)
+
+    def covered(member: Rescalable) -> bool:
+        inner = {g.name for g in symmetry.groups if g.inside == member.group}
+        return any(m.group in inner and does(m) == does(member) for m in members)
+
+    return tuple(m for m in members if not covered(m))
+
+
+def _equations(
+    symmetry: Symmetry, network: Network, example: Any, seed: int
+) -> Mapping[str, np.ndarray]:
+    """For each group a row for every unit and pass, a column for every place."""
+    rows: dict[str, list[np.ndarray]] = {g.name: [] for g in symmetry.groups}
+    need = {g.name: 2 * len(g.places) + 8 for g in symmetry.groups}
+    count = 0
+    while any(sum(map(len, rows[n])) < need[n] for n in rows) or count < 2:
+        state, slopes = _slopes(network, example, seed + count)
+        for group in symmetry.groups:
+            if count < 2 or sum(map(len, rows[group.name])) < need[group.name]:
+                rows[group.name].append(_row(group, state, slopes))
+        count += 1
+    return {name: np.concatenate(parts) for name, parts in rows.items()}
+
+
+def _row(group: Group, state: Mapping[str, Tensor], slopes: Mapping[str, Tensor]) -> np.ndarray:
+    columns = []
+    for place in group.places:
+        weighed = slopes[place.tensor] * state[place.tensor]
+        columns.append(place.units(weighed).sum(-1).reshape(-1))
+    return torch.stack(columns, 1).numpy()
+
+
+def _slopes(
+    network: Network, example: Any, seed: int
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """A random state, and the derivative of a random direction of the outputs by its tensors."""
+    state = random_state(network.tensors, seed)
+    inputs = drawn(example, seed)
+    names = list(states.coordinates(state))  # statistics stay as they are
+    with torch.enable_grad():
+        held = {n: x.clone().requires_grad_(n in names) for n, x in state.items()}
+        made = outputs_of(network, held, inputs)
+        draws = stream(seed, "scales", "direction")
+        directions = [torch.randn(y.shape, generator=draws, dtype=y.dtype) for y in made]
+        total = torch.stack([(r * y).sum() for r, y in zip(directions, made, strict=True)]).sum()
+        given = torch.autograd.grad(total, [held[n] for n in names], allow_unused=True)
+    slopes = {n: torch.zeros_like(x, dtype=torch.float64) for n, x in state.items()}
+    slopes |= {n: g.detach() for n, g in zip(names, given, strict=True) if g is not None}
+    return {n: x.double() for n, x in state.items()}, slopes
+
+
+def _members(group: Group, equations: np.ndarray) -> list[tuple[int, ...]]:
+    """The powers of each scaling that a group has."""
+    moving = [i for i, p in enumerate(group.places) if not states.is_statistic(p.tensor)]
+    table = equations[:, moving]
+    size = np.linalg.norm(table, axis=0)
+    # What has no influence (a bias that softmax takes out again) goes along with its neighbour.
+    void = size <= ZERO * (size.max() if size.size else 1.0)
+    live = [k for k in range(len(moving)) if not void[k]]
+    found: list[tuple[int, ...]] = []
+    if not live:
+        return found
+    for scaled in echelon(null_space(table[:, live] / size[live]) / size[live]):
+        powers = dict.fromkeys(range(len(group.places)), Fraction(0))
+        whole = [Fraction(float(x)).limit_denominator(4) for x in scaled]
+        if any(abs(float(w) - x) > WHOLE for w, x in zip(whole, scaled, strict=True)):
+            continue
+        powers |= {moving[k]: w for k, w in zip(live, whole, strict=True)}
+        for k in np.flatnonzero(void):
+            powers[moving[k]] = _neighbour(group, moving[k], [moving[j] for j in live], powers)
+        least = max(w.denominator for w in powers.values())
+        found.append(tuple(int(w * least) for w in powers.values()))
+    return found
+
+
+def _neighbour(
+    group: Group, place: int, live: list[int], powers: Mapping[int, Fraction]
+) -> Fraction:
+    """The power of the live place in the same module as one without influence."""
+    home = group.places[place].tensor.rpartition(".")[0]
+    axis = group.places[place].axis
+    near = [i for i in live if group.places[i].tensor.rpartition(".")[0] == home]
+    near = [i for i in near if group.places[i].axis == axis] or near
+    return powers[near[0]] if near else Fraction(0)
+
+
+def null_space(table: np.ndarray) -> np.ndarray:
+    """Rows that span the vectors which a table takes to zero.
+
+    Args:
+        table: Shape (equations, unknowns).
+    """
+    _, sizes, rows = np.linalg.svd(table, full_matrices=True)
+    return rows[int((sizes > ZERO * (sizes[0] if sizes.size else 1.0)).sum()) :]
+
+
+def echelon(basis: np.ndarray) -> np.ndarray:
+    """The basis of the same space whose rows begin with a 1, above and below which are zeros.
+
+    Args:
+        basis: Shape (vectors, unknowns), independent.
+    """
+    found = basis / np.abs(basis).max(1, keepdims=True)
+    done = 0
+    for column in range(found.shape[1]):
+        if done == len(found):
+            break
+        best = done + int(np.abs(found[done:, column]).argmax())
+        if abs(found[best, column]) < WHOLE:
+            continue
+        found[[done, best]] = found[[best, done]]
+        found[done] /= found[done, column]
+        others = [k for k in range(len(found)) if k != done]
+        found[others] -= np.outer(found[others, column], found[done])
+        done += 1
+    return found

@@ -1,0 +1,113 @@
+"""Entezari 2021 at its smallest scale, its scales, and the arithmetic it adds."""
+
+import numpy as np
+import pytest
+
+from ridgeline.measures import Curve, barrier
+from ridgeline.paths import Line
+from ridgeline.studies import catalogue, matched, pairs
+from ridgeline.studies.entezari2021 import annealing, permuted, sweeps, temperature
+from ridgeline.study.bench import Bench
+from ridgeline.study.plan import Machine
+from ridgeline.study.reproduction import missing, needed, reproduce
+from ridgeline.study.store import Store
+
+NAME = "entezari2021"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return Store(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def found(store):
+    machine = Machine(workers=1, threads=1, together=16)
+    return reproduce(catalogue.paper(NAME), catalogue.scale(NAME, "smoke"), store, machine=machine)
+
+
+@pytest.fixture
+def bench(found, store):
+    return Bench(found.scale, store, item="annealing")
+
+
+def test_every_item_is_measured(found):
+    assert {a.item.id: a.left_out for a in found.answers if a.left_out} == {}
+    assert [a.item.id for a in found.answers] == [f"E{i}" for i in range(1, 6)]
+    assert not found.failures
+
+
+def test_every_claim_gets_a_verdict_or_a_reason(found):
+    asked = {claim.id for item in found.paper.items for claim in item.claims}
+    assert {verdict.claim.id for verdict in found.verdicts} == asked
+    for verdict in found.verdicts:
+        m = verdict.measured
+        assert m.why or np.isfinite([m.estimate, m.low, m.high]).all()
+    names = [chart.name for a in found.answers for chart in a.finding.charts]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", ["smoke", "laptop", "paper"])
+def test_scales_have_what_items_need(name):
+    paper, scale = catalogue.paper(NAME), catalogue.scale(NAME, name)
+    assert [item.name for item in paper.items if missing(item, scale)] == []
+    assert needed(paper.items, scale)
+    widths = {run.net.options["widths"][1] for run in scale.populations["widths"].runs}
+    at = scale.setting("threshold")
+    assert sum(w <= at for w in widths) >= 2
+    assert sum(w >= at for w in widths) >= 2
+    depths = {len(run.net.options["widths"]) - 2 for run in scale.populations["depths"].runs}
+    assert set(scale.setting("depths", "annealing")) <= depths
+    for spec in scale.populations.values():
+        assert len({run.seed for run in spec.runs}) >= 10
+
+
+def test_the_paper_scale_is_the_released_settings():
+    recipe = catalogue.scale(NAME, "paper").populations["widths"].runs[0].training
+    assert (recipe.length, recipe.batch_size, recipe.stop_below) == ("3000ep", 64, 0.01)
+    assert (recipe.optimiser.learning_rate, recipe.optimiser.weight_decay) == (0.001, 0.0)
+    scale = catalogue.scale(NAME, "paper")
+    found = [scale.setting(name, "annealing") for name in ("steps", "hottest", "coldest")]
+    assert found == [50_000, 25_000, 2.5]
+
+
+def test_the_width_at_the_threshold_is_on_both_sides():
+    cases = {"x": [4, 8, 16, 8], "y": [0.1, 0.2, 0.3, 0.4], "group": ["a", "a", "a", "b"]}
+    narrow, wide = sweeps.sides(cases, 8)
+    assert narrow == {"x": [4, 8, 8], "y": [0.1, 0.2, 0.4], "group": ["a", "a", "b"]}
+    assert wide == {"x": [8, 16, 8], "y": [0.2, 0.3, 0.4], "group": ["a", "a", "b"]}
+
+
+def test_excess_is_a_share_of_the_permuted_mean():
+    test = {"real": np.array(1.5), "permuted": np.array([0.5, 1.5])}
+    assert permuted.excess(test) == pytest.approx(0.5)
+
+
+def test_real_barriers_are_those_of_the_lines(found):
+    """The test's own barriers and those of the item on width are of the same lines."""
+    by_item = {a.item.id: a.finding for a in found.answers}
+    widths = by_item["E1"].tables[0].rows
+    real = by_item["E3"].tables[0].rows[: len(widths)]
+    assert [row[1] for row in real] == [row[1] for row in widths]
+
+
+def test_the_loss_halfway_is_the_objectives(bench):
+    pair = pairs.apart(bench.runs("depths", {"net.widths": [64, 16, 10]}))[0]
+    halfway = annealing.Halfway(pair, len(pair.a.train))
+    a, b = pair.states
+    expected = float(pair.a.objective()(Line(a, b)(0.5))["loss"].double().mean())
+    assert halfway(b) == pytest.approx(expected, rel=1e-6)
+
+
+def test_annealing_ends_no_worse_on_what_it_follows(bench):
+    for pair in pairs.apart(bench.runs("depths", {"net.widths": [64, 16, 16, 10]})):
+        halfway = annealing.Halfway(pair, bench.setting("samples"))
+        moved = matched.carried(bench, pair, annealing.BY_BARRIER)
+        assert halfway(moved) <= halfway(pair.states[1]) + 1e-6
+
+
+def test_a_calibrated_barrier_is_over_its_own_ends():
+    t = np.linspace(0, 1, 3)
+    measured = {"t": t, "loss": np.array([0.2, 0.5, 0.4])}
+    assert temperature._height(measured, "loss") == pytest.approx(0.2)
+    assert barrier(Curve.exact(t, measured["loss"])).at == 0.5

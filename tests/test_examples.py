@@ -1,0 +1,22 @@
+"""Examples run as they are, and show what they say that they show."""
+
+import importlib.util
+from pathlib import Path
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def loaded(name):
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_alignment_and_repair_lower_the_barrier(capsys):
+    found = loaded("align_digits").main()
+    naive, aligned, repaired = (found[n].barrier().height for n in found)
+    assert naive > 2 * aligned > 2 * repaired > 0
+    out = capsys.readouterr().out
+    assert "fc1: 128" in out
+    assert "merged: test error" in out
