@@ -6,11 +6,13 @@ import torch
 from torch import nn
 
 from ridgeline import data, report
-from ridgeline.explanations import HOMOGENEOUS, SETTLED, UNIFORM, ZERO, explain
+from ridgeline.errors import UsageError
+from ridgeline.explanations import explain
 from ridgeline.nets import fcn
 from ridgeline.objective import Objective, squared_error
 from ridgeline.paths.starts import zeros
 from ridgeline.training import SGD, Recipe, train
+from ridgeline.variants import HOMOGENEOUS, SETTLED, UNIFORM, ZERO, ends
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +132,40 @@ def test_progress_is_told(trained, digits):
         progress=lambda what, done, of: told.append(what),
     )
     assert {"uniform rates", "layer fc1"} <= set(told)
+
+
+def test_an_explanation_prints_its_words(drowned):
+    said = str(drowned)
+    for heading, sentences in report.explained(drowned).items():
+        assert heading in said and all(sentence in said for sentence in sentences)
+    assert "uniform rates" in repr(drowned) and len(repr(drowned)) < 300
+
+
+def test_ends_are_the_losses_at_both(trained, digits):
+    model, run = trained
+    first, last = ends(run.initial, run.final, Objective(model, digits))
+    for measured, state in ((first, run.initial), (last, run.final)):
+        loss = nn.functional.cross_entropy(_call(model, state, digits[0]), digits[1])
+        assert measured == pytest.approx(float(loss), rel=1e-5)
+
+
+def test_a_reason_has_no_advice_that_cannot_be_taken(digits):
+    model, other = (fcn(64, 16, 16, 10, seed=seed, norm="batch") for seed in (0, 1))
+    found = explain(
+        model.state_dict(), other.state_dict(), Objective(model, digits), points=3, layers=False
+    )
+    assert "rates=" not in found.why_not[HOMOGENEOUS]
+    assert UNIFORM in found.profiles and ZERO in found.profiles and found.gauss is not None
+
+
+def test_what_a_variant_refuses_stops_no_other(digits, trained, monkeypatch):
+    from ridgeline import explanations
+
+    def refuses(*_, **__):
+        raise UsageError("This is refused.", got="it", remedy="Do otherwise.")
+
+    monkeypatch.setattr(explanations, "layerwise", refuses)
+    model, run = trained
+    found = explain(run.initial, run.final, Objective(model, digits), points=3)
+    assert found.layers == {} and found.why_not["single layers"] == "This is refused. Got it."
+    assert ZERO in found.profiles

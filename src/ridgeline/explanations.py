@@ -10,17 +10,13 @@ from ridgeline.biases import decompose
 from ridgeline.errors import RidgelineError
 from ridgeline.measures import Array, Interval, interval
 from ridgeline.objective import Objective
-from ridgeline.paths import Grid, Line, Path, homogeneous_biases
-from ridgeline.paths.starts import zeros
+from ridgeline.paths import Grid, Path
 from ridgeline.profiles import GaussLength, Profile, gauss_length, layerwise, profile
 from ridgeline.state import State
+from ridgeline.variants import HOMOGENEOUS, UNIFORM, reason, variants
 
-__all__ = ["Dominant", "Explanation", "Layer", "ends", "explain"]
+__all__ = ["Dominant", "Explanation", "Layer", "explain"]
 
-UNIFORM = "uniform rates"
-HOMOGENEOUS = "homogeneous biases"
-SETTLED = "biases at their end"
-ZERO = "from zero weights"
 Tell = Callable[[str, int, int], None]
 """Told (what is measured, samples done, samples in all)."""
 SAMPLES = 256
@@ -178,7 +174,7 @@ def explain(
         NonFinite: If either holds NaN or infinity.
     """
     tell = progress or (lambda *_: None)
-    paths, why = _variants(a, b, objective)
+    paths, why = variants(a, b, objective)
     found: dict[str, Profile] = {}
     for name, path in paths.items():
 
@@ -190,7 +186,7 @@ def explain(
         except RidgelineError as refused:
             if name == UNIFORM:  # without the line itself there is nothing to explain
                 raise
-            why[name] = _reason(refused)
+            why[name] = reason(refused)
     each: dict[str, Profile] = {}
     if layers:
         try:
@@ -203,12 +199,12 @@ def explain(
                 progress=lambda layer: lambda _, done, of: tell(f"layer {layer}", done, of),
             )
         except RidgelineError as refused:
-            why["single layers"] = _reason(refused)
+            why["single layers"] = reason(refused)
     gauss = None
     try:
         gauss = gauss_length(paths[UNIFORM], objective, points=points, samples=SAMPLES)
     except RidgelineError as refused:
-        why["the Gauss length"] = _reason(refused)
+        why["the Gauss length"] = reason(refused)
     return Explanation(
         profiles=found,
         layers=each,
@@ -229,50 +225,6 @@ def _dominant(line: Path, objective: Objective, points: Grid) -> Dominant | None
     at = 1 + int(np.argmax(found.dominant[1:]))  # at t = 0 the biases are those of the start
     share, final = float(found.dominant[at]), float(found.dominant[-1])
     return Dominant(found.largest, share, float(found.t[at]), final, found.crossing)
-
-
-def _variants(a: State, b: State, objective: Objective) -> tuple[dict[str, Path], dict[str, str]]:
-    """The line, and the lines it is compared with."""
-    paths: dict[str, Path] = {UNIFORM: Line(a, b)}
-    why: dict[str, str] = {}
-    try:
-        example = objective.samples[:2].inputs
-        rates = homogeneous_biases(
-            objective.network.module, example, forward=objective.network.forward
-        )
-    except RidgelineError as refused:
-        why[HOMOGENEOUS] = why[SETTLED] = _reason(refused)
-        rates = {}
-    if rates:
-        settled = {name: b[name] if name in rates else x for name, x in a.items()}
-        paths[HOMOGENEOUS] = Line(a, b, rates=rates)
-        paths[SETTLED] = Line(settled, b)
-    elif HOMOGENEOUS not in why:
-        why[HOMOGENEOUS] = why[SETTLED] = "the network has no biases"
-    paths[ZERO] = Line(zeros(a), b)
-    return paths, why
-
-
-def _reason(refused: RidgelineError) -> str:
-    """Rule and what was got; the remedy is for those who form the path themselves."""
-    return (
-        f"{refused.rule.rstrip()} Got {refused.got.rstrip('.')}." if refused.got else refused.rule
-    )
-
-
-def ends(a: State, b: State, objective: Objective) -> tuple[float, float]:
-    """The loss at both ends of the line.
-
-    Args:
-        a: The start.
-        b: The end.
-        objective: With the network.
-
-    Returns:
-        Loss at `a` and at `b`.
-    """
-    mean = profile(Line(a, b), {"train": objective}, points=2).curve().mean
-    return float(mean[0]), float(mean[-1])
 
 
 def _trapezoid(t: Array) -> Array:

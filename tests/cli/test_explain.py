@@ -3,6 +3,12 @@
 import json
 
 import pytest
+import torch
+
+from ridgeline import data, io, nets
+from ridgeline.cli import explain
+from ridgeline.cli.main import parser
+from ridgeline.errors import UsageError
 
 MODEL = "ridgeline.nets:fcn(64,16,10)"
 WORDS = ("--model", MODEL, "--data", "digits?train=200&test=100", "--points", 5)
@@ -38,6 +44,50 @@ def test_layers_can_be_left_out(here, ridgeline):
     assert code == 0
     assert "Layers" not in out
     assert "Layer by layer" not in (here / "why" / "report.html").read_text()
+
+
+def run(anyway, *words):
+    chosen = parser().parse_args(["explain", *map(str, words), *map(str, WORDS)])
+    chosen.anyway = anyway
+    return explain.run(chosen)
+
+
+def test_ends_that_are_swapped_are_refused_unless_asked(here, capsys, ridgeline):
+    losses = ends_at(here, "a.safetensors", "b.safetensors")
+    best, worst = sorted(losses, key=lambda name: losses[name])
+    with pytest.raises(UsageError, match="did you swap them"):
+        run(False, best, worst)
+    assert run(True, best, worst, "--no-layers") == 0
+    assert "did you swap them" in capsys.readouterr().err
+    code, _, err = ridgeline("explain", best, best, *WORDS)
+    assert code == 2 and "the two are equal" in err
+
+
+def test_the_first_of_several_splits_is_explained(here, ridgeline):
+    words = ("explain", "a.safetensors", "b.safetensors", *WORDS, "--no-layers")
+    _, _, err = ridgeline(*words, "--split", "test,train")
+    assert "explained on split test, the first of test, train" in err
+    code, _, err = ridgeline(*words, "--split", "train,tset")
+    assert code == 2 and "Did you mean 'test'" in err
+
+
+def test_data_of_another_shape_are_one_message(here, ridgeline):
+    words = ("--model", "ridgeline.nets:fcn(13,16,10)", "--data", "digits", "--points", 5)
+    code, _, err = ridgeline("explain", "a.safetensors", "b.safetensors", *words)
+    assert code == 3
+    assert "the data have 64 features (a sample is 64), the network takes 13" in err
+    assert "Traceback" not in err and "traceback" not in err
+
+
+def ends_at(here, *names):
+    split = data.load("digits?train=200&test=100")["train"]
+    found = {}
+    for name in names:
+        model = nets.fcn(64, 16, 10)
+        model.load_state_dict(io.load(here / name))
+        logits = model(split.inputs).detach()
+        found[name] = float(torch.nn.functional.cross_entropy(logits, split.targets))
+    return found
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from ridgeline.matching.frame import collapse
 from ridgeline.matching.frank_wolfe import FrankWolfe
 from ridgeline.matching.many import align_many, spread
 from ridgeline.matching.universe import CycleConsistent, MergeMany, ToReference, _pairs
+from wreaths import chain, drawn
 
 WAYS = {
     "universe": CycleConsistent(),
@@ -166,3 +167,20 @@ def test_what_cannot_be_aligned_is_refused():
         align_many([given[0], {}], symmetry)
     with pytest.raises(UsageError, match="reference"):
         align_many(given, symmetry, by=ToReference(reference=2))
+
+
+@pytest.mark.parametrize("by", [MergeMany(), CycleConsistent()])
+def test_the_objective_before_and_after_is_told_exactly(by):
+    symmetry, shapes = chain(4, 6, 3)
+    given = [drawn(shapes, seed) for seed in range(3)]
+    found = align_many(given, symmetry, by=by)
+    told = found.matched.objective
+    if isinstance(by, MergeMany):
+        assert told == {"before": found.before, "after": pytest.approx(found.after)}
+    else:
+        pairs = [(0, 1), (0, 2), (1, 2)]
+        held = list(symmetry.groups[0].tensors())  # the last bias stands in no group
+        for name, each in (("before", given), ("after", found.states)):
+            wanted = sum(states.dot(each[i], each[j], names=held) for i, j in pairs)
+            assert told[name] == pytest.approx(wanted, rel=1e-6)
+    assert found.summary()["objective"] == dict(told)

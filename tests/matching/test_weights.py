@@ -78,6 +78,22 @@ def test_a_loud_unit_does_not_keep_the_others_from_their_places(loud):
 
 
 @cases
+def test_a_loud_unit_in_its_place_hides_no_growth_of_others(case):
+    symmetry, shapes = CASES[case]()
+    a = drawn(shapes, 0)
+    group = symmetry.groups[-1]
+    for place in group.places:  # of a group that stands in no other, the first unit
+        at = [slice(None)] * a[place.tensor].ndim
+        at[place.axis] = torch.from_numpy(place.index[0, 0])
+        a[place.tensor][tuple(at)] *= 1e6
+    orders = {g.name: g.identity() for g in symmetry.groups}
+    orders[group.name][0, 1:] = np.roll(orders[group.name][0, 1:], 1)
+    b = symmetry.transform(orders)(a)
+    found = align(a, b, symmetry, by=WeightMatching(init="identity"))
+    assert all(torch.equal(a[n], found.state[n]) for n in a)
+
+
+@cases
 def test_identical_networks_stay_as_they_are(case):
     symmetry, shapes = CASES[case]()
     a = drawn(shapes, 0, torch.float32)

@@ -14,7 +14,7 @@ from ridgeline.report import (
     summarise,
     to_markdown,
 )
-from ridgeline.report.words import number
+from ridgeline.report.words import change, number
 
 
 @pytest.mark.parametrize(
@@ -120,3 +120,9 @@ def test_markdown(hill):
     assert "kind Line, points 51" in text
     odd = Profile(T, {"a|b": {"my_loss": curve(bump(1))}})
     assert r"a\|b" in to_markdown(summarise(odd)) and r"my\_loss" in to_markdown(summarise(odd))
+
+
+def test_a_change_is_never_lower_by_less_than_nothing():
+    assert change(0.021, 0) == "lower by 2 %"
+    assert change(-0.021, 1) == "higher by 2.1 %"
+    assert change(-0.001, 0) == "about the same"

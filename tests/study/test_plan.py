@@ -1,12 +1,15 @@
 """Plans: who is trained with whom, decided once."""
 
+import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from ridgeline import training
 from ridgeline.errors import ForwardFailed, UsageError
-from ridgeline.study.plan import Machine, closure, names_of, plan_for
+from ridgeline.study.names import names_of
+from ridgeline.study.plan import Machine, closure, plan_for
 from ridgeline.study.populations import populate
 from ridgeline.study.store import Store
 from ridgeline.training import Arrangement

@@ -8,7 +8,7 @@ from torch import nn
 
 from ridgeline import nets
 from ridgeline.errors import NotASymmetry
-from ridgeline.symmetry import discover, prove, symmetries
+from ridgeline.symmetry import Group, discover, prove, symmetries
 from ridgeline.tracing import Network
 from symmetric import IMAGE, NETWORKS, STEPS, TOKENS, VECTOR, Run, conv, seeded
 
@@ -169,13 +169,22 @@ def test_what_tells_positions_apart_leaves_them_fixed(name):
         assert all(p.width == 2 for g in s.groups for p in g.places if g.name == "a blocks")
 
 
-def test_what_discovery_misses_the_proof_refuses():
-    """Channels that meet each other in a ring: the group is named, and can be forbidden."""
-    model = after(lambda h: h + h.roll(1, 1))
-    with pytest.raises(NotASymmetry, match=r"'b'.*Forbid them with"):
-        symmetries(model, VECTOR)
+def test_channels_that_meet_each_other_in_a_ring_stay():
+    """All become one unit, and what reads them is still told apart."""
+    s = symmetries(after(lambda h: h + h.roll(1, 1)), VECTOR)
+    assert ("a.weight", 0) in fixed(s)
+    assert not s.groups
+
+
+def test_a_group_that_is_none_is_refused_and_named():
+    model = after(lambda h: h)
     network = Network(model)
-    assert prove(discover(network, VECTOR).without("b"), network, VECTOR).residual < 1e-12
+    found = discover(network, VECTOR)
+    reads = next(g for g in found.groups if "b.weight" in set(g.tensors()))
+    wrong = Group("wrong", tuple(p for p in reads.places if p.tensor == "b.weight"))
+    with pytest.raises(NotASymmetry, match=r"'wrong'.*Forbid them with"):
+        prove(found.adding(wrong), network, VECTOR)
+    assert prove(found.adding(wrong).without("wrong"), network, VECTOR).residual < 1e-12
 
 
 def test_channels_that_are_selected_stay_apart_from_those_that_are_not():

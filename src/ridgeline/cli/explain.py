@@ -16,12 +16,14 @@ from ridgeline.cli.setting import (
     progress_bar,
     stderr_console,
     stdout_console,
+    words,
 )
-from ridgeline.errors import UsageError
-from ridgeline.explanations import Explanation, ends, explain
+from ridgeline.errors import UnknownName, UsageError
+from ridgeline.explanations import Explanation, explain
 from ridgeline.objective import Objective
 from ridgeline.state import State
 from ridgeline.study.fitting import check_fit
+from ridgeline.variants import ends
 
 __all__ = ["run"]
 
@@ -31,10 +33,13 @@ def run(chosen: argparse.Namespace) -> int:
     stderr_console()
     with command_line():
         check_out(chosen)
-    setting = Setting(chosen)
+    setting = Setting(chosen, measured=False)
     assert setting.data is not None
-    names = list(setting.objectives)
-    split, objective = next(iter(setting.objectives.items()))
+    names = words(chosen.split) or list(setting.data.splits)
+    for name in names:
+        if name not in setting.data.splits:
+            raise UnknownName(f"split of {setting.data.name}", name, setting.data.splits)
+    split = names[0]
     check_fit(
         setting.model,
         setting.data.splits[split],
@@ -42,6 +47,7 @@ def run(chosen: argparse.Namespace) -> int:
         name=f"data {setting.data.name}",
         loss=chosen.loss,
     )
+    objective = setting.objective(chosen, split)
     a, b = load_points(setting, [chosen.a, chosen.b], chosen.key)
     _check_ends(chosen, a, b, objective)
     if len(names) > 1:

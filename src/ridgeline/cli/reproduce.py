@@ -183,6 +183,7 @@ def _say(found: Reproduction, *, as_json: bool) -> None:
     console = stdout_console(wide=True)
     for line in header(found):
         print(line)
-    report.render_verdicts(found.verdicts, console)
+    for verdicts in filter(None, (found.measured, found.constructed)):
+        report.render_verdicts(verdicts, console)
     for warning in warnings(found):
         print(f"warning: {warning}", file=sys.stderr)

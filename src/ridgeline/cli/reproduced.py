@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from ridgeline import io
 from ridgeline.cli.live import duration
 from ridgeline.errors import OutputError
-from ridgeline.report.ended import ended_said, untrained_said, verdicts_said
 from ridgeline.study.reproduction import Ended, Reproduction
 from ridgeline.study.store import Store
 
@@ -35,12 +34,16 @@ def command_line() -> Iterator[None]:
 
 def summary(found: Reproduction) -> str:
     """How many claims hold, fail and are undecided, over how many runs, in what time."""
+    from ridgeline.report.ended import verdicts_said
+
     counts = verdicts_said(found.measured, found.constructed)
     return f"{counts}; {found.runs} runs, {duration(found.seconds)}"
 
 
 def header(found: Reproduction) -> list[str]:
     """What is said above the verdicts: on what they are, and at what the networks ended."""
+    from ridgeline.report.ended import ended_said
+
     lines = [f"{found.paper.name} at scale {found.scale.name}: {summary(found)}"]
     if found.scale.name == TRIAL:
         lines.append(f"  {TRIED}")
@@ -52,6 +55,8 @@ def header(found: Reproduction) -> list[str]:
 
 def warnings(found: Reproduction) -> list[str]:
     """Of networks that are far from a minimum; items whose networks ended alike are told once."""
+    from ridgeline.report.ended import untrained_said
+
     said: dict[str, list[str]] = {}
     for answer in found.answers:
         if answer.ended is not None and (text := untrained_said(answer.ended)):
@@ -114,6 +119,7 @@ def written(chosen: argparse.Namespace, found: Sequence[Reproduction]) -> list[P
 
 def _markdown(chosen: argparse.Namespace, found: Reproduction) -> str:
     from ridgeline import report
+    from ridgeline.report.ended import ended_said
 
     about = f"Scale `{found.scale.name}`: {found.scale.described.rstrip('.')}. {found.runs} runs."
     about += f" {TRIED}" if found.scale.name == TRIAL else ""
@@ -145,6 +151,7 @@ def _command(chosen: argparse.Namespace, found: Reproduction) -> str:
 
 def _page(chosen: argparse.Namespace, found: Reproduction) -> "report.Page":
     from ridgeline import report
+    from ridgeline.report.ended import ended_said, untrained_said
 
     counted = found.measured or found.verdicts
     apart = len(found.verdicts) - len(counted)

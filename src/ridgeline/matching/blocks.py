@@ -50,20 +50,35 @@ def improve(overlap: Overlap, name: str, orders: Orders, tolerance: float) -> tu
         overlap: Of two states.
         name: The group's.
         orders: Of every group, in the frame.
-        tolerance: Growth that counts as none.
+        tolerance: Growth that counts as none, as a share of what the units that move overlap: a
+            unit of large weights, that stays, then hides no growth of others.
 
     Returns:
         The orders, the same object if there are none better, and the growth.
     """
     if not overlap.inside[name] and not overlap.twice(name):
-        gains = overlap.gains(name, orders)
-        order = assign(gains, orders[name])
-        grown = value(gains, order) - value(gains, orders[name])
-        return (orders | {name: order}, grown) if grown > tolerance else (orders, 0.0)
-    better = solve(overlap, name, orders)
-    touched = {t for n in (name, *overlap.below(name)) for t in overlap.tensors(n)}
-    grown = overlap.value(better, touched) - overlap.value(orders, touched)
-    return (better, grown) if grown > tolerance else (orders, 0.0)
+        gains, before = overlap.gains(name, orders), orders[name]
+        order = assign(gains, before)
+        grown = value(gains, order) - value(gains, before)
+        moved = order != before
+        held = [np.take_along_axis(gains, o[:, :, None], 2)[:, :, 0] for o in (order, before)]
+        better = orders | {name: order}
+    else:
+        better = solve(overlap, name, orders)
+        touched = {t for n in (name, *overlap.below(name)) for t in overlap.tensors(n)}
+        grown = overlap.value(better, touched) - overlap.value(orders, touched)
+        moved = _moved(overlap, name, orders, better)
+        held = [overlap.held(name, o) for o in (better, orders)]
+    least = tolerance * max(float(np.abs(x[moved]).sum(dtype=np.float64)) for x in held)
+    return (better, grown) if grown > least else (orders, 0.0)
+
+
+def _moved(overlap: Overlap, name: str, one: Orders, other: Orders) -> np.ndarray:
+    """Which units of a group, or of those inside of them, two orders place differently."""
+    found = one[name] != other[name]
+    for child in overlap.below(name):
+        found = found | (one[child] != other[child]).reshape(*found.shape, -1).any(-1)
+    return found
 
 
 def _nested(overlap: Overlap, name: str, orders: Orders, only: Collection[str] | None) -> Orders:

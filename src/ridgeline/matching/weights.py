@@ -5,8 +5,8 @@ Symmetries", section 3.2 and algorithm 1: coordinate descent over the layers' pe
 step a linear assignment, in random order, until nothing changes. Differs in: groups are those of
 any symmetry, with fibres and groups inside of groups; a group is solved again only if one that
 stands in a tensor with it has moved, and only those products are made anew; several starts, of
-which the best counts; the growth that counts is relative, 1e-7 of |a| |b|, where their code has
-1e-12 in float32.
+which the best counts; the growth that counts is relative, 1e-7 of what the units that move
+overlap, where their code has 1e-12 in float32.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,6 +26,9 @@ from ridgeline.rng import seed_of
 from ridgeline.symmetry import Symmetry, Transform
 
 __all__ = ["WeightMatching"]
+
+ROUNDING = 1e-12
+"""Share of |a| |b| within which two overlaps, summed in float64, are equal."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class WeightMatching:
         sweeps: Most rounds over the groups, for each start.
         init: Where starts begin. ``"outward"``: at what `outward` builds, or at the identity if
             that overlaps more. Else the identity, a transform, or what another strategy finds.
-        tolerance: Growth, as a share of |a| |b|, that counts as none.
+        tolerance: Growth that counts as none, as a share of what the units that move overlap.
         statistics: Count running statistics of normalisation layers too.
 
     Raises:
@@ -93,16 +96,16 @@ class WeightMatching:
         """
         overlap = Overlap(a, b, symmetry, statistics=self.statistics)
         given = self._given(a, b, symmetry, overlap, seed, progress)
-        tolerance = self.tolerance * overlap.scale
+        rounding = ROUNDING * overlap.scale
         before = overlap.value(overlap.identities())
-        best, history, ends = given, (before,), []
+        best, after, history, ends = given, before, (before,), []
         for restart in range(self.restarts):
             draws = np.random.default_rng(seed_of(seed, "weight matching", restart))
             found = self._start(symmetry, overlap, given, draws, restart)
             values = [overlap.value(found)]
             if restart == 0 and self.init == "outward" and values[0] < before:
                 found, values = overlap.identities(), [before]
-            for orders, grown in descend(overlap, found, draws, tolerance, self.sweeps):
+            for orders, grown in descend(overlap, found, draws, self.tolerance, self.sweeps):
                 found = orders
                 values.append(values[-1] + grown)
                 if progress is not None:
@@ -111,10 +114,9 @@ class WeightMatching:
                         restart * self.sweeps + len(values) - 1,
                         self.restarts * self.sweeps,
                     )
-            ends.append(values[-1])
-            if restart == 0 or values[-1] > history[-1] + tolerance:
-                best, history = found, tuple(values)
-        after = overlap.value(best)
+            ends.append(overlap.value(found))
+            if restart == 0 or ends[-1] > after + rounding:
+                best, after, history = found, ends[-1], tuple(values)
         notes = self._notes(ends, history)
         if after < before:  # only from a start that is not the identity
             best, after = overlap.identities(), before
@@ -185,7 +187,7 @@ def descend(
         overlap: Of two states.
         start: Orders of every group, in the frame.
         draws: Of the order of groups within a sweep.
-        tolerance: Growth that counts as none.
+        tolerance: Growth that counts as none; see `improve`.
         sweeps: The most there are.
 
     Yields:

@@ -6,7 +6,7 @@ from ridgeline.report.figures import Figure
 from ridgeline.report.panels import profile_figure
 from ridgeline.report.summary import plain, summarise
 from ridgeline.report.tables import Table
-from ridgeline.report.words import number, plus_minus, position
+from ridgeline.report.words import change, number, plus_minus, position
 
 if TYPE_CHECKING:
     from ridgeline.explanations import Explanation, Layer
@@ -110,14 +110,14 @@ def _biases(found: "Explanation") -> list[str]:
         elif not (low > -NOTEWORTHY and high < NOTEWORTHY):
             sentences.append(
                 f"Whether biases that keep pace with the signal change the area under the {metric} "
-                f"cannot be told from these samples: it is {_change(share, 0)} (95 % interval: "
-                f"{_change(low, 0)} to {_change(high, 0)})."
+                f"cannot be told from these samples: it is {change(share, 0)} (95 % interval: "
+                f"{change(low, 0)} to {change(high, 0)})."
             )
         else:
             sentences.append(
                 f"Biases that keep pace with the signal leave the area under the {metric} nearly "
-                f"as it is ({_change(share, 1)}; 95 % interval: {_change(low, 1)} to "
-                f"{_change(high, 1)}): it is not their pace that holds it up."
+                f"as it is ({change(share, 1)}; 95 % interval: {change(low, 1)} to "
+                f"{change(high, 1)}): it is not their pace that holds it up."
             )
     if dominant := found.dominant:
         sentences.append(
@@ -134,14 +134,6 @@ def _biases(found: "Explanation") -> list[str]:
         reasons.setdefault(why, []).append(what)
     whys = [f"Not measured: {' and '.join(what)}: {why}" for why, what in reasons.items()]
     return [*sentences, *whys]
-
-
-def _change(saved: float, digits: int) -> str:
-    """A share that is taken away, as what becomes of the rest: never lower by less than nothing."""
-    size = f"{100 * abs(saved):.{digits}f}"
-    if not float(size):
-        return "unchanged"
-    return f"{'lower' if saved > 0 else 'higher'} by {size} %"
 
 
 def _start(found: "Explanation") -> list[str]:

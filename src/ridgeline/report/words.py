@@ -11,7 +11,7 @@ from ridgeline.report.tables import Table
 if TYPE_CHECKING:
     from ridgeline.profiles import Profile
 
-__all__ = ["headline", "measures_table", "number", "plus_minus", "position", "sentences"]
+__all__ = ["change", "headline", "measures_table", "number", "plus_minus", "position", "sentences"]
 
 Z = interval(0.0, 1.0)[1]
 """Half the width of a 95 % interval in standard errors."""
@@ -66,6 +66,14 @@ def _both(value: float, half: float) -> str:
 
 def _rounded(value: float, decimals: int) -> float:
     return round(value, decimals) + 0.0  # no minus zero
+
+
+def change(saved: float, digits: int) -> str:
+    """A share that is taken away, as what becomes of the rest: never lower by less than nothing."""
+    size = f"{100 * abs(saved):.{digits}f}"
+    if not float(size):
+        return "about the same"
+    return f"{'lower' if saved > 0 else 'higher'} by {size} %"
 
 
 def position(t: float | None) -> str:

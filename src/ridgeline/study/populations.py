@@ -13,7 +13,8 @@ from typing import Any
 from ridgeline.study.config import RunConfig
 from ridgeline.study.executors import Executor, Failure, InProcess, Workers
 from ridgeline.study.members import Sources
-from ridgeline.study.plan import Group, Machine, Plan, closure, names_of, plan_for
+from ridgeline.study.names import names_of
+from ridgeline.study.plan import Group, Machine, Plan, closure, plan_for
 from ridgeline.study.store import Store
 
 __all__ = ["Population", "Watcher", "populate"]

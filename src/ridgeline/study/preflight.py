@@ -59,8 +59,8 @@ def _unknown_settings(paper: Paper, scale: Scale) -> Iterable[tuple[str, Ridgeli
                 yield f"measure.{name}", UnknownName(f"item of {paper.name}", name, items)
                 continue
             asked = items[name].settings
-            for key in value if asked is not None else ():
-                if key not in asked:
+            for key in value:
+                if asked is not None and key not in asked:
                     where = f"measure.{name}.{key}"
                     yield where, UnknownName(f"setting that {name} asks for", key, asked)
         elif known is not None and name not in known:

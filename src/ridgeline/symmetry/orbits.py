@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 
 import numpy as np
 
-from ridgeline.symmetry.units import Units
+from ridgeline.symmetry.units import TIMES, Units, occurrences
 
 __all__ = ["Family", "Kinds", "Relations", "families"]
 
@@ -71,9 +71,12 @@ class Relations:
         self.parents: dict[int, set[int]] = defaultdict(set)
         self.children: dict[int, set[int]] = defaultdict(set)
         for inner, outer in units.held:
-            for x, p in zip(units.find(inner).tolist(), units.find(outer).tolist(), strict=True):
+            xs, ps = units.find(inner), units.find(outer)
+            for x, p, k in zip(
+                *map(np.ndarray.tolist, (xs, ps, occurrences(outer, ps))), strict=True
+            ):
                 if x != p and x > 0:
-                    self.parents[x].add(p)
+                    self.parents[x] |= {p, TIMES - k} if k else {p}
                     if p > 0:
                         self.children[p].add(x)
         self.everyone = sorted({*kinds.spans, *self.children, *self.parents})

@@ -16,7 +16,7 @@ from itertools import count
 
 import numpy as np
 
-__all__ = ["NOTHING", "Labels", "Owner", "Units", "coordinates"]
+__all__ = ["NOTHING", "TIMES", "Labels", "Owner", "Units", "coordinates", "occurrences"]
 
 Labels = np.ndarray
 """Integers, of a shape that broadcasts to that of a value: what each element belongs to."""
@@ -27,6 +27,9 @@ NOTHING = 0
 FIXED = -(1 << 62)
 """Less a unit's number: the coordinate that a fixed unit is."""
 
+TIMES = -(1 << 61)
+"""Less a number: which of several places of one unit, where it has been joined with itself."""
+
 
 _systems = count()
 """Numbers of the axes that coordinates were given to."""
@@ -36,6 +39,28 @@ def coordinates(shape: Sequence[int]) -> Labels:
     """Labels of places that never move, in order; different from all others."""
     size = int(np.prod(shape))
     return -1 - (next(_systems) << 32) - np.arange(size, dtype=np.int64).reshape(tuple(shape))
+
+
+def occurrences(before: Labels, after: Labels) -> Labels:
+    """For labels that became others: which of those that became the same each of them was.
+
+    Args:
+        before: Labels, once.
+        after: What they are now.
+
+    Returns:
+        Numbers from 0, all zero if no two became one.
+    """
+    apart, first, at = np.unique(before, return_index=True, return_inverse=True)
+    now = after[first]
+    if len(np.unique(now)) == len(apart):
+        return np.zeros(len(before), np.int64)
+    order = np.argsort(now, kind="stable")
+    starts = np.r_[True, now[order][1:] != now[order][:-1]]
+    run = np.arange(len(order)) - np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))
+    rank = np.empty(len(order), np.int64)
+    rank[order] = run
+    return rank[at.ravel()]
 
 
 @dataclass(frozen=True)
@@ -166,13 +191,27 @@ class Units:
         Returns:
             1 if x tells y (y may be forgotten), -1 if y tells x, 0 if neither does.
         """
-        x, y = (self.find(part.ravel()) for part in np.broadcast_arrays(x, y))
+        raw = [part.ravel() for part in np.broadcast_arrays(x, y)]
+        x, y = (self.find(part) for part in raw)
+        for inner, outer, before in ((x, y, raw[1]), (y, x, raw[0])):
+            self._once_apart(inner, outer, before)
         pairs = np.unique(np.stack([x, y]), axis=1)
         # A padded constant is the same for all that it meets, and tells none of it.
         blank = (pairs == NOTHING) & (pairs != NOTHING)[::-1]
         pairs = pairs[:, ~blank.any(0)]
         told = self._relate(pairs, why)
         return 0 if told and blank[0 if told == 1 else 1].any() else told
+
+    def _once_apart(self, inner: Labels, outer: Labels, before: Labels) -> None:
+        """Tell apart what meets several units that have become one, by which of them it met.
+
+        Where channels are added to their neighbours all become one unit; what meets it here and
+        what meets it there are not the same for that.
+        """
+        times = occurrences(before, outer)
+        if times.any():
+            units = inner > 0
+            self.hold(inner[units], TIMES - times[units])
 
     def _relate(self, pairs: Labels, why: str) -> int:
         x, y = pairs
