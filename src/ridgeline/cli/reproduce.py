@@ -5,7 +5,7 @@ import json
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ridgeline.cli.listed import list_papers
@@ -173,8 +173,9 @@ def _say(found: Reproduction, *, as_json: bool) -> None:
     from ridgeline import report
     from ridgeline.cli.train import complain
 
-    for failure in found.failures:
-        complain(failure)
+    for failure in found.failures:  # whose traceback is not above
+        text = failure.text.partition(" The traceback above")[0]
+        complain(replace(failure, text=text.partition("\nThe traceback above")[0]))
     for answer in found.answers:
         if answer.left_out:
             print(f"ridgeline: left out: {answer.item.name}: {answer.left_out}", file=sys.stderr)

@@ -87,6 +87,22 @@ def told(found: Sequence[Reproduction]) -> dict[str, Any]:
     }
 
 
+def _in_short(found: Reproduction) -> list[str]:
+    """The warnings as one sentence: each is said in full beside its item."""
+    said = warnings(found)
+    if len(said) < 2:
+        return [f"Warning: {warning}" for warning in said]
+    from ridgeline.report.ended import errors_said
+
+    far = [answer for answer in found.answers if answer.ended and answer.ended.wrong]
+    wrong = [error for answer in far if answer.ended for error in answer.ended.wrong]
+    with_runs = sum(answer.ended is not None for answer in found.answers)
+    return [
+        f"Warning: in {len(far)} of {with_runs} items with trained networks, some still "
+        f"misclassify {errors_said(wrong)} of their training data; each item says how many."
+    ]
+
+
 def _ended(ended: Ended) -> dict[str, Any]:
     return {
         "runs": ended.runs,
@@ -122,7 +138,7 @@ def _markdown(chosen: argparse.Namespace, found: Reproduction) -> str:
     from ridgeline.report.ended import ended_said
 
     about = f"Scale `{found.scale.name}`: {found.scale.described.rstrip('.')}. {found.runs} runs."
-    about += f" {TRIED}" if found.scale.name == TRIAL else ""
+    about += f" {TRIED}" if found.scale.name == TRIAL and "not what is true" not in about else ""
     left = [f"- {a.item.name}: {ended_said(a.ended)}" for a in found.answers if a.ended]
     left = ["At the end of training, on training data:\n\n" + "\n".join(left)] if left else []
     left += [f"**Warning.** {warning}" for warning in warnings(found)]
@@ -195,7 +211,7 @@ def _page(chosen: argparse.Namespace, found: Reproduction) -> "report.Page":
     lead = f"{found.paper.authors}: {found.paper.where}. {found.paper.about}"
     said = [TRIED] if found.scale.name == TRIAL else []
     said += [f"Measured on {found.scale.described.rstrip('.')}."] if not found.scale.about else []
-    said += [f"Warning: {warning}" for warning in warnings(found)]
+    said += _in_short(found)
     lead = " ".join([*said, lead]) if said else lead
     return report.Page(
         title=found.paper.title, lead=lead, sections=sections, provenance=about, cards=cards

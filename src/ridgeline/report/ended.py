@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ridgeline.study.claims import Verdict
     from ridgeline.study.reproduction import Ended
 
-__all__ = ["ended_said", "untrained_said", "verdicts_said"]
+__all__ = ["ended_said", "errors_said", "untrained_said", "verdicts_said"]
 
 
 def ended_said(ended: "Ended") -> str:
@@ -38,11 +38,19 @@ def untrained_said(ended: "Ended") -> str:
     """
     if not ended.wrong:
         return ""
-    low, high = (f"{100 * x:.2g}" for x in (min(ended.wrong), max(ended.wrong)))
     whose = "these verdicts are of networks"
     if len(ended.wrong) < ended.runs:
         whose = f"{len(ended.wrong)} of {ended.runs} runs are networks"
-    return f"{whose} that still misclassify {_span(low, high)} % of their training data."
+    return f"{whose} that still misclassify {errors_said(ended.wrong)} of their training data."
+
+
+def errors_said(errors: Sequence[float]) -> str:
+    """The range of errors, in per cent: ``20 to 40 %``.
+
+    Args:
+        errors: Shares, at least one.
+    """
+    return f"{_span(*(f'{100 * x:.2g}' for x in (min(errors), max(errors))))} %"
 
 
 def verdicts_said(measured: Sequence["Verdict"], constructed: Sequence["Verdict"]) -> str:
