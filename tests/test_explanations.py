@@ -7,12 +7,12 @@ from torch import nn
 
 from ridgeline import data, report
 from ridgeline.errors import UsageError
-from ridgeline.explanations import explain
+from ridgeline.explanations import explain, explained
+from ridgeline.explanations.variants import HOMOGENEOUS, SETTLED, UNIFORM, ZERO, ends
 from ridgeline.nets import fcn
 from ridgeline.objective import Objective, squared_error
 from ridgeline.paths.starts import zeros
 from ridgeline.training import SGD, Recipe, train
-from ridgeline.variants import HOMOGENEOUS, SETTLED, UNIFORM, ZERO, ends
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +48,10 @@ def test_biases_that_drown_the_signal_are_found_out(drowned):
     np.testing.assert_allclose(flat, flat[-1])
     assert drowned.dominant.label == 4
     assert drowned.dominant.share > 0.95
-    said = " ".join(report.explained(drowned)["The part of the biases"])
+    said = " ".join(explained(drowned)["The part of the biases"])
     assert "take away" in said
     assert "class 4" in said
-    assert "homogeneous biases" in report.explained(drowned)["What would shorten it"][0]
+    assert "homogeneous biases" in explained(drowned)["What would shorten it"][0]
 
 
 def test_the_line_from_zero_is_the_uniform_line_of_a_zero_start(drowned):
@@ -93,7 +93,7 @@ def test_what_cannot_be_formed_is_said(digits, options, why):
     assert found.saved() is None
     assert (found.dominant is None) == ("bias" in options)
     assert found.layers == {}
-    said = report.explained(found)
+    said = explained(found)
     assert "Layers" not in said
     assert any("Not measured" in sentence for sentence in said["The part of the biases"])
 
@@ -136,7 +136,7 @@ def test_progress_is_told(trained, digits):
 
 def test_an_explanation_prints_its_words(drowned):
     said = str(drowned)
-    for heading, sentences in report.explained(drowned).items():
+    for heading, sentences in explained(drowned).items():
         assert heading in said and all(sentence in said for sentence in sentences)
     assert "uniform rates" in repr(drowned) and len(repr(drowned)) < 300
 
@@ -159,12 +159,12 @@ def test_a_reason_has_no_advice_that_cannot_be_taken(digits):
 
 
 def test_what_a_variant_refuses_stops_no_other(digits, trained, monkeypatch):
-    from ridgeline import explanations
+    from ridgeline.explanations import explanation
 
     def refuses(*_, **__):
         raise UsageError("This is refused.", got="it", remedy="Do otherwise.")
 
-    monkeypatch.setattr(explanations, "layerwise", refuses)
+    monkeypatch.setattr(explanation, "layerwise", refuses)
     model, run = trained
     found = explain(run.initial, run.final, Objective(model, digits), points=3)
     assert found.layers == {} and found.why_not["single layers"] == "This is refused. Got it."

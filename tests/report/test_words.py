@@ -5,6 +5,7 @@ import pytest
 
 from report.shapes import T, bump, curve
 from ridgeline.measures import Curve
+from ridgeline.numerals import change, number
 from ridgeline.profiles import Profile
 from ridgeline.report import (
     headline,
@@ -14,7 +15,6 @@ from ridgeline.report import (
     summarise,
     to_markdown,
 )
-from ridgeline.report.words import change, number
 
 
 @pytest.mark.parametrize(

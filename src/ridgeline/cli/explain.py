@@ -19,11 +19,11 @@ from ridgeline.cli.setting import (
     words,
 )
 from ridgeline.errors import UnknownName, UsageError
-from ridgeline.explanations import Explanation, explain
+from ridgeline.explanations import Explanation, explain, explained
+from ridgeline.explanations.variants import ends
 from ridgeline.objective import Objective
 from ridgeline.state import State
 from ridgeline.study.fitting import check_fit
-from ridgeline.variants import ends
 
 __all__ = ["run"]
 
@@ -70,7 +70,7 @@ def run(chosen: argparse.Namespace) -> int:
         print(json.dumps(told, allow_nan=False))
         return 0
     console = stdout_console()
-    for heading, sentences in report.explained(found).items():
+    for heading, sentences in explained(found).items():
         console.print(heading, style="bold", highlight=False, markup=False)
         for sentence in sentences:
             console.print(f"  {sentence}", highlight=False, markup=False)
@@ -99,7 +99,7 @@ def _check_ends(chosen: argparse.Namespace, a: State, b: State, objective: Objec
 
 
 def _write(found: Explanation, about: dict, chosen: argparse.Namespace) -> None:
-    said = report.explained(found)
+    said = explained(found)
     paths, *layers = report.explanation_figures(found)
     shapes, *table = report.explanation_tables(found)
     whole = {h: s for h, s in said.items() if h != "Layers"}

@@ -103,6 +103,9 @@ def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     add_objective(explain)
     explain.add_argument("--points", type=int, default=51, metavar="N", help="(default: 51)")
     explain.add_argument("--no-layers", action="store_true", help="leave out single layers")
+    explain.add_argument(
+        "--anyway", action="store_true", help="explain an end that is no better than the start"
+    )
     add_engine(explain, seed=False)
     add_output(explain)
 

@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ridgeline.numerals import plus_minus
     from ridgeline.report.aligned import (
         aligned_sentences,
         alignment_figure,
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from ridgeline.report.charts import chart_figure, chart_table
     from ridgeline.report.contours import surface_figure
     from ridgeline.report.explained import (
-        explained,
         explanation_figures,
         explanation_tables,
         summarise_explanation,
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
         text_plot,
     )
     from ridgeline.report.verdicts import render_verdicts, verdict_table, verdicts_markdown
-    from ridgeline.report.words import headline, measures_table, plus_minus, sentences
+from ridgeline.report.words import headline, measures_table, sentences
 
 __all__ = [
     "Card",
@@ -70,7 +70,6 @@ __all__ = [
     "chart_figure",
     "chart_table",
     "distinct",
-    "explained",
     "explanation_figures",
     "explanation_tables",
     "headline",
@@ -115,7 +114,7 @@ _HOME = {
     "charts": ("chart_figure", "chart_table"),
     "contours": ("surface_figure",),
     "explained": (
-        *("explained", "explanation_figures", "explanation_tables"),
+        *("explanation_figures", "explanation_tables"),
         "summarise_explanation",
     ),
     "figures": ("Figure",),

@@ -7,6 +7,7 @@ import numpy as np
 
 from ridgeline.errors import UsageError
 from ridgeline.measures import Barrier, Curve
+from ridgeline.numerals import Z, plus_minus
 from ridgeline.report.figures import Figure
 from ridgeline.report.heights import WHOLE, layer_barriers
 from ridgeline.report.layouts import layout
@@ -14,7 +15,6 @@ from ridgeline.report.lines import unit
 from ridgeline.report.style import COLUMN, INK, SOFT, canvas, ramp
 from ridgeline.report.summary import plain
 from ridgeline.report.tables import rows
-from ridgeline.report.words import Z, plus_minus
 
 if TYPE_CHECKING:
     from ridgeline.profiles import Profile

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ridgeline.measures import Array
+from ridgeline.numerals import number
 from ridgeline.report.figures import Figure
 from ridgeline.report.layouts import layout
 from ridgeline.report.levels import levels, named_levels
@@ -14,7 +15,6 @@ from ridgeline.report.lines import unit
 from ridgeline.report.style import COLUMN, RULE, SOFT, canvas
 from ridgeline.report.summary import plain
 from ridgeline.report.trails import Points, Trails, arrow, tidy, trail_of
-from ridgeline.report.words import number
 
 if TYPE_CHECKING:
     from ridgeline.profiles import Surface

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ridgeline.numerals import number
 from ridgeline.report.marks import above, inside, levels
 from ridgeline.report.series import Frame, Stroke
 from ridgeline.report.style import COLUMN, PAPER, SOFT, canvas
-from ridgeline.report.words import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

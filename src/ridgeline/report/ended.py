@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ridgeline.numerals import number
 from ridgeline.report.verdicts import tally
-from ridgeline.report.words import number
 
 if TYPE_CHECKING:
     from ridgeline.study.claims import Verdict

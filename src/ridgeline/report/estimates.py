@@ -4,7 +4,7 @@ import math
 from html import escape
 from typing import TYPE_CHECKING
 
-from ridgeline.report.words import number
+from ridgeline.numerals import number
 
 if TYPE_CHECKING:
     from ridgeline.study.claims import Verdict

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ridgeline.numerals import number
 from ridgeline.report.estimates import estimate_words
-from ridgeline.report.words import number
 
 if TYPE_CHECKING:
     from ridgeline.study.claims import Verdict

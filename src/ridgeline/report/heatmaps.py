@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ridgeline.measures import Array
+from ridgeline.numerals import number
 from ridgeline.report.contours import BLACK, MAP, WHITE
 from ridgeline.report.figures import Figure
 from ridgeline.report.layouts import layout
@@ -13,7 +14,6 @@ from ridgeline.report.levels import powers, rounds
 from ridgeline.report.style import COLUMN, RULE, canvas, channels, on_ramp
 from ridgeline.report.summary import plain
 from ridgeline.report.tables import Row
-from ridgeline.report.words import number
 
 if TYPE_CHECKING:
     from ridgeline.study.charts import Grid

@@ -8,8 +8,8 @@ import numpy as np
 from ridgeline import measures
 from ridgeline.errors import UsageError
 from ridgeline.measures import Array, Barrier, Curve
+from ridgeline.numerals import Z, plus_minus
 from ridgeline.report.style import colour
-from ridgeline.report.words import Z, plus_minus
 
 __all__ = ["Label", "Line", "caption", "labels", "lines", "samples_in_words", "unit"]
 

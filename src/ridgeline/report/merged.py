@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeline.numerals import plus_minus
 from ridgeline.report.summary import plain
 from ridgeline.report.tables import Table
-from ridgeline.report.words import plus_minus
 
 if TYPE_CHECKING:
     from ridgeline.merging import Merged

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ridgeline.errors import UnknownName, UsageError
+from ridgeline.numerals import plus_minus, position
 from ridgeline.report.figures import Figure
 from ridgeline.report.layouts import layout
 from ridgeline.report.lines import Line, caption, labels, lines, unit
 from ridgeline.report.style import COLUMN, PAPER, canvas, translucent
 from ridgeline.report.summary import plain
 from ridgeline.report.tables import rows
-from ridgeline.report.words import plus_minus, position
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from ridgeline.numerals import number
 from ridgeline.report.tables import Table
 from ridgeline.report.terminal import ASCII, fancy, plain_text, text_table
-from ridgeline.report.words import number
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,8 +7,9 @@ import numpy as np
 
 from ridgeline.errors import MissingExtra
 from ridgeline.measures import Array
+from ridgeline.numerals import number, plus_minus, position
 from ridgeline.report.heights import layer_barriers
-from ridgeline.report.words import measures_table, number, plus_minus, position, sentences
+from ridgeline.report.words import measures_table, sentences
 
 if TYPE_CHECKING:
     from rich.console import Console

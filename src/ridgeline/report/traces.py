@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from ridgeline.numerals import number
 from ridgeline.report.curves import columns_of, inside_of
 from ridgeline.report.layouts import axis_names, layout
 from ridgeline.report.marks import above, inside, levels
 from ridgeline.report.series import Frame, Scale, Stroke
 from ridgeline.report.style import INK, PAPER, SOFT, translucent
 from ridgeline.report.summary import plain
-from ridgeline.report.words import number
 
 __all__ = ["plot_panels"]
 

@@ -1,6 +1,7 @@
 """Symmetries written out by hand, for tests of what uses them."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from torch import nn
@@ -20,7 +21,7 @@ def of_chain(model: nn.Module, layers: Sequence[str], seen: Sequence[str] = ()) 
     """
     shapes = {name: tuple(x.shape) for name, x in model.state_dict().items()}
     groups = []
-    for i, (layer, following) in enumerate(zip(layers[:-1], layers[1:], strict=True)):
+    for i, (layer, following) in enumerate(pairwise(layers)):
         size = shapes[f"{layer}.weight"][0]
         index = np.arange(size)[None, :, None]
         places = [Place(f"{layer}.weight", 0, index), Place(f"{following}.weight", 1, index)]

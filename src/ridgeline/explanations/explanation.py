@@ -8,12 +8,13 @@ import numpy as np
 from ridgeline import state as states
 from ridgeline.biases import decompose
 from ridgeline.errors import RidgelineError
+from ridgeline.explanations.variants import HOMOGENEOUS, UNIFORM, reason, variants
+from ridgeline.explanations.words import explained
 from ridgeline.measures import Array, Interval, interval
 from ridgeline.objective import Objective
 from ridgeline.paths import Grid, Path
 from ridgeline.profiles import GaussLength, Profile, gauss_length, layerwise, profile
 from ridgeline.state import State
-from ridgeline.variants import HOMOGENEOUS, UNIFORM, reason, variants
 
 __all__ = ["Dominant", "Explanation", "Layer", "explain"]
 
@@ -79,8 +80,6 @@ class Explanation:
     """For what was not measured, the reason."""
 
     def __str__(self) -> str:
-        from ridgeline.report.explained import explained
-
         return "\n".join(
             "\n".join([heading, *(f"  {sentence}" for sentence in sentences)])
             for heading, sentences in explained(self).items()
