@@ -53,7 +53,7 @@ if TYPE_CHECKING:
         text_plot,
     )
     from ridgeline.report.verdicts import render_verdicts, verdict_table, verdicts_markdown
-from ridgeline.report.words import headline, measures_table, sentences
+    from ridgeline.report.words import headline, measures_table, sentences
 
 __all__ = [
     "Card",
