@@ -3,7 +3,7 @@
 import pytest
 
 from ridgeline.studies import catalogue
-from ridgeline.studies.asked import SETTINGS, declared
+from ridgeline.studies.asked import SETTINGS
 from ridgeline.study.plan import Machine
 from ridgeline.study.preflight import check_scale
 from ridgeline.study.reproduction import reproduce
@@ -13,7 +13,7 @@ from ridgeline.study.store import Store
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_shipped_scales_have_what_is_declared_and_no_more(name):
-    paper = declared(catalogue.paper(name))
+    paper = catalogue.paper(name)
     assert {item.name for item in paper.items} == set(SETTINGS[name])
     for scale in catalogue.scales(name):
         check_scale(paper, paper.items, catalogue.scale(name, scale))

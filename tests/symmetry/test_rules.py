@@ -2,13 +2,14 @@
 
 import time
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from ridgeline import nets
 from ridgeline.errors import NotASymmetry
-from ridgeline.symmetry import Group, discover, prove, symmetries
+from ridgeline.symmetry import Group, Place, discover, prove, symmetries
 from ridgeline.tracing import Network
 from symmetric import IMAGE, NETWORKS, STEPS, TOKENS, VECTOR, Run, conv, seeded
 
@@ -185,6 +186,14 @@ def test_a_group_that_is_none_is_refused_and_named():
     with pytest.raises(NotASymmetry, match=r"'wrong'.*Forbid them with"):
         prove(found.adding(wrong), network, VECTOR)
     assert prove(found.adding(wrong).without("wrong"), network, VECTOR).residual < 1e-12
+
+
+def test_inputs_that_are_all_alike_prove_nothing_false():
+    model = after(lambda h: h)
+    pixels = Group("pixels", (Place("a.weight", 1, np.arange(VECTOR.shape[1])[None, :, None]),))
+    network, blank = Network(model), torch.zeros_like(VECTOR)
+    with pytest.raises(NotASymmetry, match="'pixels'"):
+        prove(discover(network, blank).adding(pixels), network, blank)
 
 
 def test_channels_that_are_selected_stay_apart_from_those_that_are_not():

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ridgeline.studies import catalogue
-from ridgeline.studies.asked import declared
 from ridgeline.study.papers import Item, Paper
 from ridgeline.study.plan import closure
 from ridgeline.study.preflight import missing
@@ -44,7 +43,7 @@ def list_papers(chosen: argparse.Namespace) -> int:
 
 
 def _chosen(name: str, items: Sequence[str]) -> tuple[Paper, Sequence[Item]]:
-    paper = declared(catalogue.paper(name))
+    paper = catalogue.paper(name)
     some = dict.fromkeys(one for item in items if item for one in paper.find(item))
     return paper, paper.items if "" in items else tuple(some)
 

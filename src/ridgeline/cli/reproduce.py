@@ -21,7 +21,6 @@ from ridgeline.cli.setting import (
 from ridgeline.cli.signals import Terminated, terminable
 from ridgeline.errors import UsageError
 from ridgeline.studies import catalogue
-from ridgeline.studies.asked import declared
 from ridgeline.study.members import Sources
 from ridgeline.study.papers import Item, Paper
 from ridgeline.study.plan import Machine, closure, plan_for
@@ -98,7 +97,7 @@ def _asked(chosen: argparse.Namespace) -> Iterator[Asked]:
     if len(wanted) > 1 and chosen.scale.endswith(".toml"):
         raise UsageError("A scale of your own is for one paper.", got=f"{len(wanted)} papers")
     for name, items in wanted.items():
-        paper = declared(catalogue.paper(name))
+        paper = catalogue.paper(name)
         scale = catalogue.scale(name, chosen.scale, chosen.set, chosen.seeds)
         named = tuple(dict.fromkeys(one for item in items if item for one in paper.find(item)))
         # The whole paper may be asked for, whatever else; an item by its name has to be there.

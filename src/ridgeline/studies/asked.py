@@ -70,6 +70,11 @@ SETTINGS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "degree-and-scale": ("grid_seeds", "flow_grid", "flow_scale", "flow_degree"),
         **dict.fromkeys(("learning-order", "hardness"), ()),
     },
+    "jordan2022": {
+        **dict.fromkeys(("depth", "variance-collapse"), ("deep",)),
+        **dict.fromkeys(("width", "convolutional"), ()),
+    },
+    "frankle2020": dict.fromkeys(("instability", "whole-length", "distance"), POINTS),
     "lim2024": {"symmetric-or-not": POINTS},
     "tao2024": dict.fromkeys(("other-starts", "scale-paths"), POINTS),
 }

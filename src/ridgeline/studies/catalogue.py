@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ridgeline.errors import UnknownName, UsageError
+from ridgeline.studies.asked import declared
 from ridgeline.study.papers import Paper
 from ridgeline.study.scales import Scale, load_scale
 
@@ -28,14 +29,14 @@ FOLDER = Path(__file__).parent / "scales"
 
 
 def paper(name: str) -> Paper:
-    """A paper by its name.
+    """A paper by its name, its items with the settings that they ask for.
 
     Raises:
         UnknownName: If there is none.
     """
     if name not in PAPERS:
         raise UnknownName("paper", name, PAPERS)
-    return importlib.import_module(f"ridgeline.studies.{name}").PAPER
+    return declared(importlib.import_module(f"ridgeline.studies.{name}").PAPER)
 
 
 def scales(name: str) -> dict[str, Path]:

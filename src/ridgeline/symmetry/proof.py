@@ -76,7 +76,9 @@ def symmetries(
 def prove(symmetry: Symmetry, network: Network, example: Any, *, seed: int = 0) -> Proof:
     """Compare a network's outputs before and after a random element of a symmetry.
 
-    The weights are random, so that no bias is zero and no channel like another by chance.
+    The weights are random, so that no bias is zero and no channel like another by chance, and
+    inputs have noise added, so that no two are alike. Rows of a table that the example's tokens
+    do not choose are not tested.
 
     Args:
         symmetry: What to prove; groups of one's own among them.
@@ -110,7 +112,7 @@ class Residual:
     def __init__(self, network: Network, example: Any, seed: int) -> None:
         self.network = network
         self.state = random_state(network.tensors, seed)
-        self._inputs = pytree.tree_map(_wide, example)
+        self._inputs = drawn(example, seed)
         with torch.no_grad():
             self._before = outputs_of(network, self.state, self._inputs)
         rounds = _rounds(network, self.state, self._inputs)
@@ -168,7 +170,7 @@ def drawn(example: Any, seed: int) -> Any:
         if not isinstance(x, Tensor) or not x.is_floating_point():
             return x
         noise = torch.randn(x.shape, generator=stream(seed, "proof", "inputs"), dtype=torch.float64)
-        return x + 0.3 * noise.to(x.device)
+        return x + 0.3 * noise.to(x.device)  # minus infinity of a mask stays
 
     return pytree.tree_map(one, example)
 
