@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import fx
 
+from ridgeline.symmetry.joining import side_by_side
 from ridgeline.symmetry.labels import Value, move, varies
-from ridgeline.symmetry.rules import Walk, rule, side_by_side, unknown
+from ridgeline.symmetry.rules import Walk, rule, unknown
 from ridgeline.symmetry.units import coordinates
 
 __all__ = ["chosen"]

@@ -4,8 +4,10 @@ from typing import Any
 
 from torch import fx
 
+from ridgeline.symmetry.joining import side_by_side
 from ridgeline.symmetry.labels import Value, combine, move
-from ridgeline.symmetry.rules import Walk, linear, rule, side_by_side, unknown
+from ridgeline.symmetry.products import linear
+from ridgeline.symmetry.rules import Walk, rule, unknown
 
 __all__: list[str] = []
 

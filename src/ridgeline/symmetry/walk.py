@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, fx
 from torch.fx.node import map_arg
 
-from ridgeline.symmetry import recurrent  # noqa: F401 (enters the rules of recurrent layers)
+from ridgeline.symmetry import joining, products, recurrent, totals  # noqa: F401 (enter rules)
 from ridgeline.symmetry.choices import chosen
 from ridgeline.symmetry.labels import Value, combine, move, varies
 from ridgeline.symmetry.moves import FACTORIES, MOVES, pointwise
