@@ -1,0 +1,43 @@
+"""Arithmetic on states.
+
+A state is what `state_dict()` gives: names to tensors, and the only currency for a point.
+Floating tensors are its coordinates. Other tensors (`num_batches_tracked`, index buffers)
+are labels: they are compared and carried, never averaged. Running statistics are functions
+of weights and data, not coordinates, so distances leave them out unless asked.
+
+Sums are accumulated in float64, so a norm of a half-precision checkpoint is right.
+"""
+
+from ridgeline.state.arithmetic import add, lerp, mean, scale, subtract, wide
+from ridgeline.state.checks import check_finite, check_same, non_finite
+from ridgeline.state.geometry import Comparison, angle, compare, cosine, distance, dot, norm
+from ridgeline.state.naming import State, capture, cast, coordinates, is_statistic, layers
+from ridgeline.state.sharing import place, tie, ties
+
+__all__ = [
+    "Comparison",
+    "State",
+    "add",
+    "angle",
+    "capture",
+    "cast",
+    "check_finite",
+    "check_same",
+    "compare",
+    "coordinates",
+    "cosine",
+    "distance",
+    "dot",
+    "is_statistic",
+    "layers",
+    "lerp",
+    "mean",
+    "non_finite",
+    "norm",
+    "place",
+    "scale",
+    "subtract",
+    "tie",
+    "ties",
+    "wide",
+]

@@ -1,0 +1,85 @@
+"""Sums, means and interpolations of states."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from ridgeline.errors import UsageError
+from ridgeline.state.checks import check_same
+from ridgeline.state.naming import State
+from ridgeline.state.sharing import place
+
+__all__ = ["add", "lerp", "mean", "scale", "subtract", "wide"]
+
+
+def _combine(
+    a: Mapping[str, Tensor], b: Mapping[str, Tensor], function: Callable[[Tensor, Tensor], Tensor]
+) -> State:
+    check_same(a, b)
+    made: dict[object, Tensor] = {}  # names that are tied in both stay tied
+    for name, x in a.items():
+        key = place(x), place(b[name])
+        if x.is_floating_point() and key not in made:
+            made[key] = function(wide(x), wide(b[name])).to(x.dtype)
+    return {
+        name: made[place(x), place(b[name])] if x.is_floating_point() else x
+        for name, x in a.items()
+    }
+
+
+def wide(x: Tensor) -> Tensor:
+    """At least float32: half precision loses a third of its digits in one subtraction."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def lerp(a: Mapping[str, Tensor], b: Mapping[str, Tensor], t: float) -> State:
+    """The state (1 - t) a + t b, exactly `a` at 0 and `b` at 1; labels come from the nearer end."""
+    if t in (0, 1):
+        check_same(a, b)
+        return dict(b if t else a)
+    mixed = _combine(a, b, lambda x, y: torch.lerp(x, y, float(t)))
+    return {k: (b[k] if t >= 0.5 and not x.is_floating_point() else x) for k, x in mixed.items()}
+
+
+def add(a: Mapping[str, Tensor], b: Mapping[str, Tensor], alpha: float = 1.0) -> State:
+    """The state a + alpha b; labels come from `a`."""
+    return _combine(a, b, lambda x, y: torch.add(x, y, alpha=alpha))
+
+
+def subtract(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> State:
+    """The displacement a - b; labels come from `a`."""
+    return _combine(a, b, torch.sub)
+
+
+def scale(a: Mapping[str, Tensor], factor: float) -> State:
+    """The state with every floating tensor multiplied by `factor`."""
+    return _combine(a, a, lambda x, _: x * factor)
+
+
+def mean(states: Sequence[Mapping[str, Tensor]]) -> State:
+    """The mean of states, in float64: ``x_0 + sum_i (x_i - x_0) / k``, so that equal ones stay.
+
+    Names that share one tensor in every state share the mean; labels are those of the first.
+
+    Args:
+        states: One at least, with the same tensors.
+
+    Raises:
+        UsageError: If there is none.
+        StateMismatch: If tensors differ in name, shape or dtype.
+    """
+    if not states:
+        raise UsageError("A mean is of one state at least.", got="none")
+    made: dict[object, Tensor] = {}
+    for other in states[1:]:
+        check_same(states[0], other)
+    keys = {n: tuple(place(s[n]) for s in states) for n in states[0]}
+    for name, x in states[0].items():
+        if x.is_floating_point() and keys[name] not in made:
+            first = x.double()
+            away = torch.zeros_like(first)
+            for other in states[1:]:
+                away += (other[name].to(first) - first) / len(states)
+            made[keys[name]] = torch.where(away == 0, x, (first + away).to(x.dtype))
+    return {n: made.get(keys[n], x) for n, x in states[0].items()}
