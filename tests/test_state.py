@@ -208,7 +208,7 @@ def test_names_tied_in_one_state_only_do_not_stay_tied():
     a, b = state.capture(Tied()), state.capture(Tied())
     b["head.weight"] = b["head.weight"] + 1
     middle = state.lerp(a, b, 0.5)
-    assert torch.allclose(middle["head.weight"], middle["embed.weight"] + 0.5)
+    assert torch.allclose(middle["head.weight"], middle["embed.weight"] + 0.5, atol=1e-6)
 
 
 def test_views_of_one_storage_are_no_ties():

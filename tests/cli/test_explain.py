@@ -6,16 +6,13 @@ import pytest
 import torch
 
 from ridgeline import data, io, nets
-from ridgeline.cli import explain
-from ridgeline.cli.main import parser
-from ridgeline.errors import UsageError
 
 MODEL = "ridgeline.nets:fcn(64,16,10)"
 WORDS = ("--model", MODEL, "--data", "digits?train=200&test=100", "--points", 5)
 
 
 def test_it_says_why(here, ridgeline):
-    code, out, err = ridgeline("explain", "a.safetensors", "b.safetensors", *WORDS)
+    code, out, err = ridgeline("explain", "a.safetensors", "b.safetensors", *WORDS, "--anyway")
     assert code == 0, err
     for heading in (
         *("Monotone or not", "Plateaus", "The part of the biases"),
@@ -26,7 +23,16 @@ def test_it_says_why(here, ridgeline):
 
 
 def test_json_and_a_page(here, ridgeline):
-    words = ("explain", "a.safetensors", "b.safetensors", *WORDS, "--out", "why", "--json")
+    words = (
+        "explain",
+        "a.safetensors",
+        "b.safetensors",
+        *WORDS,
+        "--out",
+        "why",
+        "--json",
+        "--anyway",
+    )
     code, out, err = ridgeline(*words)
     told = json.loads(out)
     assert code == 0, err
@@ -39,32 +45,35 @@ def test_json_and_a_page(here, ridgeline):
 
 
 def test_layers_can_be_left_out(here, ridgeline):
-    words = ("explain", "a.safetensors", "b.safetensors", *WORDS, "--no-layers", "--out", "why")
+    words = (
+        "explain",
+        "a.safetensors",
+        "b.safetensors",
+        *WORDS,
+        "--no-layers",
+        "--out",
+        "why",
+        "--anyway",
+    )
     code, out, _ = ridgeline(*words)
     assert code == 0
     assert "Layers" not in out
     assert "Layer by layer" not in (here / "why" / "report.html").read_text()
 
 
-def run(anyway, *words):
-    chosen = parser().parse_args(["explain", *map(str, words), *map(str, WORDS)])
-    chosen.anyway = anyway
-    return explain.run(chosen)
-
-
-def test_ends_that_are_swapped_are_refused_unless_asked(here, capsys, ridgeline):
+def test_ends_that_are_swapped_are_refused_unless_asked(here, ridgeline):
     losses = ends_at(here, "a.safetensors", "b.safetensors")
     best, worst = sorted(losses, key=lambda name: losses[name])
-    with pytest.raises(UsageError, match="did you swap them"):
-        run(False, best, worst)
-    assert run(True, best, worst, "--no-layers") == 0
-    assert "did you swap them" in capsys.readouterr().err
+    code, _, err = ridgeline("explain", best, worst, *WORDS)
+    assert code == 2 and "did you swap them" in err
+    code, _, err = ridgeline("explain", best, worst, *WORDS, "--no-layers", "--anyway")
+    assert code == 0 and "did you swap them" in err
     code, _, err = ridgeline("explain", best, best, *WORDS)
     assert code == 2 and "the two are equal" in err
 
 
 def test_the_first_of_several_splits_is_explained(here, ridgeline):
-    words = ("explain", "a.safetensors", "b.safetensors", *WORDS, "--no-layers")
+    words = ("explain", "a.safetensors", "b.safetensors", *WORDS, "--no-layers", "--anyway")
     _, _, err = ridgeline(*words, "--split", "test,train")
     assert "explained on split test, the first of test, train" in err
     code, _, err = ridgeline(*words, "--split", "train,tset")

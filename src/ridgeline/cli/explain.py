@@ -92,8 +92,7 @@ def _check_ends(chosen: argparse.Namespace, a: State, b: State, objective: Objec
         return
     rule = "The end is not better than the start: did you swap them?"
     got = f"a loss of {first:.4g} at {chosen.a} and of {last:.4g} at {chosen.b}"
-    anyway = getattr(chosen, "anyway", None)
-    if anyway is False:
+    if not chosen.anyway:
         raise UsageError(rule, got=got, remedy="Swap them, or go on with --anyway.")
     print(f"warning: {rule} There is {got}.", file=sys.stderr)
 
