@@ -59,14 +59,14 @@ def test_a_stream_starts_afresh_each_time_and_leaves_the_global_generator_alone(
 def states():
     return (
         torch.random.get_rng_state().tolist(),
-        str(np.random.get_state()),  # noqa: NPY002
+        str(np.random.get_state()),  # noqa: NPY002 (the global generator itself is meant)
         random.getstate(),
     )
 
 
 def draw():
     torch.rand(3)
-    np.random.rand(3)  # noqa: NPY002
+    np.random.rand(3)  # noqa: NPY002 (the global generator itself is meant)
     random.random()
 
 

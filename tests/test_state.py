@@ -23,7 +23,7 @@ class Tied(nn.Module):
 
 def draw(seed, dtype=torch.float32, scale=1.0):
     rng = torch.Generator().manual_seed(seed)
-    make = lambda *shape: (torch.randn(shape, generator=rng) * scale).to(dtype)  # noqa: E731
+    make = lambda *shape: (torch.randn(shape, generator=rng) * scale).to(dtype)  # noqa: E731 (a name for a short function that is read in place)
     return {
         "fc1.weight": make(4, 3),
         "fc1.bias": make(4),

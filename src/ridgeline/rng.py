@@ -56,4 +56,4 @@ def untouched() -> Iterator[None]:
             yield
         finally:
             random.setstate(python)
-            np.random.set_state(legacy)  # noqa: NPY002
+            np.random.set_state(legacy)  # noqa: NPY002 (the global generator itself is meant)

@@ -35,9 +35,9 @@ def test_mnist1d_is_pinned(signals):
 
 
 def test_mnist1d_leaves_numpy_s_generator_alone():
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002 (the global generator itself is meant)
     mnist1d.generate()
-    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002 (the global generator itself is meant)
 
 
 def test_mnist1d_equals_the_transformations_sample_by_sample(signals):

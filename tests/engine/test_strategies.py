@@ -38,7 +38,7 @@ IMPOSSIBLE = {
 def slow(model, combination, data, *, recompute):
     """Per-sample losses by the book: a deep copy per position, float64, one batch at a time."""
     inputs, targets = data
-    wide = lambda x: x.double() if x.is_floating_point() else x  # noqa: E731
+    wide = lambda x: x.double() if x.is_floating_point() else x  # noqa: E731 (a name for a short function that is read in place)
     found = []
     for k in range(len(combination)):
         net = copy.deepcopy(model).double()

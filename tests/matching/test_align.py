@@ -8,8 +8,8 @@ import torch
 from ridgeline import state as states
 from ridgeline.errors import NonFinite, StateMismatch, UsageError
 from ridgeline.matching import Matched, align, align_many
-from ridgeline.matching.frame import collapse
 from ridgeline.nets import fcn
+from ridgeline.symmetry.frame import collapse
 from ridgeline.testing.symmetries import of_chain
 from wreaths import chain, drawn, heads, three
 
@@ -27,7 +27,7 @@ class Worst:
 
 
 def test_the_function_of_a_real_network_is_kept_and_b_is_left_alone():
-    make = lambda seed: fcn(20, 16, 12, 10, seed=seed)  # noqa: E731
+    make = lambda seed: fcn(20, 16, 12, 10, seed=seed)  # noqa: E731 (a name for a short function that is read in place)
     model = make(1)
     symmetry = of_chain(model, ["fc1", "fc2", "fc3"])
     a, b = states.capture(make(0)), states.capture(model)

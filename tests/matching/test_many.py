@@ -8,10 +8,10 @@ from planted import headed, normalised, planted
 from ridgeline import state as states
 from ridgeline.errors import StateMismatch, UsageError
 from ridgeline.matching.cycles import cycle_error, pairwise
-from ridgeline.matching.frame import collapse
 from ridgeline.matching.frank_wolfe import FrankWolfe
 from ridgeline.matching.many import align_many, spread
 from ridgeline.matching.universe import CycleConsistent, MergeMany, ToReference, _pairs
+from ridgeline.symmetry.frame import collapse
 from wreaths import chain, drawn
 
 WAYS = {

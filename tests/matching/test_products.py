@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ridgeline.matching import products
-from ridgeline.matching.frame import identities
 from ridgeline.matching.overlap import Overlap
+from ridgeline.symmetry.frame import identities
 from wreaths import CASES, chain, drawn
 
 

@@ -53,7 +53,7 @@ def test_weight_matching_is_among_what_is_compared():
     assert found.objective["after"] <= middle + 1e-6
     assert "chosen on" in found.measure
     with pytest.raises(UnknownName):
-        StraightThrough(objective=objective, init="nowhere")  # type: ignore[arg-type]
+        StraightThrough(objective=objective, init="nowhere")  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_only_the_seed_decides_and_nothing_is_drawn():

@@ -56,7 +56,7 @@ def test_the_plan_is_that_of_least_cost_plus_entropy():
     cost = np.random.default_rng(0).random((4, 4))
     heat = 0.3 * cost.mean()
     found = plan(cost, 0.3)
-    free = lambda p: (p * cost).sum() + heat * (p * np.log(p)).sum()  # noqa: E731
+    free = lambda p: (p * cost).sum() + heat * (p * np.log(p)).sum()  # noqa: E731 (a name for a short function that is read in place)
     turn = np.array([[1, -1, 0, 0], [-1, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
     for step in (1e-3, -1e-3):
         assert free(found) < free(found + step * turn)

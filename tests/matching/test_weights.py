@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from ridgeline import state as states
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.matching import align
-from ridgeline.matching.frame import compose, framed, identities
 from ridgeline.matching.weights import WeightMatching
 from ridgeline.symmetry import Group, Symmetry
+from ridgeline.symmetry.frame import compose, framed, identities
 from wreaths import CASES, chain, drawn, grouped, heads, stream
 
 cases = pytest.mark.parametrize("case", list(CASES))
@@ -236,7 +236,7 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(UsageError, match="A tolerance is not negative"):
         WeightMatching(tolerance=float("nan"))
     with pytest.raises(UnknownName, match="Or give a transform"):
-        WeightMatching(init="activations")  # type: ignore[arg-type]
+        WeightMatching(init="activations")  # type: ignore[arg-type]  # wrong on purpose
     a = drawn(shapes, 0)
     with pytest.raises(UsageError, match="one group of units at least"):
         align(a, a, Symmetry((), shapes))

@@ -20,7 +20,7 @@ def on(values, **more):
 
 def slow(t, y, kind):
     """Each definition, point by point."""
-    chord = lambda x, s, u: y[s] + (y[u] - y[s]) * (x - t[s]) / (t[u] - t[s])  # noqa: E731
+    chord = lambda x, s, u: y[s] + (y[u] - y[s]) * (x - t[s]) / (t[u] - t[s])  # noqa: E731 (a name for a short function that is read in place)
     k, last = range(len(t)), len(t) - 1
     if kind == "chord":
         return max(y[i] - chord(t[i], 0, last) for i in k)

@@ -48,7 +48,7 @@ def released(results):
     second = [(y[i + 1] - 2 * y[i] + y[i - 1]) * n**2 for i in range(1, n)]
     line = [y[0] + (y[1] - y[0]) * x for x in np.linspace(0, 1, n + 1)]
     below = [y[i] <= line[i] for i in range(1, n)]
-    share = lambda flags: sum(flags) / len(flags)  # noqa: E731
+    share = lambda flags: sum(flags) / len(flags)  # noqa: E731 (a name for a short function that is read in place)
     return max(steps), min(second), share([s >= 0 for s in second]), share(below)
 
 

@@ -14,7 +14,7 @@ law = settings(deadline=None, max_examples=40, derandomize=True)
 
 def draw(seed, dtype=torch.float32):
     rng = torch.Generator().manual_seed(seed)
-    make = lambda *shape: torch.randn(shape, generator=rng).to(dtype)  # noqa: E731
+    make = lambda *shape: torch.randn(shape, generator=rng).to(dtype)  # noqa: E731 (a name for a short function that is read in place)
     return {
         "fc1.weight": make(3, 2),
         "fc1.bias": make(3),
@@ -60,7 +60,7 @@ def test_the_ends_are_exact(seed, dtype):
 
 def test_a_planted_route_is_read_back():
     """Weights in the plane: a at (0, 0), b at (4, 0); a route of half circles."""
-    at = lambda x, y: {"w": torch.tensor([x, y], dtype=torch.float64)}  # noqa: E731
+    at = lambda x, y: {"w": torch.tensor([x, y], dtype=torch.float64)}  # noqa: E731 (a name for a short function that is read in place)
     angles = np.linspace(np.pi, 0, 9)
     route = [at(2 + 2 * np.cos(s), 2 * np.sin(s)) for s in angles]
     found = trajectory(route, at(0.0, 0.0), at(4.0, 0.0))

@@ -138,6 +138,6 @@ def test_a_tied_weight_has_one_diagonal_and_merges():
 def test_refusals():
     _, objective, a, _ = made("mlp")
     with pytest.raises(UnknownName, match="labels"):
-        diagonal_fisher(objective, a, labels="true")  # type: ignore[arg-type]
+        diagonal_fisher(objective, a, labels="true")  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(UsageError, match="one sample"):
         diagonal_fisher(objective, a, samples=0)

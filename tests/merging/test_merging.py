@@ -333,7 +333,7 @@ def test_what_cannot_be_merged_is_refused():
     with pytest.raises(UsageError, match="one state at least"):
         merge([])
     with pytest.raises(UsageError, match="one state at least"):
-        merge(a)  # type: ignore[arg-type]
+        merge(a)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(StateMismatch, match="state 1"):
         merge([a, {"w": b["w"]}])
     with pytest.raises(StateMismatch, match="float32"):
@@ -378,9 +378,9 @@ def test_weights_that_do_not_fit(by, weights):
     "make",
     [
         lambda: Slerp(1.1),
-        lambda: Slerp(0.5, per="row"),  # type: ignore[arg-type]
+        lambda: Slerp(0.5, per="row"),  # type: ignore[arg-type]  # wrong on purpose
         lambda: Ties(0),
-        lambda: Ties(per="row"),  # type: ignore[arg-type]
+        lambda: Ties(per="row"),  # type: ignore[arg-type]  # wrong on purpose
         lambda: Ties(scale=float("inf")),
         lambda: Dare(1.0),
         lambda: TaskArithmetic(float("nan")),

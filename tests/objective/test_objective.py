@@ -173,7 +173,7 @@ def snapshot(model):
     }
     generators = (
         torch.random.get_rng_state().tolist(),
-        str(np.random.get_state()),  # noqa: NPY002
+        str(np.random.get_state()),  # noqa: NPY002 (the global generator itself is meant)
         random.getstate(),
         torch.is_grad_enabled(),
     )

@@ -299,7 +299,7 @@ def test_a_missing_value_is_no_augmentation():
 
 
 def test_iterables_that_change_are_refused():
-    noise = lambda: [(torch.randn(4, 3), Y[:4])]  # noqa: E731
+    noise = lambda: [(torch.randn(4, 3), Y[:4])]  # noqa: E731 (a name for a short function that is read in place)
     for data in (Batches(noise), Stream(noise), DataLoader(Stream(noise), batch_size=None)):
         with pytest.raises(NotDeterministic, match=r"(Batches|Stream), whose second reading"):
             collect(data)
@@ -317,7 +317,7 @@ def test_an_iterable_in_half_precision_is_compared_too():
     "data", [DataLoader(WHOLE, 5, shuffle=True), Items(lambda x: x + 0 * torch.rand(3))]
 )
 def test_reading_leaves_the_generators_alone(data):
-    before = torch.random.get_rng_state(), str(np.random.get_state())  # noqa: NPY002
+    before = torch.random.get_rng_state(), str(np.random.get_state())  # noqa: NPY002 (the global generator itself is meant)
     collect(data)
     assert torch.equal(before[0], torch.random.get_rng_state())
-    assert before[1] == str(np.random.get_state())  # noqa: NPY002
+    assert before[1] == str(np.random.get_state())  # noqa: NPY002 (the global generator itself is meant)

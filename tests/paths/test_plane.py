@@ -17,7 +17,7 @@ law = settings(deadline=None, max_examples=25, derandomize=True)
 
 def draw(seed, dtype=torch.float64, tied=False):
     rng = torch.Generator().manual_seed(seed)
-    make = lambda *shape: torch.randn(shape, generator=rng, dtype=torch.float64).to(dtype)  # noqa: E731
+    make = lambda *shape: torch.randn(shape, generator=rng, dtype=torch.float64).to(dtype)  # noqa: E731 (a name for a short function that is read in place)
     embed = make(5, 3)
     return {
         "embed.weight": embed,
@@ -83,7 +83,7 @@ def test_the_distance_off_the_plane_is_pythagoras(seed, far):
     a, b, c = (draw(seed + i) for i in range(3))
     plane = Plane(a, b, c)
     names = list(states.coordinates(a))
-    flat = lambda s: np.concatenate([s[n].numpy().ravel() for n in names])  # noqa: E731
+    flat = lambda s: np.concatenate([s[n].numpy().ravel() for n in names])  # noqa: E731 (a name for a short function that is read in place)
     basis = np.stack([flat(b) - flat(a), flat(c) - flat(a)], 1)
     away = flat(draw(seed + 3))
     away -= basis @ np.linalg.lstsq(basis, away, rcond=None)[0]

@@ -138,7 +138,7 @@ def test_the_ends_of_the_homogeneous_path_are_the_states():
 
 def ends_of(net, seed, dtype=torch.float64):
     draw = torch.Generator().manual_seed(seed)
-    make = lambda x: torch.randn(x.shape, generator=draw).to(dtype)  # noqa: E731
+    make = lambda x: torch.randn(x.shape, generator=draw).to(dtype)  # noqa: E731 (a name for a short function that is read in place)
     return [{n: make(x) for n, x in net.state_dict().items()} for _ in range(2)]
 
 

@@ -65,7 +65,7 @@ def test_zeros_are_zeros_and_scaled_is_scaled():
 
 def test_noise_has_each_tensors_own_spread():
     rng = torch.Generator().manual_seed(0)
-    draw = lambda c: torch.randn(200, 300, generator=rng) * c + 5  # noqa: E731
+    draw = lambda c: torch.randn(200, 300, generator=rng) * c + 5  # noqa: E731 (a name for a short function that is read in place)
     state = {"small": draw(0.01), "large": draw(4), "same": torch.full((50,), 2.0)}
     made = noise(state, 0.5, seed=1)
     assert made["small"].std() == pytest.approx(0.005, rel=0.02)
@@ -98,7 +98,7 @@ def test_permuting_hidden_units_keeps_the_function_and_changes_the_line(seed, no
     made = permuted(state, chain, seed)
     x = torch.randn(9, 6, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
-    run = lambda s: functional_call(net, s, (x,))  # noqa: E731
+    run = lambda s: functional_call(net, s, (x,))  # noqa: E731 (a name for a short function that is read in place)
     assert torch.allclose(run(made), run(state), rtol=1e-12, atol=1e-12)
     gap = (run(Line(made, other)(0.5)) - run(Line(state, other)(0.5))).abs().max()
     assert gap > 1e-3

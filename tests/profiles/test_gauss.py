@@ -213,7 +213,7 @@ def test_second_derivatives_of_operations_are_those_of_differences(name):
             return OPERATIONS[name](x, self.w).flatten(1)
 
     draw = torch.Generator().manual_seed(0)
-    make = lambda *shape: torch.randn(shape, generator=draw, dtype=torch.float64)  # noqa: E731
+    make = lambda *shape: torch.randn(shape, generator=draw, dtype=torch.float64)  # noqa: E731 (a name for a short function that is read in place)
     x, a, b = make(5, 6, 8), {"w": make(16)}, {"w": make(16)}
     goal = Objective(Operation(), (x, torch.zeros(5, 48)), loss=squared_error)
     path, t = Line(a, b, rates={"w": Power(2)}), np.array([0.4, 0.5])

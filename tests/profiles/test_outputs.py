@@ -69,7 +69,7 @@ def test_output_paths_are_the_outputs():
     np.testing.assert_array_equal(whole[:, :7], found)
     wide = {n: x.double() for n, x in Line(a, b)(0.5).items()}
     want = torch.func.functional_call(model, wide, (data[0].double(),)).detach().numpy()
-    by_row = lambda rows: rows[np.lexsort(rows.T)]  # noqa: E731
+    by_row = lambda rows: rows[np.lexsort(rows.T)]  # noqa: E731 (a name for a short function that is read in place)
     np.testing.assert_allclose(by_row(whole[2]), by_row(want), rtol=1e-5, atol=1e-6)
 
 

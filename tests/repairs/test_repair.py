@@ -316,7 +316,7 @@ def test_ties_stay_and_the_rest_is_corrected():
 def test_refusals():
     _, a, b, goal = case("mlp")
     with pytest.raises(UnknownName):
-        Repair(kind="reset")  # type: ignore[arg-type]
+        Repair(kind="reset")  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(UnknownName):
         Repair(at=["nowhere"]).between(a, b, goal)
     with pytest.raises(UsageError, match="between the ends"):

@@ -151,13 +151,13 @@ def test_what_cannot_be_drawn_is_refused(hill, plain_surface, tmp_path):
     with pytest.raises(UnknownName, match="Known: train, test"):
         profile_figure({"p": hill}, splits=["validation"])
     with pytest.raises(UsageError, match="png, pdf or svg"):
-        profile_figure({"p": hill}).save(tmp_path, formats=["jpeg"])  # type: ignore[list-item]
+        profile_figure({"p": hill}).save(tmp_path, formats=["jpeg"])  # type: ignore[list-item]  # wrong on purpose
     with pytest.raises(UsageError, match="one at least"):
         layers_figure({}, None)
     with pytest.raises(UsageError, match="pairs"):
         surface_figure(plain_surface, trajectories={"a": [1, 2]})
     with pytest.raises(UsageError, match="becomes a file's"):
-        Figure("../up", "", "", [], lambda: None, dict)  # type: ignore[arg-type]
+        Figure("../up", "", "", [], lambda: None, dict)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_layers_stay_in_the_networks_order(layers, hill):

@@ -112,7 +112,7 @@ def test_importing_costs_nothing():
 def test_every_public_name_is_there():
     assert all(hasattr(report, name) for name in report.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = report.nothing  # type: ignore[attr-defined]
+        _ = report.nothing  # type: ignore[attr-defined]  # wrong on purpose
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_missing_package_is_named_with_its_extra(
 
     use = {
         "pyarrow": lambda: write_parquet(rows(hill), tmp_path / "p.parquet"),
-        "rich": lambda: render_layers(layers, Terminal()),  # type: ignore[arg-type]
+        "rich": lambda: render_layers(layers, Terminal()),  # type: ignore[arg-type]  # wrong on purpose
     }.get(package, page.html)
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtra, match=rf"'{package}'.*ridgeline\[{extra}\]"):

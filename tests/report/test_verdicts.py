@@ -27,8 +27,8 @@ OUTCOMES = [v.outcome for v in samples.verdicts()]
 
 
 def verdict(cases, side="above", at=0.0, **more):
-    about = {"id": "A1", "text": "A <b> | claim.", "place": "sec. 1", "test": Mean("x", side, at)}  # type: ignore[arg-type]
-    return Claim(**{**about, **more}).decide(cases, "smoke")  # type: ignore[arg-type]
+    about = {"id": "A1", "text": "A <b> | claim.", "place": "sec. 1", "test": Mean("x", side, at)}  # type: ignore[arg-type]  # wrong on purpose
+    return Claim(**{**about, **more}).decide(cases, "smoke")  # type: ignore[arg-type]  # wrong on purpose
 
 
 def printed(verdicts, *, fancy, width=110):
@@ -140,9 +140,9 @@ def test_without_an_estimate_there_is_no_picture():
 
 def test_order_in_the_picture_is_that_of_the_numbers():
     svg = interval_svg(verdict(np.array([1.0, 1.2, 0.8, 1.1, 0.9]), at=0.2))
-    low, high = map(float, re.search(r'x1="([\d.]+)" x2="([\d.]+)"[^>]*class="span"', svg).groups())  # type: ignore[union-attr]
-    limit = float(re.search(r'x1="([\d.]+)"[^>]*class="limit"', svg)[1])  # type: ignore[index]
-    dot = float(re.search(r'cx="([\d.]+)"', svg)[1])  # type: ignore[index]
+    low, high = map(float, re.search(r'x1="([\d.]+)" x2="([\d.]+)"[^>]*class="span"', svg).groups())  # type: ignore[union-attr]  # wrong on purpose
+    limit = float(re.search(r'x1="([\d.]+)"[^>]*class="limit"', svg)[1])  # type: ignore[index]  # wrong on purpose
+    dot = float(re.search(r'cx="([\d.]+)"', svg)[1])  # type: ignore[index]  # wrong on purpose
     assert limit < low < dot < high
 
 

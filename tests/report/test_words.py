@@ -5,12 +5,11 @@ import pytest
 
 from report.shapes import T, bump, curve
 from ridgeline.measures import Curve
-from ridgeline.numerals import change, number
+from ridgeline.numerals import change, number, plus_minus
 from ridgeline.profiles import Profile
 from ridgeline.report import (
     headline,
     measures_table,
-    plus_minus,
     sentences,
     summarise,
     to_markdown,

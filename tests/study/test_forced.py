@@ -271,7 +271,7 @@ def test_children_with_some_layers_go_on_from_a_snapshot_bit_for_bit(store):
     spec = load_spec(PARTIAL, ["spawn.layers=['fc1']"])
     populate(spec.runs, store, machine=MACHINE)
     children = [run for run in spec.runs if run.spawn is not None]
-    look = lambda parent, step, _: (store.find(parent.hash).state(step), {})  # noqa: E731
+    look = lambda parent, step, _: (store.find(parent.hash).state(step), {})  # noqa: E731 (a name for a short function that is read in place)
     split, taken = data.load(SET)["train"], []
 
     def made():

@@ -57,7 +57,7 @@ def test_the_examples_show_what_specs_can_say():
 
 
 def test_seeds_are_a_number_or_a_list_and_may_be_given_by_the_caller():
-    seeds = lambda spec: [run.seed for run in spec.runs]  # noqa: E731
+    seeds = lambda spec: [run.seed for run in spec.runs]  # noqa: E731 (a name for a short function that is read in place)
     assert seeds(load_spec("seeds = 3" + TINY)) == [0, 1, 2]
     assert seeds(load_spec("seeds = [4, 2, 4]" + TINY)) == [4, 2]
     assert seeds(load_spec("seeds = 3" + TINY, seeds=2)) == [0, 1]

@@ -268,7 +268,7 @@ def test_a_divergent_run_is_recorded():
 
 def test_a_last_step_into_infinity_is_divergence_too():
     inputs, _ = problem()
-    steep = lambda outputs, targets: (outputs - targets).square().mean() * 1e30  # noqa: E731
+    steep = lambda outputs, targets: (outputs - targets).square().mean() * 1e30  # noqa: E731 (a name for a short function that is read in place)
     run = train(
         fcn(6, 6), inputs, inputs, loss=steep, epochs=1, batch_size=COUNT, learning_rate=1e30
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from ridgeline import io, report
 from ridgeline.cli.setting import check_out, progress_bar, stderr_console, stdout_console
 from ridgeline.measures import layer_barrier
+from ridgeline.numerals import plus_minus
 from ridgeline.profiles import Profile
 from ridgeline.studies.demo import MODEL, Demo, demo
 
@@ -151,12 +152,12 @@ def _cards(found: Demo) -> "list[report.Card]":
     return [
         report.Card(
             "Loss barrier between the minima",
-            report.plus_minus(top.height, top.stderr),
+            plus_minus(top.height, top.stderr),
             f"train, against the chord, at t = {top.at:g}",
         ),
         report.Card(
             "Test error barrier",
-            report.plus_minus(100 * wrong.height, 100 * wrong.stderr) + " points",
+            plus_minus(100 * wrong.height, 100 * wrong.stderr) + " points",
             f"at t = {wrong.at:g}",
         ),
         report.Card("Initialisation to minimum", f"loss {falls}", "train, uniform rates"),

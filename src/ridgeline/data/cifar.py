@@ -102,11 +102,11 @@ def read_split(layout: Layout, place: Path, split: str) -> Split:
     decode = _from_pickle if isinstance(layout.labels, str) else _from_binary
     try:
         if place.is_dir():
-            read: Reader = lambda file: (place / file).read_bytes()  # noqa: E731
+            read: Reader = lambda file: (place / file).read_bytes()  # noqa: E731 (a name for a short function that is read in place)
             parts = [decode(read, file, layout, place / file) for file in layout.members[split]]
         else:
             with tarfile.open(place, "r:*") as archive:
-                read = lambda file: _member(archive, f"{layout.folder}/{file}")  # noqa: E731
+                read = lambda file: _member(archive, f"{layout.folder}/{file}")  # noqa: E731 (a name for a short function that is read in place)
                 parts = [decode(read, file, layout, place) for file in layout.members[split]]
     except (tarfile.TarError, EOFError, zlib.error, KeyError, OSError) as error:
         raise _torn(place, f"{type(error).__name__}: {error}") from error

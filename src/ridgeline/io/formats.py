@@ -85,7 +85,7 @@ def read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
             metadata = dict(file.metadata() or {})
             # Cloned, because the tensors are windows into the mapped file: if it shrank later,
             # touching them would end the process.
-            state: State = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+            state: State = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (not a mapping: safetensors gives keys() alone)
     except (SafetensorError, OSError, ValueError, RuntimeError, AttributeError) as error:
         raise CheckpointError(
             "A safetensors file must be whole.",

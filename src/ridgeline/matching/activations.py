@@ -23,9 +23,9 @@ from ridgeline.errors import UnknownName, UsageError
 from ridgeline.matching.align import Matched, Progress
 from ridgeline.matching.assignment import assign, value
 from ridgeline.matching.cross_products import Products, cross_products
-from ridgeline.matching.frame import Orders, children, compose, identities
 from ridgeline.objective import Objective
 from ridgeline.symmetry import Sighting, Symmetry
+from ridgeline.symmetry.frame import Orders, children, compose, identities
 from ridgeline.tracing import Forward
 
 __all__ = ["ActivationMatching", "Likeness"]

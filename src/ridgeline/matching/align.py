@@ -14,9 +14,9 @@ from torch import Tensor
 
 from ridgeline import state as states
 from ridgeline.errors import UsageError
-from ridgeline.matching.frame import collapse
 from ridgeline.state import State
 from ridgeline.symmetry import Permutation, Symmetry, Transform
+from ridgeline.symmetry.frame import collapse
 
 __all__ = ["Aligned", "Matched", "Progress", "Strategy", "align", "check_groups"]
 

@@ -15,8 +15,8 @@ from collections.abc import Collection
 import numpy as np
 
 from ridgeline.matching.assignment import assign, value
-from ridgeline.matching.frame import Orders
 from ridgeline.matching.overlap import Overlap
+from ridgeline.symmetry.frame import Orders
 
 __all__ = ["improve", "solve"]
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ridgeline.errors import UsageError
 from ridgeline.matching.align import Strategy, align
-from ridgeline.matching.frame import collapse
 from ridgeline.symmetry import Symmetry, Transform
+from ridgeline.symmetry.frame import collapse
 
 __all__ = ["CycleError", "cycle_error", "pairwise"]
 

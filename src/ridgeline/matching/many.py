@@ -15,9 +15,9 @@ from torch import Tensor
 from ridgeline import state as states
 from ridgeline.errors import UsageError
 from ridgeline.matching.align import Progress, check_groups
-from ridgeline.matching.frame import collapse
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry, Transform
+from ridgeline.symmetry.frame import collapse
 
 __all__ = [
     "AlignedMany",

@@ -12,8 +12,8 @@ import numpy as np
 
 from ridgeline import state as states
 from ridgeline.matching.blocks import solve
-from ridgeline.matching.frame import Orders
 from ridgeline.matching.overlap import Overlap
+from ridgeline.symmetry.frame import Orders
 
 __all__ = ["outward"]
 

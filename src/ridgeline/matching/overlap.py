@@ -14,9 +14,9 @@ from torch import Tensor
 
 from ridgeline import state as states
 from ridgeline.errors import UsageError
-from ridgeline.matching.frame import Orders, children, depth
 from ridgeline.matching.products import Product, Standing, units
 from ridgeline.symmetry import Symmetry
+from ridgeline.symmetry.frame import Orders, children, depth
 
 __all__ = ["Overlap"]
 

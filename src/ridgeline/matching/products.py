@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ridgeline.matching.frame import Orders
 from ridgeline.symmetry import Order, Place
+from ridgeline.symmetry.frame import Orders
 
 __all__ = ["Product", "Standing", "units"]
 

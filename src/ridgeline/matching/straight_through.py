@@ -16,11 +16,11 @@ from torch import Tensor
 from ridgeline import state as states
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.matching.align import Matched, Progress
-from ridgeline.matching.frame import collapse
 from ridgeline.matching.losses import loss_of, minibatches, mixed, parameters
 from ridgeline.matching.weights import WeightMatching
 from ridgeline.objective import Objective, Samples
 from ridgeline.symmetry import Symmetry, Transform
+from ridgeline.symmetry.frame import collapse
 
 __all__ = ["StraightThrough"]
 

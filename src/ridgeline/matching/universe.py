@@ -10,7 +10,6 @@ from torch import Tensor
 from ridgeline import state as states
 from ridgeline.errors import UsageError
 from ridgeline.matching.align import Progress, Strategy
-from ridgeline.matching.frame import collapse
 from ridgeline.matching.frank_wolfe import FrankWolfe, ascend
 from ridgeline.matching.many import MatchedMany, spread
 from ridgeline.matching.relaxed import Matrices, barycentre, degree, harden, matched_names, soft
@@ -18,6 +17,7 @@ from ridgeline.matching.weights import WeightMatching
 from ridgeline.rng import seed_of
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry, Transform
+from ridgeline.symmetry.frame import collapse
 
 __all__ = ["CycleConsistent", "MergeMany", "ToReference"]
 

@@ -19,11 +19,11 @@ from torch import Tensor
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.matching.align import Matched, Progress, Strategy
 from ridgeline.matching.blocks import improve
-from ridgeline.matching.frame import Orders, compose, framed
 from ridgeline.matching.outward import outward
 from ridgeline.matching.overlap import Overlap
 from ridgeline.rng import seed_of
 from ridgeline.symmetry import Symmetry, Transform
+from ridgeline.symmetry.frame import Orders, compose, framed
 
 __all__ = ["WeightMatching"]
 

@@ -92,8 +92,8 @@ def autoencoder(
         UsageError: If there are fewer than two widths, or one is not positive.
     """
     options = {"activation": activation, "bias": bias, "init": init, "scale": scale, "seed": seed}
-    encoder = _layers(widths, prefix="encoder.", norm=None, **options)  # type: ignore[arg-type]
-    decoder = _layers(widths[::-1], prefix="decoder.", norm=None, **options)  # type: ignore[arg-type]
+    encoder = _layers(widths, prefix="encoder.", norm=None, **options)  # type: ignore[arg-type]  # options are checked by the function
+    decoder = _layers(widths[::-1], prefix="decoder.", norm=None, **options)  # type: ignore[arg-type]  # options are checked by the function
     return Autoencoder(nn.Sequential(encoder), nn.Sequential(decoder))
 
 

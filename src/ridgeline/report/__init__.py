@@ -7,7 +7,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ridgeline.numerals import plus_minus
     from ridgeline.report.aligned import (
         aligned_sentences,
         alignment_figure,
@@ -76,7 +75,6 @@ __all__ = [
     "layers_figure",
     "learning_figure",
     "measures_table",
-    "plus_minus",
     "profile_figure",
     "render_inspection",
     "render_layers",
@@ -128,7 +126,7 @@ _HOME = {
     "tables": ("Table", "rows", "surface_rows", "to_json", "write_csv", "write_parquet"),
     "terminal": ("render_inspection", "render_layers", "render_profile", "text_plot"),
     "verdicts": ("render_verdicts", "verdict_table", "verdicts_markdown"),
-    "words": ("headline", "measures_table", "plus_minus", "sentences"),
+    "words": ("headline", "measures_table", "sentences"),
 }
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
 

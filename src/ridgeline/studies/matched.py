@@ -10,7 +10,6 @@ import numpy as np
 from ridgeline.errors import UsageError
 from ridgeline.matching import Strategy, WeightMatching, align
 from ridgeline.matching.activations import ActivationMatching
-from ridgeline.matching.frame import collapse
 from ridgeline.matching.straight_through import StraightThrough
 from ridgeline.measures import Array
 from ridgeline.paths import Line, Path
@@ -20,6 +19,7 @@ from ridgeline.studies.pairs import Pair
 from ridgeline.study.bench import Bench
 from ridgeline.study.subjects import Subject
 from ridgeline.symmetry import Symmetry, symmetries
+from ridgeline.symmetry.frame import collapse
 
 __all__ = [
     "ACTIVATIONS",

@@ -78,7 +78,7 @@ class Scratch:
                     return None
                 if not set(json.loads(told["kept"])) <= set(self._all_kept()):
                     return None
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping: safetensors gives keys() alone)
         except (OSError, SafetensorError):
             return None
         return Snapshot(tensors, json.loads(told["facts"]))

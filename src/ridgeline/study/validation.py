@@ -105,7 +105,7 @@ def _translated(hint: Any, name: str) -> Any:
     if get_origin(hint) in (Union, types.UnionType):
         # A function may stand in a recipe that is made in Python; a spec names one.
         parts = [part for part in get_args(hint) if get_origin(part) is not Callable]
-        return Union[tuple(_translated(part, name) for part in parts)]  # noqa: UP007
+        return Union[tuple(_translated(part, name) for part in parts)]  # noqa: UP007 (made at run time)
     if get_origin(hint) is tuple:
         return list[_translated(get_args(hint)[0], name)]  # type: ignore[misc]  # made here
     if hint is str and is_duration(name, str):

@@ -1,7 +1,7 @@
 """Rules: what each operation of a trace does to the labels of its inputs."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from torch import fx
 
@@ -15,14 +15,14 @@ from ridgeline.symmetry.units import Units
 __all__ = ["RULES", "Rule", "Walk", "over", "rule", "unknown", "why_of"]
 
 
-class Walk:
+class Walk(Protocol):
     """What a rule may ask while the trace is walked through."""
 
     units: Units
 
     def value(self, of: Any) -> Value:
         """The labels of an argument; a number has none."""
-        raise NotImplementedError
+        ...
 
     def shape(self, node: fx.Node) -> tuple[int, ...]:
         """The shape of what a node gives."""
@@ -30,7 +30,7 @@ class Walk:
 
     def leading(self, of: Any, axes: int) -> Value:
         """A value's first axes, the others taken as coordinates and left out: a kernel's."""
-        raise NotImplementedError
+        ...
 
     def blockwise(self, of: Any, blocks: int) -> Value | None:
         """A weight whose second axis is another one for each block of its first.
@@ -39,7 +39,7 @@ class Walk:
             Shape (blocks, rows of a block, second axis), or None if the argument is no tensor of
             the state that is used here alone.
         """
-        raise NotImplementedError
+        ...
 
     def stacked(self, of: Any) -> Value | None:
         """A stack of matrices, along the first axis, each with rows and columns of its own.
@@ -47,7 +47,7 @@ class Walk:
         Returns:
             Its labels, or None as for `blockwise`.
         """
-        raise NotImplementedError
+        ...
 
 
 Rule = Callable[[Walk, fx.Node, dict[str, Any]], Any]

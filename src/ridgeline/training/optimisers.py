@@ -195,7 +195,7 @@ class RMSProp(Optimiser):
         parameters: Sequence[Tensor],
         gradients: Sequence[Tensor],
         slots: Slots,
-        count: int,  # noqa: ARG002
+        count: int,  # noqa: ARG002 (of the protocol)
         rate: float,
     ) -> None:
         """See `Optimiser`."""

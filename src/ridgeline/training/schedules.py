@@ -56,7 +56,7 @@ class Constant(Schedule):
 
     kind: Literal["constant"] = "constant"
 
-    def shape(self, step: int, total: int, per_epoch: int) -> float:  # noqa: ARG002
+    def shape(self, step: int, total: int, per_epoch: int) -> float:  # noqa: ARG002 (of the protocol)
         """See `Schedule`."""
         return 1.0
 
@@ -68,7 +68,7 @@ class Cosine(Schedule):
     kind: Literal["cosine"] = "cosine"
     floor: float = 0.0
 
-    def shape(self, step: int, total: int, per_epoch: int) -> float:  # noqa: ARG002
+    def shape(self, step: int, total: int, per_epoch: int) -> float:  # noqa: ARG002 (of the protocol)
         """See `Schedule`."""
         done = min(step / total, 1.0)
         return self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * done))
@@ -81,7 +81,7 @@ class Linear(Schedule):
     kind: Literal["linear"] = "linear"
     floor: float = 0.0
 
-    def shape(self, step: int, total: int, per_epoch: int) -> float:  # noqa: ARG002
+    def shape(self, step: int, total: int, per_epoch: int) -> float:  # noqa: ARG002 (of the protocol)
         """See `Schedule`."""
         return 1 + (self.floor - 1) * min(step / total, 1.0)
 
@@ -101,7 +101,7 @@ class Steps(Schedule):
         for time in self.at:
             Duration.parse(time)
 
-    def shape(self, step: int, total: int, per_epoch: int) -> float:  # noqa: ARG002
+    def shape(self, step: int, total: int, per_epoch: int) -> float:  # noqa: ARG002 (of the protocol)
         """See `Schedule`."""
         step += Duration.parse(self.warm_up).count(per_epoch)
         return self.by ** sum(step >= Duration.parse(time).count(per_epoch) for time in self.at)
@@ -120,7 +120,7 @@ class Triangular(Schedule):
         if not 0 <= self.peak <= 1:
             raise UsageError("`peak` is a share of the run, from 0 to 1.", got=str(self.peak))
 
-    def shape(self, step: int, total: int, per_epoch: int) -> float:  # noqa: ARG002
+    def shape(self, step: int, total: int, per_epoch: int) -> float:  # noqa: ARG002 (of the protocol)
         """See `Schedule`."""
         top = self.peak * total
         if step < top:
@@ -144,7 +144,7 @@ class Cyclic(Schedule):
         if not any((Duration.parse(self.every).epochs, Duration.parse(self.every).steps)):
             raise UsageError("A cycle takes at least one step.", got=repr(self.every))
 
-    def shape(self, step: int, total: int, per_epoch: int) -> float:  # noqa: ARG002
+    def shape(self, step: int, total: int, per_epoch: int) -> float:  # noqa: ARG002 (of the protocol)
         """See `Schedule`."""
         length = Duration.parse(self.every).count(per_epoch)
         done = (step % length + 1) / length

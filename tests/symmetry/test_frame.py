@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ridgeline.errors import UnknownName, UsageError
-from ridgeline.matching.frame import act, children, collapse, compose, framed, identities
 from ridgeline.symmetry import Transform
+from ridgeline.symmetry.frame import act, children, collapse, compose, framed, identities
 from wreaths import CASES, drawn, heads
 
 
@@ -58,7 +58,7 @@ def test_what_is_no_permutation_of_the_groups_is_refused():
         group = symmetry.groups[0]
 
     with pytest.raises(UsageError, match="starts from permutations"):
-        framed(Transform((Flip(),), {}), symmetry)  # type: ignore[arg-type]
+        framed(Transform((Flip(),), {}), symmetry)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(UnknownName, match="group"):
         framed(symmetry.random(0), symmetry.only("heads"))
     assert set(identities(symmetry)) == {"qk", "vo", "heads"}
