@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from ridgeline.data import Split
 from ridgeline.errors import UsageError
 from ridgeline.measures import Curve
 from ridgeline.profiles import Profile
@@ -122,7 +123,7 @@ def test_all_four_permutations_leave_a_barrier(found):
     assert len({tuple(t.tolist()) for t in tensors}) == 4
     assert torch.equal(tensors[0], torch.cat([x.flatten() for x in b.values()]))
     (answer,) = (a for a in found.answers if a.item.id == "A5")
-    assert [v.outcome for v in answer.verdicts] == ["holds", "holds"]
+    assert [(v.outcome, v.measured.n) for v in answer.verdicts] == [("holds", 5)] * 2
     halfway = [float(row[2].split()[0]) for row in answer.finding.tables[0].rows]
     assert halfway == pytest.approx([75] * 4, abs=3)
 
@@ -134,7 +135,7 @@ def run(seed, diverged=False):
     return SimpleNamespace(seed=seed, diverged=diverged)
 
 
-def test_each_run_is_in_one_pair_and_pairs_are_the_same_at_every_width():
+def test_each_run_is_in_one_pair_with_its_neighbour_by_seed():
     runs = [run(s) for s in (3, 0, 2, 1, 6, 7)]
     assert [p.group for p in pairs.apart(runs)] == ["0-1", "2-3", "6-7"]
     runs[0].diverged = True
@@ -143,6 +144,31 @@ def test_each_run_is_in_one_pair_and_pairs_are_the_same_at_every_width():
         pairs.apart([run(0), run(2), run(5)])
     with pytest.raises(UsageError, match="diverged"):
         pairs.apart([run(0), run(1, diverged=True)])
+
+
+def planted(seed, loss):
+    """A run on two classes, three samples of one to one of the other: guessing costs 0.562 nats."""
+    data = Split(torch.zeros(4, 1), torch.tensor([0, 0, 0, 1]))
+    return SimpleNamespace(seed=seed, diverged=False, loss=loss, train=data)
+
+
+def test_pairs_of_which_one_learned_nothing_decide_nothing():
+    losses = (0.1, 0.2, 0.1, 0.5624, np.nan, 0.1)
+    made = pairs.apart([planted(s, loss) for s, loss in enumerate(losses)])
+    assert [pair.learned for pair in made] == [True, False, False]
+    np.testing.assert_equal(pairs.judged(made, [1, 2, 3]), [1, np.nan, np.nan])
+    removed = interpolation.ITEMS[0].claims[1]
+    assert removed.test.decide(pairs.judged(made * 2, [0.0] * 6)).outcome == "undecided"
+    assert removed.test.decide([0.0] * 6).outcome == "holds"
+
+
+def test_lines_against_a_setting_are_of_the_same_seeds_everywhere():
+    """At 2 the first pair is missing: its large number is no part of the mean at 1."""
+    cells = {2.0: pairs.apart([run(2), run(3)]), 1.0: pairs.apart([run(s) for s in range(4)])}
+    numbers = pairs.by_seeds(cells, {1.0: [100.0, 1.0], 2.0: [3.0]})
+    assert numbers == {1.0: {"0-1": 100.0, "2-3": 1.0}, 2.0: {"2-3": 3.0}}
+    (series,) = pairs.against("x", "y", {"line": numbers}).series
+    assert (list(series.x), list(series.y)) == ([1.0, 2.0], [1.0, 3.0])
 
 
 def test_halves_are_paired_with_other_first_weights():

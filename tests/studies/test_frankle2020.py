@@ -30,8 +30,7 @@ def test_every_item_is_measured(found):
 def test_every_claim_is_of_the_paper_and_gets_a_verdict_or_a_reason(found):
     asked = {claim.id for item in found.paper.items for claim in item.claims}
     decided = {verdict.claim.id for verdict in found.verdicts}
-    assert decided <= asked
-    assert asked - decided <= {"S3a", "S3b"}  # only where nothing is stable
+    assert decided == asked
     for verdict in found.verdicts:
         m = verdict.measured
         assert m.why or np.isfinite([m.estimate, m.low, m.high]).all()
@@ -55,10 +54,10 @@ def test_settled_is_the_first_step_after_which_nothing_is_unstable():
     def cell(*heights):
         return [SimpleNamespace(instability=lambda h=h: h) for h in heights]
 
-    found = {0: cell(0.3), 10: cell(0.01), 20: cell(0.05), 40: cell(0.01, 0.02), 80: cell(0.0)}
+    found = {0: cell(0.3), 10: cell(0.01), 20: cell(0.05), 40: cell(0.01, 0.019), 80: cell(0.0)}
     assert settled(found) == 40
     assert settled({0: cell(0.0)}) == 0
-    assert settled({0: cell(0.0), 10: cell(0.03, 0.02)}) is None
+    assert settled({0: cell(0.0), 10: cell(0.0, 0.02)}) is None
 
 
 @pytest.mark.parametrize("name", ["smoke", "laptop", "paper"])

@@ -74,7 +74,10 @@ SETTINGS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         **dict.fromkeys(("depth", "variance-collapse"), ("deep",)),
         **dict.fromkeys(("width", "convolutional"), ()),
     },
-    "frankle2020": dict.fromkeys(("instability", "whole-length", "distance"), POINTS),
+    "frankle2020": {
+        "instability": ("points", "late"),
+        **dict.fromkeys(("whole-length", "distance"), POINTS),
+    },
     "lim2024": {"symmetric-or-not": POINTS},
     "tao2024": dict.fromkeys(("other-starts", "scale-paths"), POINTS),
 }

@@ -74,6 +74,8 @@ def _straight_through(pair: Pair, bench: Bench) -> Strategy:
         objective=pair.a.objective(),
         steps=bench.setting("straight_through_steps"),
         rate=bench.setting("straight_through_rate"),
+        # As algorithm 2: from weight matching on it could hardly end worse than that does.
+        init="identity",
     )
 
 

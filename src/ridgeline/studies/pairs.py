@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import torch
 
 from ridgeline.errors import UsageError
 from ridgeline.measures import BarrierKind
@@ -12,9 +14,23 @@ from ridgeline.state import State
 from ridgeline.study.charts import Panel, Series, band
 from ridgeline.study.subjects import Subject
 
-__all__ = ["Pair", "against", "apart", "cells", "height", "hidden", "points_of", "width"]
+__all__ = [
+    "Pair",
+    "against",
+    "apart",
+    "by_seeds",
+    "cells",
+    "height",
+    "hidden",
+    "judged",
+    "learned",
+    "points_of",
+    "width",
+]
 
 POINTS_OF_ACCURACY = 100.0
+LEARNED = 0.9
+"""Share of the loss of guessing above which a run has learned nothing: ours."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +54,17 @@ class Pair:
             return self.a.final, self.b.final
         return self.a.state(self.step), self.b.state(self.step)
 
+    @cached_property
+    def learned(self) -> bool:
+        """See `learned`."""
+        return learned(self.a, self.b)
+
 
 def apart(runs: Iterable[Subject]) -> list[Pair]:
     """Each run in one pair alone, so that pairs are independent.
 
-    Seeds 0 and 1, 2 and 3, and so on; a pair of which one diverged is left out whole, so that
-    pairs are the same at every width.
+    Seeds 0 and 1, 2 and 3, and so on. A pair of which one diverged is left out whole: at another
+    width it may be there, and is told by its `Pair.group`.
 
     Raises:
         UsageError: If no pair is whole.
@@ -64,7 +85,40 @@ def apart(runs: Iterable[Subject]) -> list[Pair]:
     return pairs
 
 
+def learned(*runs: Subject) -> bool:
+    """Whether at their ends all runs know more than how frequent the classes of their data are."""
+    return all(run.loss < LEARNED * _guessing(run) for run in runs)
+
+
+def _guessing(run: Subject) -> float:
+    """The least loss of one answer to all: the entropy of the classes in its data, in nats."""
+    shares = torch.bincount(run.train.targets).double() / len(run.train)
+    return float(torch.special.entr(shares).sum())
+
+
 # --- what is said of them --------------------------------------------------------------------
+
+
+def judged(pairs: Sequence[Pair], values: Iterable[float]) -> list[float]:
+    """Numbers that a claim is asked about: NaN, which decides nothing, where a run learned nothing.
+
+    Between such runs there is no barrier, however they are matched.
+
+    Args:
+        pairs: Any number.
+        values: One for each.
+    """
+    return [v if pair.learned else np.nan for pair, v in zip(pairs, values, strict=True)]
+
+
+def by_seeds(
+    pairs: Mapping[float, Sequence[Pair]], values: Mapping[float, Iterable[float]]
+) -> dict[float, dict[str, float]]:
+    """Numbers of pairs at each setting, by the seeds of the pair."""
+    return {
+        at: {pair.group: v for pair, v in zip(pairs[at], found, strict=True)}
+        for at, found in values.items()
+    }
 
 
 def height(profile: Profile, split: str = "train", kind: BarrierKind = "chord") -> float:
@@ -80,26 +134,29 @@ def points_of(profile: Profile, split: str = "test", kind: BarrierKind = "chord"
 def against(
     x: str,
     y: str,
-    found: Mapping[str, Mapping[float, Sequence[float]]],
+    found: Mapping[str, Mapping[float, Mapping[str, float]]],
     *,
     log_x: bool = False,
     title: str = "",
 ) -> Panel:
     """Lines of numbers against a setting: the mean over pairs, a band of one sd.
 
+    Of the pairs of seeds that are there at every setting of a line: others would move it.
+
     Args:
         x: What is on the axis.
         y: What the numbers are, with their unit.
-        found: Line to setting to one number a pair.
+        found: Line to setting to seeds of a pair to its number; see `by_seeds`.
         log_x: Whether the axis is logarithmic.
         title: Of the panel.
     """
     series: list[Series] = []
     for label, cells in found.items():
-        kept = {at: list(values) for at, values in sorted(cells.items())}
-        pairs = min(map(len, kept.values()))
-        curves = np.array([values[:pairs] for values in kept.values()]).T
-        series.append(band(label, list(kept), curves))
+        at = sorted(cells)
+        everywhere = [seeds for seeds in cells[at[0]] if all(seeds in cells[x] for x in at)]
+        if everywhere:
+            curves = [[cells[x][seeds] for x in at] for seeds in everywhere]
+            series.append(band(label, at, curves))
     return Panel(x=x, y=y, series=series, log_x=log_x, title=title)
 
 

@@ -6,7 +6,9 @@ other's: found by matching weights, activations, or by a straight-through estima
 
 Definitions, algorithms and the counter-example are the paper's and its code's. Its fully connected
 network is asked about, on Fashion-MNIST, which we can have, in place of MNIST; its convolutional
-networks are not. Thresholds were fixed before anything was measured at the scale `laptop`.
+networks are not. Thresholds were fixed before anything was measured at the scale `laptop`; those
+of A1a to A1e after one pilot pair at that very setting, whose training-loss barrier was 1.304 nats,
+and after weight matching 0.064 nats and 0.62 points of test accuracy.
 """
 
 from ridgeline.studies.ainsworth2022 import interpolation, many, special, split, sweeps

@@ -7,7 +7,17 @@ from ridgeline.measures import BarrierKind
 from ridgeline.profiles import Profile
 from ridgeline.studies.common import mean_sd
 from ridgeline.studies.matched import NAIVE, WEIGHTS, between
-from ridgeline.studies.pairs import Pair, against, cells, height, hidden, points_of, width
+from ridgeline.studies.pairs import (
+    Pair,
+    against,
+    by_seeds,
+    cells,
+    height,
+    hidden,
+    judged,
+    points_of,
+    width,
+)
 from ridgeline.study.bench import Bench
 from ridgeline.study.charts import Panels, Tabular
 from ridgeline.study.claims import Cases, Claim, Correlation, Difference
@@ -46,12 +56,12 @@ def epochs(bench: Bench) -> Finding:
     groups = [pair.group for pair in pairs]
     later = {epoch: pairs for epoch, pairs in by_epoch.items() if epoch > 0}
     return Finding(
-        charts=[_chart("epochs", "epoch", found, "chord")],
+        charts=[_chart("epochs", "epoch", by_epoch, found, "chord")],
         tables=[_table("Barriers against time of training", "epoch", found, "chord")],
         cases={
             "A4a": {
-                "more": [height(p) for p in matched[first]],
-                "less": [height(p) for p in matched[last]],
+                "more": judged(pairs, map(height, matched[first])),
+                "less": judged(pairs, map(height, matched[last])),
                 "more_group": groups,
                 "less_group": groups,
             },
@@ -61,7 +71,9 @@ def epochs(bench: Bench) -> Finding:
             "Both runs are taken at the same epoch and matched anew there. Barriers are over the "
             "chord: over the mean of the ends, as elsewhere in this paper, two networks that have "
             "not learned and are unlike in their loss would have one, whatever is between them. "
-            "Nor need a line between them have any: see the ends' loss in the table."
+            "Nor need a line between them have any: see the ends' loss in the table. A barrier is "
+            f"the highest of {bench.setting('points')} positions, the ends among them, so never "
+            "below zero; of three positions only t = 1/2 can have one."
         ],
     )
 
@@ -77,7 +89,7 @@ def _sweep(
     found = _profiles(bench, by_value)
     population = "widths" if claim else "depths"
     return Finding(
-        charts=[_chart(population, name, found, log_x=bool(claim))],
+        charts=[_chart(population, name, by_value, found, log_x=bool(claim))],
         tables=[_table(f"Barriers by {name}", name, found)],
         cases={claim: _trend(by_value, found[WEIGHTS.name])} if claim else {},
     )
@@ -98,15 +110,23 @@ def _trend(
 ) -> Cases:
     """The barrier against the setting; a pair of seeds is a group."""
     rows = [
-        (value, height(profile, kind=kind), pair.group)
+        (value, barrier, pair.group)
         for value, pairs in by_value.items()
-        for pair, profile in zip(pairs, found[value], strict=True)
+        for pair, barrier in zip(
+            pairs, judged(pairs, (height(p, kind=kind) for p in found[value])), strict=True
+        )
     ]
     return {name: [row[i] for row in rows] for i, name in enumerate(("x", "y", "group"))}
 
 
 def _chart(
-    name: str, x: str, found: Found, kind: BarrierKind = "mean", *, log_x: bool = False
+    name: str,
+    x: str,
+    by_value: Cells,
+    found: Found,
+    kind: BarrierKind = "mean",
+    *,
+    log_x: bool = False,
 ) -> Panels:
     measures = {"train-loss barrier (nats)": height, "test accuracy barrier (points)": points_of}
     panels = [
@@ -114,18 +134,21 @@ def _chart(
             x,
             y,
             {
-                way: {at: [of(p, kind=kind) for p in profiles] for at, profiles in line.items()}
+                way: by_seeds(
+                    by_value,
+                    {at: [of(p, kind=kind) for p in profiles] for at, profiles in line.items()},
+                )
                 for way, line in found.items()
             },
             log_x=log_x,
         )
         for y, of in measures.items()
     ]
-    pairs = min(len(p) for line in found.values() for p in line.values())
     return Panels(
         name=f"barriers-{name}",
         title=f"Barriers against {x}",
-        caption=f"Mean over at least {pairs} pairs, band of one standard deviation.",
+        caption="Mean over pairs of seeds that are sound everywhere, band of one standard "
+        "deviation.",
         panels=panels,
     )
 
@@ -165,7 +188,8 @@ ITEMS = (
             Claim(
                 id="A2a",
                 text="The wider, the lower the barrier after weight matching",
-                place="figure 4, of convolutional networks",
+                place="figure 4, of convolutional networks; that it is so of this one is ours",
+                source="derived",
                 test=Correlation("width and train-loss barrier after weight matching", "below"),
             ),
         ),
@@ -193,14 +217,18 @@ ITEMS = (
                 text="After matching the barrier is higher at initialisation than at the end",
                 place="figure 3",
                 test=Difference(
-                    "train-loss barrier after weight matching at initialisation less at the end"
+                    "train-loss barrier over the chord, after weight matching, at initialisation "
+                    "less at the end (nats)"
                 ),
             ),
             Claim(
                 id="A4b",
                 text="From the first epoch on, the longer training, the lower what matching leaves",
-                place="figure 3",
-                test=Correlation("epoch and train-loss barrier after weight matching", "below"),
+                place="our specification, 6.3, of figure 3: connectivity emerges during training",
+                source="derived",
+                test=Correlation(
+                    "epoch and train-loss barrier over the chord, after weight matching", "below"
+                ),
             ),
         ),
     ),

@@ -12,7 +12,7 @@ from ridgeline.paths import Line
 from ridgeline.profiles import Profile
 from ridgeline.studies.common import mean_sd
 from ridgeline.studies.matched import NAIVE, WEIGHTS, Way, between
-from ridgeline.studies.pairs import Pair, against, cells, height, hidden
+from ridgeline.studies.pairs import Pair, against, by_seeds, cells, height, hidden, judged
 from ridgeline.study.bench import Bench
 from ridgeline.study.charts import Panels, Tabular
 from ridgeline.study.claims import Claim, Difference, Mean
@@ -86,14 +86,15 @@ def annealing(bench: Bench) -> Finding:
         for depth, pairs in by_depth.items():
             bench.tell(f"{way.name} at depth {depth:g}", 0, len(pairs))
             found.setdefault(way.name, {})[depth] = [between(bench, pair, way) for pair in pairs]
-    groups = [pair.group for pair in by_depth[min(by_depth)]]
+    shallow, deepest = by_depth[min(by_depth)], by_depth[max(by_depth)]
+    groups = [pair.group for pair in shallow]
     naive, barrier, distance, weights = (
-        [height(p) for p in line[min(by_depth)]] for line in found.values()
+        judged(shallow, map(height, line[min(by_depth)])) for line in found.values()
     )
-    deep = [height(p) for p in found[BY_BARRIER.name][max(by_depth)]]
+    deep = judged(deepest, map(height, found[BY_BARRIER.name][max(by_depth)]))
     both = {"more_group": groups, "less_group": groups}
     return Finding(
-        charts=[_chart(found)],
+        charts=[_chart(by_depth, found)],
         tables=[_table(found)],
         cases={
             "E4a": {"more": naive, "less": barrier, **both},
@@ -111,15 +112,16 @@ def annealing(bench: Bench) -> Finding:
     )
 
 
-def _chart(found: Found) -> Panels:
+def _chart(by_depth: Mapping[float, Sequence[Pair]], found: Found) -> Panels:
     lines = {
-        way: {depth: [height(p) for p in profiles] for depth, profiles in line.items()}
+        way: by_seeds(by_depth, {at: map(height, profiles) for at, profiles in line.items()})
         for way, line in found.items()
     }
     return Panels(
         name="annealing",
         title="Barriers after annealing, against depth",
-        caption="Over the chord. Mean over pairs, band of one standard deviation.",
+        caption="Over the chord. Mean over pairs of seeds that are sound everywhere, band of one "
+        "standard deviation.",
         panels=[against("hidden layers", "train-loss barrier (nats)", lines)],
     )
 

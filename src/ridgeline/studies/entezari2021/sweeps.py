@@ -5,7 +5,17 @@ from collections.abc import Mapping, Sequence
 from ridgeline.profiles import Profile
 from ridgeline.studies.common import curves_chart, mean_sd
 from ridgeline.studies.matched import between
-from ridgeline.studies.pairs import Pair, against, cells, height, hidden, points_of, width
+from ridgeline.studies.pairs import (
+    Pair,
+    against,
+    by_seeds,
+    cells,
+    height,
+    hidden,
+    judged,
+    points_of,
+    width,
+)
 from ridgeline.study.bench import Bench
 from ridgeline.study.charts import Panels, Tabular
 from ridgeline.study.claims import Cases, Claim, Correlation
@@ -24,7 +34,10 @@ def widths(bench: Bench) -> Finding:
     threshold = float(bench.setting("threshold"))
     narrow, wide = sides(_trend(by_width, lines), threshold)
     return Finding(
-        charts=[_chart("widths", "hidden units", lines, log_x=True), _curves("width", lines)],
+        charts=[
+            _chart("widths", "hidden units", by_width, lines, log_x=True),
+            _curves("width", lines),
+        ],
         tables=[_table("Barriers by width", "hidden units", by_width, lines)],
         cases={"E1a": narrow, "E1b": wide},
         words=[
@@ -40,7 +53,7 @@ def depths(bench: Bench) -> Finding:
     by_depth = cells(bench.runs("depths"), hidden)
     lines = _lines(bench, by_depth, "depth")
     return Finding(
-        charts=[_chart("depths", "hidden layers", lines), _curves("depth", lines)],
+        charts=[_chart("depths", "hidden layers", by_depth, lines), _curves("depth", lines)],
         tables=[_table("Barriers by depth", "hidden layers", by_depth, lines)],
         cases={"E2a": _trend(by_depth, lines)},
     )
@@ -67,27 +80,29 @@ def _lines(bench: Bench, by_value: Cells, what: str) -> dict[float, list[Profile
 def _trend(by_value: Cells, lines: Lines) -> dict[str, list]:
     """The barrier against the setting; a pair of seeds is a group."""
     rows = [
-        (value, height(line), pair.group)
+        (value, barrier, pair.group)
         for value, pairs in by_value.items()
-        for pair, line in zip(pairs, lines[value], strict=True)
+        for pair, barrier in zip(pairs, judged(pairs, map(height, lines[value])), strict=True)
     ]
     return {name: [row[i] for row in rows] for i, name in enumerate(("x", "y", "group"))}
 
 
-def _chart(name: str, x: str, lines: Lines, *, log_x: bool = False) -> Panels:
+def _chart(name: str, x: str, by_value: Cells, lines: Lines, *, log_x: bool = False) -> Panels:
     splits = {"training set": "train", "test set": "test"}
     measures = {"loss barrier (nats)": height, "accuracy barrier (points)": points_of}
     return Panels(
         name=f"barriers-{name}",
         title=f"Barriers between independent networks, against {x}",
-        caption="Over the chord. Mean over pairs, band of one standard deviation; at least "
-        f"{min(map(len, lines.values()))} pairs.",
+        caption="Over the chord. Mean over pairs of seeds that are sound everywhere, band of one "
+        "standard deviation.",
         panels=[
             against(
                 x,
                 y,
                 {
-                    label: {at: [of(p, split) for p in found] for at, found in lines.items()}
+                    label: by_seeds(
+                        by_value, {at: [of(p, split) for p in found] for at, found in lines.items()}
+                    )
                     for label, split in splits.items()
                 },
                 log_x=log_x,

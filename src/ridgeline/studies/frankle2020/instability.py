@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ridgeline.studies.common import curves_chart, mean_sd
-from ridgeline.studies.frankle2020.siblings import STABLE, Siblings, siblings
+from ridgeline.studies.frankle2020.siblings import STABLE, Siblings, siblings, steps_of
 from ridgeline.study.bench import Bench
 from ridgeline.study.charts import Chart, Mark, Panel, Panels, Tabular, band
 from ridgeline.study.claims import Claim, Correlation, Difference, Mean
@@ -21,20 +21,26 @@ def spawned(bench: Bench) -> Finding:
     """The error between children, by the step at which they parted."""
     found = {label: siblings(bench, population) for label, population in NETWORKS.items()}
     lenet, resnet = found.values()
+    late = steps_of(bench.runs("resnet")[0], str(bench.setting("late")))
+    early = {step: pairs for step, pairs in resnet.items() if step <= late}
     return Finding(
         charts=[_instabilities(found), *_curves(found)],
         tables=[_table(found)],
         cases={
-            "S1a": _at(lenet, min(lenet)),
-            "S1b": _at(resnet, min(resnet)),
-            "S1c": _at(resnet, max(resnet)),
-            "S1d": _falling(resnet),
-            "S1e": _lower(resnet),
+            "S1a": _at(lenet, 0),
+            "S1b": _at(resnet, 0),
+            "S1c": _at(resnet, late),
+            "S1d": _falling(early),
+            "S1e": _lower(resnet, late),
         },
         words=[
             "Instability is the highest error on the line less the mean of the ends', on the "
             f"test data, over {bench.setting('points')} positions. Children differ in the order "
             "of their data alone.",
+            f"Claims on later ResNet-20 are of step {late} and before it, while the learning rate "
+            "is at its first value; later steps are shown alone.",
+            "A highest value over many positions lies above the true one by what sampling adds: "
+            "on 1,000 images the error of one position is known to about a point.",
         ],
     )
 
@@ -43,7 +49,7 @@ def spawned(bench: Bench) -> Finding:
 
 
 def _at(found: Found, step: int) -> list[float]:
-    return [pair.instability() for pair in found[step]]
+    return [pair.instability() for pair in found.get(step, ())]
 
 
 def _falling(found: Found) -> dict[str, list[Any]]:
@@ -55,8 +61,8 @@ def _falling(found: Found) -> dict[str, list[Any]]:
     }
 
 
-def _lower(found: Found) -> dict[str, list[Any]]:
-    first, last = found[min(found)], found[max(found)]
+def _lower(found: Found, late: int) -> dict[str, list[Any]]:
+    first, last = found.get(0, ()), found.get(late, ())
     return {
         "more": [pair.instability() for pair in first],
         "less": [pair.instability() for pair in last],
@@ -155,7 +161,7 @@ ITEMS = (
         claims=(
             _mean("S1a", "LeNet is stable from the initialisation on", "parted at 0", "below"),
             _mean("S1b", "ResNet-20 is unstable at the initialisation", "parted at 0", "above"),
-            _mean("S1c", "Later ResNet-20 is stable", "parted at the last step asked", "below"),
+            _mean("S1c", "Later ResNet-20 is stable", "parted late, at the first rate", "below"),
             Claim(
                 id="S1d",
                 text="The later ResNet-20's children part, the more stable it is",
@@ -166,7 +172,7 @@ ITEMS = (
                 id="S1e",
                 text="Parted late, ResNet-20 is more stable than parted at the start",
                 place="figure 3",
-                test=Difference("instability of test error, first less last step asked (share)"),
+                test=Difference("instability of test error, parted at 0 less late (share)"),
             ),
         ),
     ),

@@ -7,6 +7,7 @@ from typing import Any
 from ridgeline import state as states
 from ridgeline.paths import Line, Path
 from ridgeline.profiles import Profile
+from ridgeline.studies.pairs import learned
 from ridgeline.study.bench import Bench
 from ridgeline.study.subjects import Subject
 from ridgeline.training import Duration
@@ -63,7 +64,8 @@ def steps_of(run: Subject, time: str) -> int:
 def siblings(bench: Bench, population: str) -> dict[int, list[Siblings]]:
     """The first two children of every parent, by the step at which they parted.
 
-    A pair of which one diverged is left out.
+    A pair of which one diverged is left out, as is one that learned nothing: two networks at
+    chance are connected whatever lies between them.
     """
     runs = bench.runs(population, parents=True)
     parents = {run.hash: run for run in runs if run.config.parent is None}
@@ -76,7 +78,7 @@ def siblings(bench: Bench, population: str) -> dict[int, list[Siblings]]:
     for i, ((_, parent), children) in enumerate(families.items()):
         bench.tell(population, i, len(families))
         one, other, *_ = children
-        if one.diverged or other.diverged:
+        if one.diverged or other.diverged or not learned(one, other):
             continue
         pair = _measured(bench, parents[parent], one, other)
         found.setdefault(pair.step, []).append(pair)

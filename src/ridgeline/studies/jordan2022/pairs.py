@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 from ridgeline.matching import ActivationMatching, align
@@ -14,7 +15,7 @@ from ridgeline.repairs import Repair, collapse, midpoint
 from ridgeline.state import State
 from ridgeline.studies.common import groups
 from ridgeline.studies.jordan2022.networks import final, model, objective
-from ridgeline.studies.pairs import apart
+from ridgeline.studies.pairs import apart, learned
 from ridgeline.study.bench import Bench
 from ridgeline.study.measured import arrays_of, profile_of
 from ridgeline.study.subjects import Subject
@@ -67,14 +68,18 @@ class Pair:
         """At the midpoint, in percentage points."""
         return 100 * (1 - self._middle(way, "error", split))
 
+    def judged(self, way: str) -> float:
+        """`accuracy`, for claims: NaN, which decides nothing, if an end has learned nothing."""
+        return self.accuracy(way) if learned(self.a, self.b) else nan
+
     def ends(self, split: str = "test") -> float:
         """The mean accuracy of the two networks, in percentage points."""
         mean = self.lines["naive"].curve("error", split).mean
         return 100 * (1 - float(mean[0] + mean[-1]) / 2)
 
-    def barrier(self, way: str, split: str = "test") -> float:
-        """Accuracy that is lost at the midpoint, in percentage points."""
-        return self.ends(split) - self.accuracy(way, split)
+    def barrier(self, way: str) -> float:
+        """Accuracy that is lost at the midpoint, in percentage points; NaN as `judged`."""
+        return self.ends() - self.judged(way)
 
     def _middle(self, way: str, metric: str, split: str) -> float:
         curve = self.lines[way].curve(metric, split)
@@ -162,8 +167,8 @@ def compared(some: Sequence[Pair], more: str, less: str) -> dict[str, list[Any]]
     """The cases of a difference: accuracy at the midpoint one way and another, by pair."""
     groups = [pair.group for pair in some]
     return {
-        "more": [pair.accuracy(more) for pair in some],
-        "less": [pair.accuracy(less) for pair in some],
+        "more": [pair.judged(more) for pair in some],
+        "less": [pair.judged(less) for pair in some],
         "more_group": groups,
         "less_group": groups,
     }

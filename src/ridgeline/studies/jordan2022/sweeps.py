@@ -138,7 +138,7 @@ def _difference(
     side: Literal["above", "below"] = "above",
     source: Literal["paper", "derived"] = "paper",
 ) -> Claim:
-    of = f"accuracy at the midpoint, {sides} (points)"
+    of, place = f"accuracy at the midpoint, {sides} (points)", f"{place}; threshold ours"
     return Claim(id=id, text=text, place=place, source=source, test=Difference(of, side, at))
 
 
@@ -158,7 +158,7 @@ ITEMS = (
             Claim(
                 id="J1a",
                 text="Deep networks that are not aligned lose nearly all at the midpoint",
-                place="figure of depth, authors' data",
+                place="figure of depth, authors' data; threshold ours",
                 test=Mean("accuracy lost at the midpoint (points)", "above", 50),
             ),
             Claim(
@@ -202,6 +202,7 @@ ITEMS = (
                 "table of VGGs, authors' data: 30 to 38 % without, 88 to 90 % with",
                 "repaired after alignment less repaired alone, deep networks",
                 5,
+                source="derived",
             ),
             _difference(
                 "J1h",
