@@ -5,7 +5,7 @@ from scipy.optimize import linear_sum_assignment
 
 from ridgeline.symmetry import Order
 
-__all__ = ["assign", "value"]
+__all__ = ["assign", "assign_all", "value"]
 
 TIE = 1e-7
 """Share of the gains themselves within which two orders count as equal: float32's rounding."""
@@ -34,6 +34,26 @@ def assign(gain: np.ndarray, current: Order | None = None) -> Order:
         # it among equals; where the cells are zero the cycles below undo what was for nothing.
         cost[rows, current[f]] -= TIE * np.abs(wide[rows, current[f]])
         found[f] = _settled(wide, _solved(cost), current[f])
+    return found
+
+
+def assign_all(gains: np.ndarray) -> np.ndarray:
+    """The best order of each of many small problems; which of equal orders does not matter.
+
+    Args:
+        gains: Shape (problems, size, size).
+
+    Returns:
+        Shape (problems, size).
+    """
+    cost = -gains.astype(np.float64)
+    cost -= cost.min(2, keepdims=True)
+    cost -= cost.min(1, keepdims=True)
+    found = cost.argmin(2)
+    # Where every row has its least in another column, that is the best order.
+    clash = (np.sort(found, 1) != np.arange(found.shape[1])).any(1)
+    for i in np.flatnonzero(clash):
+        found[i] = linear_sum_assignment(cost[i])[1]
     return found
 
 

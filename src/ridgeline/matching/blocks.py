@@ -2,12 +2,12 @@
 
 For a plain group it is one linear assignment. For units that hold units, such as heads that hold
 channels, unit j fits in the place of unit i as well as its contents can be ordered to. All pairs
-are tried in n steps: the outer units are turned by 0, 1, ..., n - 1 places, and in each turn the
-inner groups are solved, all fibres at once. The pair's worth is then what the unit of the result
-overlaps with a's. An assignment over the pairs gives the outer order, and the inner orders are
-those found for the chosen pairs: O(n^2 k^3 + n^3) for n units of k. With a single inner group, or
-inner groups that share no number, the joint optimum is exact, all else held; otherwise the
-inner ones are improved in turn [derived].
+are tried: at once where the units stand simply (`contents`), else in n steps, in which the outer
+units are turned by 0, 1, ..., n - 1 places and the inner groups solved, all fibres at once. The
+pair's worth is what the unit of the result overlaps with a's. An assignment over the pairs gives
+the outer order, and the inner orders are those found for the chosen pairs: O(n^2 k^3 + n^3) for n
+units of k. With a single inner group, or inner groups that share no number, the joint optimum is
+exact, all else held; otherwise the inner ones are improved in turn [derived].
 """
 
 from collections.abc import Collection
@@ -15,6 +15,7 @@ from collections.abc import Collection
 import numpy as np
 
 from ridgeline.matching.assignment import assign, value
+from ridgeline.matching.contents import Contents
 from ridgeline.matching.overlap import Overlap
 from ridgeline.symmetry.frame import Orders
 
@@ -40,6 +41,8 @@ def solve(
     """
     if not overlap.inside[name]:
         return orders | {name: assign(overlap.gains(name, orders, only), orders[name])}
+    if Contents.suit(overlap, name):
+        return _paired(overlap, name, orders, only)
     return _nested(overlap, name, orders, only)
 
 
@@ -79,6 +82,13 @@ def _moved(overlap: Overlap, name: str, one: Orders, other: Orders) -> np.ndarra
     for child in overlap.below(name):
         found = found | (one[child] != other[child]).reshape(*found.shape, -1).any(-1)
     return found
+
+
+def _paired(overlap: Overlap, name: str, orders: Orders, only: Collection[str] | None) -> Orders:
+    fitted = Contents(overlap, name, orders, only).fitted()
+    order = assign(fitted.worth[None], orders[name])
+    place = np.arange(order.shape[1])
+    return orders | {name: order} | {c: x[place, order[0]] for c, x in fitted.orders.items()}
 
 
 def _nested(overlap: Overlap, name: str, orders: Orders, only: Collection[str] | None) -> Orders:

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from ridgeline import state as states
 from ridgeline.errors import UnknownName
 from ridgeline.matching.align import Progress
 from ridgeline.objective import collect
 from ridgeline.symmetry import Sighting
-from ridgeline.tracing import Forward, Network, Trace, flatten
+from ridgeline.tracing import Forward, Network, Trace
+from ridgeline.values import Values
 
 __all__ = ["Products", "cross_products"]
 
@@ -72,7 +73,7 @@ def cross_products(
     tensors = [_tensors(network, x, where) for x in pair]
     dtype = next((x.dtype for x in tensors[0].values() if x.is_floating_point()), torch.float32)
     samples = collect(data, labelled=False).to(where, dtype)
-    runs: dict[int, tuple[Trace, fx.GraphModule]] = {}
+    traces: dict[int, Trace] = {}
     totals: dict[str, list[Tensor]] = {}
     counts = dict.fromkeys(seen, 0)
     done = 0
@@ -80,14 +81,13 @@ def cross_products(
         for chunk in samples.chunks(rows):
             # A short last batch has a trace of its own: padded, it would have to be cut from
             # values whose first axis need not be that of samples (time first, in recurrences).
-            if len(chunk) not in runs:
-                trace = network.trace(chunk.inputs, tensors[0])
-                runs[len(chunk)] = trace, _values(trace, [s.value for s in seen.values()])
-            trace, run = runs[len(chunk)]
-            inputs = flatten(chunk.inputs)
-            answers = [run(*(t[n] for n in trace.tensors), *inputs) for t in tensors]
-            for i, (name, sighting) in enumerate(seen.items()):
-                x, y = (_units(v[i], sighting, name in across) for v in answers)
+            if len(chunk) not in traces:
+                traces[len(chunk)] = network.trace(chunk.inputs, tensors[0])
+            trace = traces[len(chunk)]
+            running = [Values(trace, chunk.inputs) for _ in tensors]
+            for name, sighting in _in_order(trace, seen):
+                answers = (r.to(sighting.value, t) for r, t in zip(running, tensors, strict=True))
+                x, y = (_units(v, sighting, name in across) for v in answers)
                 new = [x @ y.mT, x.sum(2), y.sum(2), x.square().sum(2), y.square().sum(2)]
                 old = totals.get(name)
                 totals[name] = (
@@ -110,21 +110,13 @@ def _tensors(network: Network, state: Mapping[str, Tensor], device: torch.device
     return {n: states.wide(state[n].detach()).to(device) for n in network.tensors}
 
 
-def _values(trace: Trace, names: list[str]) -> fx.GraphModule:
-    """The network up to some values of its trace, which it gives in their order."""
-    graph = fx.Graph()
-    copied: dict[fx.Node, fx.Node] = {}
-    by_name: dict[str, fx.Node] = {}
-    for node in trace.graph.nodes:
-        if node.op != "output":
-            copied[node] = graph.node_copy(node, lambda n: copied[n])
-            by_name[node.name] = copied[node]
-    for name in names:
-        if name not in by_name:
-            raise UnknownName("value of the network's trace", name, list(by_name))
-    graph.output(tuple(by_name[name] for name in names))
-    graph.eliminate_dead_code()
-    return fx.GraphModule(trace.owner, graph)
+def _in_order(trace: Trace, seen: Mapping[str, Sighting]) -> list[tuple[str, Sighting]]:
+    """Groups by when the values are computed in which they are seen."""
+    place = {node.name: i for i, node in enumerate(trace.graph.nodes)}
+    for sighting in seen.values():
+        if sighting.value not in place:
+            raise UnknownName("value of the network's trace", sighting.value, list(place))
+    return sorted(seen.items(), key=lambda item: place[item[1].value])
 
 
 def _units(value: Tensor, sighting: Sighting, across: bool) -> Tensor:

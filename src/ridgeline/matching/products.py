@@ -48,6 +48,7 @@ class Product:
         self.simple = place.within is None and all(s.place.within is None for s in others)
         self._key: tuple[Order, ...] | None = None
         self._maps: list[np.ndarray] | None = None
+        self._mine: Tensor | None = None
         self._gain = np.zeros(0)
         self._changes = 0
 
@@ -61,7 +62,9 @@ class Product:
             x = self.b
             for s in self.others:
                 x = s.place.permute(x, orders[s.group])
-            self._gain = _products(units(self.place, self.a), units(self.place, x))
+            if self._mine is None:
+                self._mine = units(self.place, self.a)
+            self._gain = _products(self._mine, units(self.place, x))
             return self._gain
         maps = self._sources(orders)
         before, self._maps = self._maps, maps

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from ridgeline.engine.strategies import trace_for
 from ridgeline.errors import NotTraceable
-from ridgeline.matching.sameness.observed import Seen, observe
 from ridgeline.objective import Objective
 from ridgeline.objective.samples import Samples
 from ridgeline.tracing import Trace, arguments, operation
+from ridgeline.values import Seen, observe
 
 __all__ = ["Layers"]
 

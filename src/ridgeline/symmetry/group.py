@@ -62,16 +62,17 @@ class Place:
             positions = np.arange(x.shape[self.axis])
             positions[self.index.ravel()] = source.ravel()
             return x.index_select(self.axis, torch.from_numpy(positions).to(x.device))
-        result = x.clone()
         across, where = self.within
-        for fibre, rows in enumerate(where):
-            at = torch.from_numpy(rows).to(x.device)
-            part = x.index_select(across, at)
-            positions = np.arange(x.shape[self.axis])
-            positions[self.index[fibre].ravel()] = source[fibre].ravel()
-            moved = part.index_select(self.axis, torch.from_numpy(positions).to(x.device))
-            result.index_copy_(across, at, moved)
-        return result
+        grid = x.movedim((across, self.axis), (0, 1))
+        count = grid.shape[1]
+        positions = np.arange(grid.shape[0] * count).reshape(-1, count)
+        rows = where[:, :, None]
+        positions[rows, self.index.reshape(len(where), 1, -1)] = rows * count + source.reshape(
+            len(where), 1, -1
+        )
+        at = torch.from_numpy(positions.ravel()).to(x.device)
+        moved = grid.flatten(0, 1).index_select(0, at).view(grid.shape)
+        return moved.movedim((0, 1), (across, self.axis)).contiguous()
 
     def units(self, x: Tensor) -> Tensor:
         """What the units hold of a tensor, a row for each.
@@ -88,12 +89,10 @@ class Place:
             chosen = x.movedim(self.axis, 0).index_select(0, at)
             return chosen.reshape(fibres, size, -1)
         across, where = self.within
-        rows = []
-        for fibre in range(fibres):
-            part = x.index_select(across, torch.from_numpy(where[fibre]).to(x.device))
-            at = torch.from_numpy(self.index[fibre].ravel()).to(x.device)
-            rows.append(part.movedim(self.axis, 0).index_select(0, at).reshape(size, -1))
-        return torch.stack(rows)
+        grid = x.movedim((across, self.axis), (0, 1))
+        at = self.index.reshape(fibres, -1, 1) + where[:, None, :] * grid.shape[1]
+        chosen = grid.flatten(0, 1).index_select(0, torch.from_numpy(at.ravel()).to(x.device))
+        return chosen.reshape(fibres, size, -1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from ridgeline.matching.sameness.features import (
     LayerFeatures,
     feature_connectivity,
 )
-from ridgeline.matching.sameness.observed import Site, observe, sites
+from ridgeline.matching.sameness.layered import LayerValue, layer_values
 from ridgeline.matching.sameness.pairs import BarrierMatrix, Clusters, barrier_matrix
 from ridgeline.matching.sameness.permuted import PermutationTest, random_permutation_test
 from ridgeline.matching.sameness.singular import SingularAlignment, singular_alignment
@@ -17,13 +17,12 @@ __all__ = [
     "Distance",
     "FeatureConnectivity",
     "LayerFeatures",
+    "LayerValue",
     "PermutationTest",
     "SingularAlignment",
-    "Site",
     "barrier_matrix",
     "feature_connectivity",
-    "observe",
+    "layer_values",
     "random_permutation_test",
     "singular_alignment",
-    "sites",
 ]

@@ -12,10 +12,11 @@ from ridgeline import state as states
 from ridgeline.engine.evaluation import sample_order
 from ridgeline.engine.strategies import trace_for
 from ridgeline.errors import UnknownName, UsageError
-from ridgeline.matching.sameness.observed import Seen, Site, observe, sites
+from ridgeline.matching.sameness.layered import LayerValue, layer_values
 from ridgeline.measures import Array, Interval, interval
 from ridgeline.objective import Objective
 from ridgeline.state import State
+from ridgeline.values import Seen, observe
 
 __all__ = ["Distance", "FeatureConnectivity", "LayerFeatures", "feature_connectivity"]
 
@@ -41,7 +42,7 @@ class Distance:
 class LayerFeatures:
     """How one layer's features behave between two networks."""
 
-    site: Site
+    site: LayerValue
     interpolated: Distance
     """Of the features of the network at t from the features mixed at t."""
     between: Distance
@@ -133,7 +134,7 @@ def feature_connectivity(
         for rows in _rows(objective, samples, seed):
             part = objective.samples[rows]
             trace = trace_for(objective, len(part))
-            chosen = _chosen(sites(trace), only)
+            chosen = _chosen(layer_values(trace), only)
             for name, site in chosen.items():
                 tally.setdefault(name, _Tally(site, t))
             seen_a, seen_b = {}, {}
@@ -155,7 +156,7 @@ def _rows(objective: Objective, samples: int | None, seed: int) -> Iterator[Tens
     yield from order.to(objective.device).split(objective.rows)
 
 
-def _chosen(found: dict[str, Site], only: Sequence[str] | None) -> dict[str, Site]:
+def _chosen(found: dict[str, LayerValue], only: Sequence[str] | None) -> dict[str, LayerValue]:
     if only is None:
         return found
     known = {site.name: node for node, site in found.items()}
@@ -169,7 +170,7 @@ def _chosen(found: dict[str, Site], only: Sequence[str] | None) -> dict[str, Sit
 class _Tally:
     """What is summed over batches for one site."""
 
-    site: Site
+    site: LayerValue
     t: float
     sums: dict[str, "_Angle"] = field(default_factory=dict)
 
