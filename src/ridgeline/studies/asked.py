@@ -51,6 +51,7 @@ SETTINGS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "temperature": ("points", "threshold"),
     },
     "ainsworth2022": {
+        "initialisation": ("points", "activation_samples"),
         "interpolation": (
             *("points", "activation_samples"),
             *("straight_through_steps", "straight_through_rate"),

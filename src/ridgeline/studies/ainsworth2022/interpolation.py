@@ -13,7 +13,7 @@ from ridgeline.study.charts import Chart, Tabular
 from ridgeline.study.claims import Claim, Mean
 from ridgeline.study.papers import Finding, Item
 
-__all__ = ["ITEMS", "dip"]
+__all__ = ["ITEMS", "curves", "dip", "table"]
 
 WAYS = (NAIVE, WEIGHTS, ACTIVATIONS, STRAIGHT_THROUGH)
 SPLITS = {"train": "training", "test": "test"}
@@ -28,8 +28,8 @@ def interpolation(bench: Bench) -> Finding:
         found[way.name] = [between(bench, pair, way) for pair in pairs]
     naive, weights, activations, straight = found.values()
     return Finding(
-        charts=_curves(found),
-        tables=[_table(found)],
+        charts=curves(found),
+        tables=[table(found)],
         cases={
             "A1a": judged(pairs, (height(p, kind="mean") for p in naive)),
             "A1b": judged(pairs, (height(p, kind="mean") for p in weights)),
@@ -55,10 +55,11 @@ def dip(profile: Profile) -> float:
     return profile.barrier("half", split="test").height
 
 
-def _curves(found: Mapping[str, Sequence[Profile]]) -> list[Chart]:
+def curves(found: Mapping[str, Sequence[Profile]], suffix: str = "") -> list[Chart]:
+    """Loss and error on the lines, a chart for each split."""
     return [
         curves_chart(
-            f"interpolation-{split}",
+            f"interpolation{suffix}-{split}",
             f"Between independent networks: {words} set",
             "Loss and error on the line, the second network carried to the first.",
             found,
@@ -68,7 +69,10 @@ def _curves(found: Mapping[str, Sequence[Profile]]) -> list[Chart]:
     ]
 
 
-def _table(found: Mapping[str, Sequence[Profile]]) -> Tabular:
+def table(
+    found: Mapping[str, Sequence[Profile]], title: str = "Barriers between independent networks"
+) -> Tabular:
+    """Barriers of the lines, and accuracy halfway."""
     rows = [
         [
             way,
@@ -85,7 +89,7 @@ def _table(found: Mapping[str, Sequence[Profile]]) -> Tabular:
         *("test accuracy halfway (%)", "test accuracy of the ends (%)"),
     ]
     return Tabular(
-        title="Barriers between independent networks",
+        title=title,
         columns=columns,
         rows=rows,
         note="Mean ± standard deviation over pairs (number of pairs); losses in nats.",
