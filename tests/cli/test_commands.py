@@ -309,10 +309,11 @@ def test_options_are_a_reviewed_list(ridgeline):
     assert set(flags["plane"]) == shared | {"--margin", "--trajectory"}
     symmetry = {"--example", "--symmetry", "--without"}
     matching = {"--minimise", "--restarts", "--steps", "--samples", "--report", "--repair"}
+    matching |= {"--hottest", "--coldest", "--soft", "--regularisation"}
     assert set(flags["align"]) == shared | symmetry | matching | {"--by"}
     assert set(flags["merge"]) == shared - {"--points", "--strategy"} | symmetry | matching | {
         *("--by", "--base", "--weights", "--layers", "--t", "--scale", "--keep", "--drop"),
-        *("--align", "--align-by"),
+        *("--align", "--align-by", "--align-many"),
     }
     assert set(flags["symmetries"]) == {
         *("--model", "--data", "--data-root", "--download", "--example", "--without", "--device"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ridgeline import io, report
-from ridgeline.cli.matching import both, check_written, discovered, fitting, strategy
+from ridgeline.cli.matching import both, check_written, fitting
 from ridgeline.cli.setting import (
     Setting,
     load_points,
@@ -16,6 +16,7 @@ from ridgeline.cli.setting import (
     stderr_console,
     stdout_console,
 )
+from ridgeline.cli.strategies import MIXED, check_strategy, prepared
 from ridgeline.errors import NotTraceable, UsageError
 from ridgeline.matching import Aligned, align
 from ridgeline.paths import Line
@@ -27,32 +28,44 @@ __all__ = ["repair_of", "run"]
 
 Tell = Callable[[str, int, int], None]
 BEFORE, AFTER, REPAIRED = "as they are", "aligned", "aligned and repaired"
+MIX = {AFTER: "mixed", REPAIRED: "mixed and repaired"}
+"""Names of the lines to a checkpoint whose units were mixed: it is not b, in other coordinates."""
 
 
 def run(chosen: argparse.Namespace) -> int:
     """See the options."""
     stderr_console()
     check_written(chosen, report=chosen.report)
+    check_strategy(chosen, chosen.by)
     setting = Setting(chosen)
     a, b = load_points(setting, [chosen.a, chosen.b], chosen.key)
-    by = strategy(chosen, setting, chosen.by)
+    said: list[str] = []
     notes: list[str] = []
     with progress_bar() as tell:
-        symmetry = discovered(chosen, setting, tell)
+        symmetry, by = prepared(chosen, setting, chosen.by, tell, said)
         found = align(a, b, symmetry, by=by, seed=chosen.seed, progress=tell)
         profiles = _profiles(chosen, setting, (a, b, found.state), tell, notes)
-    about = setting.about(chosen) | {"notes": notes}
+    if found.transform is None:
+        profiles = {MIX.get(name, name): one for name, one in profiles.items()}
+        ends = (
+            " Barriers of the lines called mixed are against that loss, at b." if profiles else ""
+        )
+        notes.append(f"{MIXED}{ends}")
+    about = setting.about(chosen) | {"notes": [*said, *notes]}
     told = report.summarise_alignment(found, profiles) | {"provenance": about}
     with both(chosen, lambda folder: _write(found, profiles, told, chosen, folder)):
         if chosen.out:
             carried = io.in_format_of(chosen.b, found.state, model=setting.model, key=chosen.key)
-            made = {"ridgeline.aligned": json.dumps({"to": str(chosen.a), "from": str(chosen.b)})}
+            header = {"to": str(chosen.a), "from": str(chosen.b), "by": chosen.by}
+            header |= {"mixed": True} if found.transform is None else {}
+            made = {"ridgeline.aligned": json.dumps(header)}
             io.save(carried, chosen.out, metadata=made, overwrite=chosen.overwrite)
     if chosen.json:
         print(json.dumps(told, allow_nan=False))
     else:
         console = stdout_console()
-        console.print(str(found), highlight=False, markup=False)
+        for sentence in (str(found), *said):
+            console.print(sentence, highlight=False, markup=False)
         if profiles:
             report.render_table(report.barrier_table(profiles), stdout_console(wide=True))
         for note in notes:
@@ -133,6 +146,8 @@ def _write(
 
 
 def _moved(found: Aligned) -> list[str]:
+    if found.transform is None:
+        return ["Units were mixed: none moved as a whole."]
     if not found.moved:
         return ["Nothing moved: no group of the symmetry was acted on."]
     return ["Share of the units of each group that do not stay in their place."]

@@ -57,7 +57,12 @@ def add_objective(made: argparse.ArgumentParser, *, data: bool = True) -> None:
         data: Whether it needs data.
     """
     group = add_network(made, data=data)
-    group.add_argument("--split", metavar="NAMES", help="comma-separated (default: all)")
+    group.add_argument(
+        "--split",
+        metavar="NAMES",
+        help="comma-separated splits of the data set: train and test, or the names that your "
+        "function gives (default: all)",
+    )
     group.add_argument(
         "--loss", default="cross_entropy", metavar="NAME", help="(default: %(default)s)"
     )

@@ -1,4 +1,4 @@
-"""From options to a symmetry and a strategy, for the verbs that need them."""
+"""From options to a symmetry and data to look at, and what is checked before any work."""
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping
@@ -9,27 +9,12 @@ from typing import Any
 from ridgeline import io
 from ridgeline.cli.setting import Setting, check_file, check_folder, words
 from ridgeline.errors import NotTraceable, UsageError
-from ridgeline.matching import (
-    ActivationMatching,
-    FrankWolfe,
-    Sinkhorn,
-    StraightThrough,
-    Strategy,
-    WeightMatching,
-)
 from ridgeline.objective import Objective
 from ridgeline.symmetry import Symmetry, symmetries
 
-__all__ = ["both", "check_options", "check_written", "discovered", "fitting", "strategy"]
+__all__ = ["both", "check_options", "check_written", "discovered", "example_of", "fitting"]
 
 Tell = Callable[[str, int, int], None]
-
-TAKES = {
-    "restarts": ("weights", "frank-wolfe"),
-    "steps": ("straight-through", "sinkhorn"),
-    "minimise": ("sinkhorn",),
-}
-"""Option to the strategies that it is of."""
 
 
 def discovered(chosen: argparse.Namespace, setting: Setting, tell: Tell) -> Symmetry:
@@ -44,7 +29,7 @@ def discovered(chosen: argparse.Namespace, setting: Setting, tell: Tell) -> Symm
     if given is not None:
         found = io.load_symmetry(given)
     else:
-        example = _example(chosen, setting)
+        example = example_of(chosen, setting)
         tell("tracing and proving", 0, 1)
         try:
             found = symmetries(setting.model, example, seed=getattr(chosen, "seed", 0))
@@ -59,7 +44,16 @@ def discovered(chosen: argparse.Namespace, setting: Setting, tell: Tell) -> Symm
     return found.without(*(words(chosen.without) or []))
 
 
-def _example(chosen: argparse.Namespace, setting: Setting) -> Any:
+def example_of(chosen: argparse.Namespace, setting: Setting) -> Any:
+    """A batch of inputs on which the network is traced.
+
+    Args:
+        chosen: Parsed options.
+        setting: Their setting.
+
+    Raises:
+        UsageError: If nothing says what the network's inputs are.
+    """
     if chosen.example:
         return io.resolve(chosen.example, kind="example")
     if setting.data is None:
@@ -93,36 +87,6 @@ def fitting(chosen: argparse.Namespace, setting: Setting, what: str) -> Objectiv
     return setting.objective(chosen, name, samples=chosen.samples)
 
 
-def strategy(chosen: argparse.Namespace, setting: Setting, name: str) -> Strategy:
-    """How units are matched.
-
-    Args:
-        chosen: Parsed options.
-        setting: Their setting.
-        name: One of `symmetric.STRATEGIES`.
-
-    Raises:
-        UsageError: If an option is of another strategy, or data are needed and missing.
-    """
-    check_options(chosen, TAKES, name)
-    given = {n: v for n in TAKES if (v := getattr(chosen, n)) is not None}
-    if name == "weights":
-        return WeightMatching(**given)
-    if name == "frank-wolfe":
-        return FrankWolfe(**given)
-    if name == "sinkhorn":
-        kind = given.pop("minimise", "distance")
-        if kind == "distance":
-            return Sinkhorn(**given)
-        objective = fitting(chosen, setting, f"--minimise {kind}")
-        return Sinkhorn(kind=kind, objective=objective, **given)
-    objective = fitting(chosen, setting, f"--by {name}")
-    if name == "straight-through":
-        return StraightThrough(objective=objective, **given)
-    inputs = objective.samples.inputs
-    return ActivationMatching(model=setting.model, data=inputs, device=setting.device)
-
-
 def check_options(
     chosen: argparse.Namespace, takes: Mapping[str, tuple[str, ...]], name: str
 ) -> None:
@@ -137,10 +101,11 @@ def check_options(
         UsageError: If one was given.
     """
     for option, of in takes.items():
-        if getattr(chosen, option) is not None and name not in of:
+        value = getattr(chosen, option)
+        if value is not None and name not in of:
             raise UsageError(
                 f"--{option} is of {', '.join(of)}.",
-                got=f"--{option} {getattr(chosen, option)} with {name}",
+                got=f"--{option}{'' if value is True else f' {value}'} with {name}",
                 remedy="Leave it out, or choose another strategy.",
             )
 

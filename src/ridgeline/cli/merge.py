@@ -10,7 +10,7 @@ from typing import Any
 
 from ridgeline import io, report
 from ridgeline.cli.align import repair_of
-from ridgeline.cli.matching import both, check_options, check_written, discovered, strategy
+from ridgeline.cli.matching import both, check_options, check_written
 from ridgeline.cli.merging import merger
 from ridgeline.cli.setting import (
     Setting,
@@ -20,10 +20,13 @@ from ridgeline.cli.setting import (
     stdout_console,
     words,
 )
+from ridgeline.cli.strategies import MIXED, prepared
+from ridgeline.cli.symmetric import TAKES
+from ridgeline.cli.together import check_many, many_of
 from ridgeline.errors import UsageError
-from ridgeline.matching import MergeMany, ToReference, align, align_many
+from ridgeline.matching import align, align_many
 from ridgeline.merging import Merged, merge
-from ridgeline.repairs import repaired
+from ridgeline.repairs import repaired_among
 from ridgeline.report import Scores
 from ridgeline.state import State
 
@@ -71,21 +74,32 @@ def _check(chosen: argparse.Namespace, weights: list[float] | None) -> None:
     """Refuse options that do not fit each other before any work."""
     check_options(chosen, {"t": ("slerp",), "scale": ("task-arithmetic", "ties", "dare"),
                            "keep": ("ties",), "drop": ("dare",)}, chosen.by)  # fmt: skip
-    if not chosen.align and (chosen.symmetry or chosen.example or chosen.without):
+    if chosen.align:
+        check_many(chosen)
+    else:
+        _check_not_aligned(chosen)
+    if chosen.repair in ("forward", "closed-form") and len(chosen.states) < 2:
         raise UsageError(
-            "A symmetry is for aligning.", got="--symmetry, --example or --without alone",
-            remedy="Add --align.",
-        )  # fmt: skip
-    if chosen.repair in ("forward", "closed-form") and len(chosen.states) != 2:
-        raise UsageError(
-            "A repair sets the statistics of layers to those between two ends.",
-            got=f"{len(chosen.states)} checkpoints",
-            remedy="Merge two, or recompute running statistics alone: --repair statistics.",
+            "A repair sets the statistics of layers to the mean of those of the checkpoints.",
+            got="one checkpoint",
+            remedy="Give two or more, or recompute running statistics alone: --repair statistics.",
         )
     if chosen.repair and chosen.data is None:
         raise UsageError("A repair looks at data.", got="--repair without --data")
     if chosen.repair and weights is not None and min(weights) < 0:
         raise UsageError("A repair is between the ends.", got=f"--weights {chosen.weights}")
+
+
+def _check_not_aligned(chosen: argparse.Namespace) -> None:
+    """Refuse options of an alignment that was not asked for."""
+    names = ["align_by", "align_many", *TAKES, "symmetry", "example", "without"]
+    given = [f"--{n.replace('_', '-')}" for n in names if getattr(chosen, n) is not None]
+    if given:
+        raise UsageError(
+            f"{', '.join(given)} {'is' if len(given) == 1 else 'are'} for aligning.",
+            got="no --align",
+            remedy="Add --align.",
+        )
 
 
 def _weights(text: str | None) -> list[float] | None:
@@ -112,18 +126,18 @@ def _aligned(
     said: list[str],
 ) -> list[State]:
     """The states in one frame: the base's, the first's, or for three and more a common one."""
-    symmetry = discovered(chosen, setting, tell)
-    by = strategy(chosen, setting, chosen.align_by)
+    if base is None and len(given) < 2:
+        return given
+    symmetry, by = prepared(chosen, setting, chosen.align_by or "weights", tell, said)
     if base is None and len(given) == 2:
         found = align(given[0], given[1], symmetry, by=by, seed=chosen.seed, progress=tell)
         said.append(str(found).splitlines()[0])
+        said += [MIXED] if found.transform is None else []
         return [given[0], found.state]
-    if base is None and len(given) < 2:
-        return given
     everyone = given if base is None else [base, *given]
-    many = MergeMany(by=by) if base is None else ToReference(by=by)
+    many = many_of(chosen, by)
     together = align_many(everyone, symmetry, by=many, seed=chosen.seed, progress=tell)
-    said.append(str(together))
+    said += [str(together), *together.matched.notes]
     return list(together.states if base is None else together.states[1:])
 
 
@@ -134,14 +148,14 @@ def _repaired(
     result: Merged,
     weights: list[float] | None,
 ) -> State:
-    share = 0.5 if chosen.t is None else chosen.t
-    if weights is not None and len(weights) == 2:
-        share = weights[1] / sum(weights)
-    a, b = carried[0], carried[-1]
-    objective = next(iter(setting.objectives.values()))
+    """The merge with the statistics of its layers set to the mean of the checkpoints'."""
+    ends = carried if len(carried) > 1 else carried * 2
+    shares = [1.0] * len(ends)
     # Running statistics alone are recomputed for the state as it is, wherever it lies.
-    t = 0.5 if chosen.repair == "statistics" else share
-    return repaired(result.state, a, b, t, objective, repair_of(chosen, setting))
+    if chosen.repair != "statistics":
+        shares = weights or ([1 - chosen.t, chosen.t] if chosen.t is not None else shares)
+    objective = next(iter(setting.objectives.values()))
+    return repaired_among(result.state, ends, shares, objective, repair_of(chosen, setting))
 
 
 def _scores(

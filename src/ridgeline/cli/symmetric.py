@@ -12,12 +12,40 @@ from ridgeline.cli.groups import (
     add_points,
 )
 
-__all__ = ["EXAMPLES", "MERGES", "STRATEGIES", "add_symmetric"]
+__all__ = [
+    "BEYOND",
+    "EXAMPLES",
+    "MANY",
+    "MERGES",
+    "ROTATING",
+    "STRATEGIES",
+    "TAKES",
+    "add_symmetric",
+]
 
-STRATEGIES = ("weights", "activations", "straight-through", "sinkhorn", "frank-wolfe")
+STRATEGIES = (
+    *("weights", "frank-wolfe", "activations", "sinkhorn", "straight-through"),
+    *("annealing", "transport", "rescaling", "procrustes", "learned"),
+)
+ROTATING = ("procrustes", "learned")
+"""Strategies that rotate a residual stream."""
+BEYOND = ("rescaling", *ROTATING)
+"""Strategies whose transforms do more than permute."""
+MANY = ("merge-many", "cycle-consistent", "reference")
+"""Ways to bring three checkpoints and more into one frame."""
 MERGES = (
     *("mean", "slerp", "task-arithmetic", "ties", "dare", "model-stock", "fisher", "regmean"),
 )
+TAKES = {
+    "minimise": ("sinkhorn",),
+    "restarts": ("weights", "frank-wolfe", "cycle-consistent"),
+    "steps": ("sinkhorn", "straight-through", "annealing", "learned"),
+    "hottest": ("annealing",),
+    "coldest": ("annealing",),
+    "soft": ("transport",),
+    "regularisation": ("transport",),
+}
+"""Option to the strategies that it is of."""
 
 EXAMPLES = {
     "symmetries": "ridgeline symmetries --model nets:build --example nets:example "
@@ -29,6 +57,8 @@ EXAMPLES = {
     "--report aligned",
     "merge": "ridgeline merge a.safetensors b.safetensors --model nets:build --data digits "
     "--align --repair --out merged.safetensors\n"
+    "  ridgeline merge a.pt b.pt c.pt --model nets:build --data digits "
+    "--align --align-many cycle-consistent --repair\n"
     "  ridgeline merge one.pt two.pt --base start.pt --model nets:build --by ties "
     "--out merged.safetensors",
 }
@@ -65,8 +95,7 @@ def _align(made: argparse.ArgumentParser) -> None:
     add_points(made, "A", "B")
     add_objective(made, data=False)
     _symmetry(made)
-    group = made.add_argument_group("how it is aligned")
-    _strategy(group, "--by", "weights")
+    _strategy(made.add_argument_group("how it is aligned"), "--by", "weights")
     group = made.add_argument_group("how the line is measured, with --data")
     group.add_argument("--points", type=int, default=21, metavar="N", help="(default: 21)")
     group.add_argument(
@@ -99,15 +128,24 @@ def _merge(made: argparse.ArgumentParser) -> None:
     group.add_argument("--keep", type=float, metavar="P", help="share that ties keeps")
     group.add_argument("--drop", type=float, metavar="P", help="share that dare drops")
     group = made.add_argument_group("what is done before and after")
-    group.add_argument("--align", action="store_true", help="carry the others to the first, before")
-    _strategy(group, "--align-by", "weights")
+    group.add_argument("--align", action="store_true", help="bring all into one frame, before")
     group.add_argument(
         "--repair",
         nargs="?",
         const="forward",
         choices=("forward", "closed-form", "statistics"),
-        help="set the statistics of each layer to those between the two checkpoints', after",
+        help="set the statistics of each layer to the mean of the checkpoints', after "
+        "(--repair alone: forward)",
     )
+    group = made.add_argument_group("how they are aligned, with --align")
+    group.add_argument(
+        "--align-many",
+        choices=MANY,
+        help="how three and more are brought together: each to the mean of the others in turn, "
+        "all at once, or each to the first on its own (default: merge-many; with --base all are "
+        "carried to the base)",
+    )
+    _strategy(group, "--align-by", "weights", many=True)
     _symmetry(made)
     add_engine(made, lines=False)
     _output(made)
@@ -130,23 +168,66 @@ def _symmetry(made: argparse.ArgumentParser, *, given: bool = True) -> None:
     )
 
 
-def _strategy(group: "argparse._ArgumentGroup", flag: str, default: str) -> None:
-    group.add_argument(flag, choices=STRATEGIES, default=default, help=f"(default: {default})")
+def _strategy(
+    group: "argparse._ArgumentGroup", flag: str, default: str, *, many: bool = False
+) -> None:
+    """How two are matched; options say of which strategies they are.
+
+    Args:
+        group: Takes the options.
+        flag: That of the strategy.
+        default: The strategy if none is given; for `many` it is given as None, so that a choice
+            can be told from the default.
+        many: Whether more than two may be aligned.
+    """
+
+    def of(option: str) -> str:
+        names = [n for n in TAKES[option] if many or n in STRATEGIES]
+        return (
+            f"of {names[0]}" if len(names) == 1 else f"of {', '.join(names[:-1])} and {names[-1]}"
+        )
+
+    group.add_argument(
+        flag,
+        choices=STRATEGIES,
+        metavar="NAME",
+        default=None if many else default,
+        help=f"{', '.join(STRATEGIES[:-1])} or {STRATEGIES[-1]} (default: {default}); the last two "
+        "are of transformers",
+    )
     group.add_argument(
         "--minimise",
         choices=("distance", "midpoint", "random"),
-        default=None,
-        help="what sinkhorn minimises: the distance, the loss half way, or at random positions "
+        help=f"{of('minimise')}: the distance, the loss half way, or that at random positions "
         "(default: distance)",
     )
-    group.add_argument("--restarts", type=int, metavar="N", help="of weights and frank-wolfe")
-    group.add_argument("--steps", type=int, metavar="N", help="of straight-through and sinkhorn")
+    group.add_argument("--restarts", type=int, metavar="N", help=f"{of('restarts')}: starts")
+    group.add_argument("--steps", type=int, metavar="N", help=f"{of('steps')}: steps")
+    for name, which in (("hottest", "first"), ("coldest", "last")):
+        text = f"{of(name)}: {which} temperature, a squared distance"
+        default_ = {"hottest": "25000", "coldest": "2.5"}[name]
+        group.add_argument(
+            f"--{name}", type=float, metavar="T", help=f"{text} (default: {default_})"
+        )
+    group.add_argument(
+        "--soft",
+        action="store_true",
+        default=None,
+        help=f"{of('soft')}: mix units rather than pair them; what comes out is no transform of "
+        "the checkpoint and computes another function",
+    )
+    group.add_argument(
+        "--regularisation",
+        type=float,
+        metavar="X",
+        help=f"{of('regularisation')} with --soft: how much is mixed (default: 0.05)",
+    )
     group.add_argument(
         "--samples",
         type=int,
         default=2000,
         metavar="N",
-        help="of the data that strategies look at (default: %(default)s)",
+        help="samples of the data that strategies and repairs look at (default: %(default)s)",
     )
 
 

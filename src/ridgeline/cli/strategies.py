@@ -1,0 +1,197 @@
+"""From options to a strategy that matches units, and the symmetry that it searches."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from ridgeline.cli.matching import check_options, discovered, example_of, fitting
+from ridgeline.cli.setting import Setting
+from ridgeline.cli.symmetric import BEYOND, ROTATING, TAKES
+from ridgeline.errors import UsageError
+from ridgeline.matching import (
+    ActivationMatching,
+    FrankWolfe,
+    Learned,
+    OptimalTransport,
+    Procrustes,
+    Rescaling,
+    SimulatedAnnealing,
+    Sinkhorn,
+    StraightThrough,
+    Strategy,
+    WeightMatching,
+)
+from ridgeline.objective import Objective
+from ridgeline.symmetry import Stream, Symmetry, rescalable, streams
+
+__all__ = ["MIXED", "check_strategy", "given_of", "prepared"]
+
+Tell = Callable[[str, int, int], None]
+
+PLAIN = {
+    "weights": WeightMatching,
+    "frank-wolfe": FrankWolfe,
+    "annealing": SimulatedAnnealing,
+    "transport": OptimalTransport,
+}
+"""Strategies that take their options as they are."""
+LOOKING = ("activations", "straight-through", "learned")
+"""Strategies that look at data whatever their options."""
+ELSE = "The strategy weights permutes units of any network."
+MIXED = (
+    "Units were mixed (--soft): what came out is no transform of the checkpoint and computes "
+    "another function, with a loss of its own."
+)
+
+
+def check_strategy(chosen: argparse.Namespace, name: str) -> None:
+    """Refuse options that belong to another strategy, before any work.
+
+    Args:
+        chosen: Parsed options.
+        name: One of `symmetric.STRATEGIES`, or of `symmetric.MANY`.
+
+    Raises:
+        UsageError: If one was given.
+    """
+    check_options(chosen, TAKES, name)
+    if chosen.regularisation is not None and not chosen.soft:
+        raise UsageError(
+            "--regularisation says how much --soft mixes.",
+            got=f"--regularisation {chosen.regularisation} alone",
+            remedy="Add --soft, or leave it out.",
+        )
+
+
+def prepared(
+    chosen: argparse.Namespace, setting: Setting, name: str, tell: Tell, said: list[str]
+) -> tuple[Symmetry, Strategy]:
+    """How units are matched, and the symmetry that is searched.
+
+    Args:
+        chosen: Parsed options.
+        setting: Their setting.
+        name: One of `symmetric.STRATEGIES`.
+        tell: Told how far the work is.
+        said: Takes sentences for the reader.
+
+    Raises:
+        UsageError: If an option is of another strategy, data are needed and missing, or the
+            network has not what the strategy turns on.
+        NotTraceable: If the network cannot be traced.
+    """
+    check_strategy(chosen, name)
+    objective = _objective(chosen, setting, name)
+    symmetry = discovered(chosen, setting, tell)
+    stream = None
+    if name in BEYOND and not symmetry.scalings:
+        tell("scalings", 0, 1)
+        example = example_of(chosen, setting)
+        symmetry = rescalable(symmetry, setting.model, example, seed=chosen.seed)
+        tell("scalings", 1, 1)
+    if name in ROTATING:
+        stream = _stream(chosen, setting, symmetry, name, tell)
+        said.append(_rotates(stream))
+    if name == "rescaling":
+        said.append(_rescales(symmetry))
+    return symmetry, _strategy(chosen, setting, name, objective, stream)
+
+
+def _objective(chosen: argparse.Namespace, setting: Setting, name: str) -> Objective | None:
+    """The data that a strategy looks at, if it does."""
+    if name in LOOKING:
+        return fitting(chosen, setting, f"The strategy {name}")
+    if name == "sinkhorn" and chosen.minimise not in (None, "distance"):
+        return fitting(chosen, setting, f"--minimise {chosen.minimise}")
+    return None
+
+
+def _strategy(
+    chosen: argparse.Namespace,
+    setting: Setting,
+    name: str,
+    objective: Objective | None,
+    stream: Stream | None,
+) -> Strategy:
+    given = given_of(chosen)
+    if name in PLAIN:
+        return PLAIN[name](**given)
+    if name == "rescaling":
+        return Rescaling(by=WeightMatching())
+    if name == "sinkhorn":
+        kind = given.pop("minimise", "distance")
+        return Sinkhorn(kind=kind, objective=objective, **given)
+    if name == "procrustes":
+        assert stream is not None
+        return Procrustes(stream=stream)
+    assert objective is not None
+    if name == "learned":
+        assert stream is not None
+        return Learned(objective=objective, stream=stream, **given)
+    if name == "straight-through":
+        return StraightThrough(objective=objective, **given)
+    inputs = objective.samples.inputs
+    return ActivationMatching(model=setting.model, data=inputs, device=setting.device)
+
+
+def given_of(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Options of strategies that were given, under the names that the library has for them.
+
+    Args:
+        chosen: Parsed options.
+    """
+    return {n: v for n in TAKES if (v := getattr(chosen, n)) is not None}
+
+
+def _stream(
+    chosen: argparse.Namespace, setting: Setting, symmetry: Symmetry, name: str, tell: Tell
+) -> Stream:
+    """The residual stream of the network, or why it has none that may be rotated."""
+    tell("residual stream", 0, 1)
+    example = example_of(chosen, setting)
+    try:
+        found = streams(symmetry, setting.model, example, seed=chosen.seed)
+    except UsageError as error:
+        # The library's remedy is for transformers whose head is tied; others have no stream.
+        remedy = f"{error.remedy} {ELSE}" if "absorbs" in error.got else ELSE
+        raise UsageError(
+            f"The strategy {name} rotates the residual stream of a transformer. {error.rule}",
+            got=error.got,
+            remedy=remedy,
+        ) from error
+    tell("residual stream", 1, 1)
+    return found
+
+
+def _rotates(stream: Stream) -> str:
+    circuits = (
+        f" Channels inside of heads may be mixed in {len(stream.circuits)} circuits of query "
+    )
+    return (
+        f"The {stream.group.size} coordinates of the residual stream ({stream.group.name}) may be "
+        f"rotated, once {len(stream.gains)} gains of normalisation layers are absorbed."
+        + (f"{circuits}and key or value and output." if stream.circuits else "")
+    )
+
+
+def _rescales(symmetry: Symmetry) -> str:
+    """Which units may be multiplied, in a sentence.
+
+    Raises:
+        UsageError: If none may.
+    """
+    if not symmetry.scalings:
+        raise UsageError(
+            "The strategy rescaling multiplies units by factors that the next layer undoes, as "
+            "ReLU and tanh allow.",
+            got="a network with no such units",
+            remedy=ELSE,
+        )
+    found = []
+    for signs, what in ((False, "by positive factors"), (True, "by signs")):
+        names = {m.group for m in symmetry.scalings if m.signs == signs}
+        if names:
+            units = sum(symmetry.group(n).identity().size for n in names)
+            where = next(iter(names)) if len(names) == 1 else f"in {len(names)} groups"
+            found.append(f"{units} units ({where}) {what}")
+    return f"May be multiplied: {' and '.join(found)}."
