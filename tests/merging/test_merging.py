@@ -420,3 +420,22 @@ def test_the_states_own_mean_is_the_merge():
     assert all(torch.equal(x, given[0][n]) for n, x in mean_of([given[0]] * 3).items())
     with pytest.raises(UsageError):
         mean_of([])
+
+
+@pytest.mark.parametrize("by", [Mean(), Slerp(0.5), Ties(0.5)], ids=str)
+def test_tensors_merge_by_their_names_whatever_these_are(by):
+    """Neither the order of a file nor a name that is no weight or bias matters."""
+    names = ("cls_token", "pos_embed", "gamma", "0.layer_scale", "head.g")
+    draw = torch.Generator().manual_seed(0)
+    points = [{n: torch.randn(3, 2, generator=draw) for n in names} for _ in range(3)]
+    base, a, b = points if by.needs_base else (None, *points[:2])
+    found = merge([a, b], by=by, base=base)
+    turned = merge([a, dict(reversed(b.items()))], by=by, base=base)
+    assert set(found.merged) == set(names) and same_bits(found.state, turned.state)
+    assert not any(torch.equal(found.state[n], a[n]) for n in names)
+
+
+def test_parameters_are_merged_as_values():
+    a, b = ({n: x.requires_grad_() for n, x in s.items()} for s in states(2))
+    assert not any(x.requires_grad for x in merge([a, b], layers=["w"]).state.values())
+    assert all(x.requires_grad for x in a.values())

@@ -1,5 +1,8 @@
 """Running averages against the mean and the written-out sum."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -62,3 +65,19 @@ def test_refusals():
         running_average([{"w": torch.zeros(2)}, {"w": torch.zeros(3)}])
     with pytest.raises(NonFinite, match="state 1"):
         running_average([{"w": torch.zeros(2)}, {"w": torch.full((2,), float("nan"))}])
+
+
+def test_parameters_are_averaged_as_values_and_none_is_held():
+    held = []
+
+    def parameters():
+        for x in stream(6):
+            grown = x["w"].requires_grad_()
+            held.append(weakref.ref(grown))
+            yield {"w": grown}
+            del grown, x
+
+    found = running_average(parameters())
+    assert not found.state["w"].requires_grad
+    gc.collect()
+    assert not any(x() is not None for x in held)

@@ -6,7 +6,7 @@ from torch.func import functional_call
 
 from repairs.networks import Convolutions, Normalised, Odd, Tied, mlp, objective, spread
 from ridgeline import state as states
-from ridgeline.errors import UnknownName, UsageError
+from ridgeline.errors import NonFinite, UnknownName, UsageError
 from ridgeline.merging import merge
 from ridgeline.nets import resnet20
 from ridgeline.objective.statistics import recompute
@@ -478,3 +478,37 @@ def test_shares_of_the_ends():
         Repair().among([a, b, middle], goal)(middle, 0.5)
     with pytest.raises(UsageError, match="two ends at least"):
         Repair().among([a], goal)
+
+
+@pytest.mark.parametrize("kind", ["forward", "statistics"])
+@pytest.mark.parametrize(
+    ("conv", "norm", "shape"),
+    [
+        (nn.Conv1d, nn.BatchNorm1d, (4,)),
+        (nn.Conv2d, nn.BatchNorm2d, (2, 2)),
+        (nn.Conv3d, nn.BatchNorm3d, (2, 2, 1)),
+        (nn.Conv2d, nn.SyncBatchNorm, (2, 2)),
+    ],
+)
+def test_statistics_of_all_batch_norms_are_of_the_whole_sample(conv, norm, shape, kind):
+    """Neither a moving average nor a mean over batches, though the last one is short."""
+    model = nn.Sequential(conv(2, 6, 1), norm(6), nn.Flatten(), nn.Linear(24, 3)).double()
+    a, b = spread(model, 1), spread(model, 2)
+    x = 3 * torch.randn(37, 2, *shape, generator=torch.Generator().manual_seed(0)).double() + 1
+    goal = objective(model, x, calibration_rows=1000)  # in chunks of 16
+    middle = states.lerp(a, b, 0.5)
+    state = repaired(middle, a, b, 0.5, goal, Repair(kind=kind))
+    first = {n.removeprefix("0."): v for n, v in state.items() if n.startswith("0.")}
+    with torch.no_grad():
+        seen_there = functional_call(model[0], first, (x,)).movedim(1, -1).flatten(0, -2)
+    torch.testing.assert_close(state["1.running_mean"], seen_there.mean(0))
+    torch.testing.assert_close(state["1.running_var"], seen_there.var(0))
+
+
+def test_an_end_that_diverged_is_named():
+    model, a, b, goal = case("mlp")
+    broken = b | {"2.bias": b["2.bias"] * float("nan")}
+    with pytest.raises(NonFinite, match=r"end 1.*2\.bias \(7 NaN"):
+        repaired(states.lerp(a, b, 0.5), a, broken, 0.5, goal)
+    with pytest.raises(NonFinite, match="end 2"):
+        Repair().among([a, b, broken], goal)

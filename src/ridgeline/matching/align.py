@@ -175,6 +175,7 @@ def align(
         from ridgeline.matching.weights import WeightMatching
 
         by = WeightMatching()
+    a, b = states.detached(a), states.detached(b)
     states.check_same(a, b)
     check_groups(symmetry)
     for name, x in (("a", a), ("b", b)):

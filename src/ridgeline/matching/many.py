@@ -147,6 +147,7 @@ def align_many(
     if len(given) < 2:
         raise UsageError("There are two states or more to align.", got=f"{len(given)}")
     check_groups(symmetry)
+    given = [states.detached(x) for x in given]
     for i, x in enumerate(given):
         states.check_same(given[0], x, names=("state 0", f"state {i}"))
         symmetry.check(x)

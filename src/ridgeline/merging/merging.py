@@ -10,7 +10,15 @@ from torch import Tensor
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.merging.pool import Plan, Pool, Strategy, mean
 from ridgeline.merging.strategies import Mean
-from ridgeline.state import State, check_finite, check_same, is_statistic, layers, place
+from ridgeline.state import (
+    State,
+    check_finite,
+    check_same,
+    detached,
+    is_statistic,
+    layers,
+    place,
+)
 
 __all__ = ["Chosen", "Merged", "merge"]
 
@@ -101,7 +109,7 @@ def _checked(
 ) -> tuple[tuple[State, ...], State | None]:
     if isinstance(states, Mapping) or not len(states):
         raise UsageError("There must be a list of one state at least to merge.", got=_kind(states))
-    given = tuple(dict(s) for s in states)
+    given = tuple(detached(s) for s in states)
     for i, state in enumerate(given):
         check_same(given[0], state, names=("state 0", f"state {i}"))
         check_finite(state, f"state {i}")
@@ -119,7 +127,7 @@ def _checked(
         )
     if base is None:
         return given, None
-    start = dict(base)
+    start = detached(base)
     check_same(start, given[0], names=("the base", "state 0"))
     check_finite(start, "the base")
     return given, start
@@ -219,7 +227,8 @@ def _labels(pool: Pool, plan: Plan, name: str) -> Tensor:
 def _remarks(pool: Pool, result: State, chosen: frozenset[str]) -> list[str]:
     """What was done with statistics and labels, in words."""
     notes = []
-    statistics = [n for n, x in result.items() if n in chosen and _averaged(n, x)]
+    floats = [n for n, x in result.items() if n in chosen and x.is_floating_point()]
+    statistics = [n for n in floats if is_statistic(n)]
     if statistics:
         notes.append(
             f"{len(statistics)} running statistics were averaged; they are those of no network: "
@@ -237,7 +246,3 @@ def _remarks(pool: Pool, result: State, chosen: frozenset[str]) -> list[str]:
         more = f" and {len(differ) - 5} more" if len(differ) > 5 else ""
         notes.append(f"Labels that differ are of {whose}: {', '.join(differ[:5])}{more}.")
     return notes
-
-
-def _averaged(name: str, x: Tensor) -> bool:
-    return is_statistic(name) and x.is_floating_point()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ridgeline.errors import UsageError
-from ridgeline.state import State, check_finite, check_same, is_statistic, place
+from ridgeline.state import State, check_finite, check_same, detached, is_statistic, place
 
 __all__ = ["Running", "running_average"]
 
@@ -57,7 +57,7 @@ def running_average(
     sums: dict[str, Tensor] = {}
     shared: dict[str, str] = {}  # name to the first name that it is tied to in every state
     for count, given in enumerate(states, 1):
-        last = dict(given)
+        last = detached(given)
         check_finite(last, f"state {count - 1}")
         if count == 1:
             first = {n: torch.empty_like(x, device="meta") for n, x in last.items()}

@@ -73,6 +73,7 @@ class Repair:
 
         Raises:
             StateMismatch: If the ends are not the network's.
+            NonFinite: If an end holds NaN or infinity.
             NotTraceable: If the network cannot be traced.
             UnknownName: If there is no layer of a given name.
             UsageError: If nothing of the network can be repaired.

@@ -13,7 +13,7 @@ from ridgeline.repairs.corrections import Correction, Factors, factors
 from ridgeline.repairs.moments import JointMoments, Moments, columns
 from ridgeline.repairs.running import Graphs, Run, each
 from ridgeline.repairs.sites import Normaliser, Site, chosen, hidden, normalisers, sites
-from ridgeline.state import State, ties, wide
+from ridgeline.state import State, check_finite, ties, wide
 
 if TYPE_CHECKING:
     from ridgeline.repairs.repair import Repair
@@ -37,6 +37,8 @@ class Repairer:
     def __init__(self, repair: "Repair", ends: Sequence[State], objective: Objective) -> None:
         if len(ends) < 2:
             raise UsageError("A repair is between two ends at least.", got=f"{len(ends)}")
+        for i, end in enumerate(ends):
+            check_finite(end, f"end {i}")
         self.repair, self.objective, self.count = repair, objective, len(ends)
         self.on = "the objective's own inputs"
         data = objective.samples

@@ -7,7 +7,16 @@ from torch import Tensor
 
 from ridgeline.state.sharing import place
 
-__all__ = ["STATISTICS", "State", "capture", "cast", "coordinates", "is_statistic", "layers"]
+__all__ = [
+    "STATISTICS",
+    "State",
+    "capture",
+    "cast",
+    "coordinates",
+    "detached",
+    "is_statistic",
+    "layers",
+]
 
 State = dict[str, Tensor]
 """Names to tensors."""
@@ -38,6 +47,11 @@ def capture(model: torch.nn.Module) -> State:
             copies[place(tensor)] = tensor.clone()
         state[name] = copies[place(tensor)]
     return state
+
+
+def detached(state: Mapping[str, Tensor]) -> State:
+    """The same values without their history, for states that were taken from parameters."""
+    return {name: x.detach() for name, x in state.items()}
 
 
 def cast(
