@@ -231,11 +231,11 @@ NETWORKS = {
         IMAGE,
         {"one": (1, 6)},
     ),
-    # Four channels become the four places of one picture: not followed through what comes next.
+    # Four channels become the four places of one picture: they move together.
     "pixel shuffle": (
         lambda: conv(C(2, 12, 1), nn.PixelShuffle(2), R(), C(3, 4, 2, stride=2), R(), width=4),
         IMAGE,
-        {"3": (1, 4)},
+        {"0": (1, 3), "3": (1, 4)},
     ),
     "attention": (
         lambda: Run(attend, **projections()),

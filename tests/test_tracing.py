@@ -1,6 +1,10 @@
 """Traces: functional graphs that give what the module gives, or a refusal with the reason."""
 
 import copy
+import dataclasses
+import random
+import threading
+from collections import UserDict
 
 import pytest
 import torch
@@ -8,7 +12,8 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 import zoo
-from ridgeline.errors import NoLayerIndex, NotTraceable
+from ridgeline.errors import NoLayerIndex, NotTraceable, UsageError
+from ridgeline.functional import make_functional
 from ridgeline.tracing import (
     Network,
     arguments,
@@ -140,6 +145,12 @@ def writes_to_a_chunk_of_a_view(fc, x):
     return h + rows.flatten(1)
 
 
+def writes_to_half_of_a_chunk(fc, x):
+    h = fc(x)
+    h.chunk(2, 1)[0].mul_(2)
+    return h
+
+
 def writes_to_one_of_several_results(fc, x):
     values, at = fc(x).topk(2, 1)
     values /= values.sum(1, keepdim=True)
@@ -166,6 +177,7 @@ def dropout_in_place(fc, x):
         writes_after_a_view,
         writes_slices_in_turn,
         writes_to_a_chunk_of_a_view,
+        writes_to_half_of_a_chunk,
         writes_to_one_of_several_results,
         a_constant_mask,
         dropout_in_place,
@@ -177,7 +189,8 @@ def test_writing_to_views_is_made_functional(work):
     network = Network(model)
     trace, out = run(network, X, network.tensors)
     assert mutable(trace) == []
-    assert torch.equal(out, model(X).detach())
+    with torch.no_grad():
+        assert torch.equal(out, model(X))
 
 
 def writes_to_its_input(fc, x):
@@ -196,19 +209,12 @@ def writes_to_its_weight(fc, x):
     return fc(x)
 
 
-def writes_to_half_of_a_chunk(fc, x):
-    h = fc(x)
-    h.chunk(2, 1)[0].mul_(2)
-    return h
-
-
 @pytest.mark.parametrize(
     "work",
     [
         writes_to_its_input,
         writes_to_a_view_of_its_input,
         writes_to_its_weight,
-        writes_to_half_of_a_chunk,
     ],
 )
 def test_writing_to_what_others_share_is_refused(work):
@@ -365,6 +371,137 @@ def test_operations_stay_as_large_as_they_were_written():
     assert operation(trace.data[0]) == ""
 
 
+# --- a graph that is not the network ---------------------------------------------------------
+
+
+def test_the_graph_is_compared_with_the_network_on_the_example():
+    """A number of Python's or NumPy's is frozen into the graph: it gives something else."""
+
+    def forward(fc, x):
+        return fc(x) * random.random()
+
+    with pytest.raises(NotTraceable, match=r"give what the network gives.*in output 0.*`forward=`"):
+        Network(Functional(forward)).trace(X)
+    assert len(Network(Functional(forward)).trace(X, check=False).data) == 1
+
+
+def test_a_graph_that_loses_a_write_is_refused(monkeypatch):
+    """Whatever rewriting may get wrong, no one is given a graph that shows it on the example."""
+
+    def lose(graph, data):
+        for node in list(graph.nodes):
+            if operation(node) == "mul_":
+                node.replace_all_uses_with(node.args[0])
+                graph.erase_node(node)
+        make_functional(graph, data)
+
+    monkeypatch.setattr("ridgeline.tracing.network.make_functional", lose)
+    Network(Functional(relu_in_place)).trace(X)
+    with pytest.raises(NotTraceable, match="must give what the network gives"):
+        Network(Functional(chain_in_place)).trace(X)
+
+
+def test_random_numbers_and_what_is_not_finite_compare_as_they_are():
+    Network(Functional(lambda fc, x: fc(x) + torch.randn(4))).trace(X)
+    Network(Functional(lambda fc, x: fc(x).sub(9).log())).trace(X)
+    Network(Functional(lambda fc, x: fc(x).masked_fill(x > 0, -torch.inf))).trace(X)
+
+
+def test_the_comparison_takes_two_forward_passes():
+    model, calls = Functional(relu_in_place), []
+    model.register_forward_hook(lambda *_: calls.append(1))
+    Network(model).trace(X)
+    assert len(calls) == 2  # traced, and evaluated; the graph itself runs once more
+
+
+def differentiates(fc, x):
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        return torch.autograd.grad(fc(x).tanh().sum(), x)[0]
+
+
+@pytest.mark.parametrize("work", [differentiates, lambda fc, x: fc(x).data * 2])
+def test_a_value_that_the_tracer_lost_sight_of_is_refused(work):
+    with pytest.raises(
+        NotTraceable, match=r"out of sight, read by \w+.*autograd\.grad.*`forward=`"
+    ):
+        Network(Functional(work)).trace(X)
+
+
+def test_sizes_that_depend_on_values_are_refused_if_they_must_be_known():
+    network = Network(Functional(lambda fc, x: fc(x)[x[:, 0] > 0]))
+    with pytest.raises(NotTraceable, match=r"Got index \(index\), which selects by value.*where"):
+        network.trace(X, sized=True)
+    Network(mlp()).trace(X, sized=True)
+
+
+@pytest.mark.parametrize("value", [None, True, 3, 2.5, "mode", torch.float32])
+def test_what_stands_beside_tensors_stays_as_it_is(value):
+    seen = []
+
+    def forward(fc, data):
+        seen.append(data["flag"])
+        return fc(data["x"])
+
+    model = Functional(forward)
+    for inputs in ({"x": X, "flag": value}, {"flag": value, "x": X}):
+        network = Network(model, lambda m, data: m(data))
+        trace, out = run(network, inputs, network.tensors)
+        assert len(trace.data) == 1
+        assert torch.equal(out, model(inputs).detach())
+    assert all(x is value or x == value for x in seen)
+
+
+class Thing:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("inputs", "got", "remedy"),
+    [
+        (X.numpy(), "ndarray", "torch.from_numpy"),
+        ({"x": X, "y": X.numpy()}, "ndarray", "torch.from_numpy"),
+        (UserDict(x=X), "UserDict", r"dict\(example\)"),
+        ((X, Thing()), "Thing", "`forward=`"),
+    ],
+)
+def test_an_example_of_something_else_is_refused(inputs, got, remedy):
+    with pytest.raises(NotTraceable, match=rf"tensors in tuples.*Got {got}\. .*{remedy}"):
+        Network(mlp()).trace(inputs)
+
+
+def test_outputs_that_cannot_be_looked_into_are_refused():
+    @dataclasses.dataclass
+    class Outputs:
+        first: torch.Tensor
+
+    with pytest.raises(NotTraceable, match=r"outputs of a network.*Got Outputs\. .*`forward=`"):
+        Network(Functional(lambda fc, x: Outputs(fc(x)))).trace(X)
+
+
+def test_a_refusal_is_all_that_is_said(capfd):
+    with pytest.raises(NotTraceable, match="takes the example as it is given"):
+        Network(mlp()).trace(torch.zeros(2, 5))
+    assert "".join(capfd.readouterr()) == ""
+
+
+@pytest.mark.parametrize("lengths", [[3, 2], torch.tensor([2, 3])])
+def test_packed_sequences_are_refused_with_what_to_do(lengths):
+    class Packing(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell = nn.LSTM(4, 3, batch_first=True)
+
+        def forward(self, x):
+            packed = nn.utils.rnn.pack_padded_sequence(
+                x, lengths, batch_first=True, enforce_sorted=False
+            )
+            return self.cell(packed)[1][0]
+
+    with pytest.raises(NotTraceable, match=r"Packed sequences.*on the padded batch"):
+        Network(Packing()).trace(torch.zeros(2, 3, 4))
+
+
 # --- calling, copying ------------------------------------------------------------------------
 
 
@@ -389,6 +526,39 @@ def test_a_private_copy_shares_tensors_and_nothing_else():
     assert own[1].running_mean is model[1].running_mean and own.note is model.note
     own[0][0].register_forward_hook(lambda *_: None)
     assert not model[0][0]._forward_hooks
+
+
+def test_a_lazy_module_must_have_seen_data():
+    with pytest.raises(UsageError, match=r"Got 0\.weight, of a lazy module.*model\(example\)"):
+        Network(nn.Sequential(nn.LazyLinear(3)))
+
+
+def test_what_cannot_be_copied_is_named():
+    model = mlp()
+    model[1].stream = (x for x in range(3))
+    with pytest.raises(UsageError, match=r"Got 1\.stream, which cannot be copied \(TypeError"):
+        Network(model)
+
+
+def test_locks_and_lists_of_computed_tensors_hinder_no_copy():
+    model = mlp()
+    model.lock, model.held = threading.Lock(), [model(X), {"x": (model(X),)}]
+    own = Network(model).module
+    assert own.lock is model.lock
+    assert own.held is not model.held and own.held[0] is model.held[0]
+
+
+def test_what_was_compiled_is_traced_as_it_was_written():
+    """Names stay as the compiled module's state has them."""
+    plain = nn.Sequential(mlp(), nn.Tanh())
+    inside = nn.Sequential(torch.compile(copy.deepcopy(plain[0]), backend="eager"), nn.Tanh())
+    for model in (torch.compile(plain, backend="eager"), inside):
+        network = Network(model)
+        assert set(network.tensors) == set(model.state_dict())
+        _, out = run(network, X, network.tensors)
+        assert torch.equal(out, plain(X).detach())
+        assert torch.equal(network(network.tensors, X), plain(X))
+    assert network.module[0]._orig_mod[0].weight is inside[0]._orig_mod[0].weight
 
 
 def test_shared_tensors_go_by_their_first_name():

@@ -34,7 +34,7 @@ _HOME = {
         *("output_paths", "profile", "project", "surface"),
     ),
     "ridgeline.repairs": ("Repair", "calibrated", "collapse", "midpoint", "repaired"),
-    "ridgeline.symmetry": ("Symmetry", "prove", "rescalable", "symmetries"),
+    "ridgeline.symmetry": ("Symmetry", "discover", "prove", "rescalable", "symmetries"),
     "ridgeline.training": ("Member", "Recipe", "Run", "train", "train_many", "train_together"),
 }
 _MODULES = (

@@ -77,6 +77,7 @@ from ridgeline.repairs import collapse as collapse
 from ridgeline.repairs import midpoint as midpoint
 from ridgeline.repairs import repaired as repaired
 from ridgeline.symmetry import Symmetry as Symmetry
+from ridgeline.symmetry import discover as discover
 from ridgeline.symmetry import prove as prove
 from ridgeline.symmetry import rescalable as rescalable
 from ridgeline.symmetry import symmetries as symmetries

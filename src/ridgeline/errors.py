@@ -72,22 +72,39 @@ class NotTraceable(RidgelineError):
 
 
 class NotASymmetry(RidgelineError, ValueError):
-    """Groups of units whose permutation changes the outputs of the network.
+    """Groups of units whose permutation, or scaling, changes the outputs of the network.
 
     Args:
-        residuals: Name of each such group to the relative change of the outputs.
+        residuals: Name of each such group or scaling to the relative change of the outputs.
         tolerance: The largest change that rounding explains.
+        where: Where the units of each are made: the module, the tensor, the operation.
+        groups: Names of the groups concerned; `residuals` that name scalings name none.
     """
 
-    def __init__(self, residuals: Mapping[str, float], tolerance: float) -> None:
-        self.residuals = dict(residuals)
-        shown = ", ".join(f"{name!r} ({r:.1e})" for name, r in list(residuals.items())[:5])
+    def __init__(
+        self,
+        residuals: Mapping[str, float],
+        tolerance: float,
+        *,
+        where: Mapping[str, str] | None = None,
+        groups: Sequence[str] = (),
+    ) -> None:
+        self.residuals, self.groups = dict(residuals), tuple(groups)
+        made = where or {}
+        shown = ", ".join(
+            f"{name!r} ({r:.1e}{', made in ' + made[name] if name in made else ''})"
+            for name, r in list(residuals.items())[:5]
+        )
         more = f" and {len(residuals) - 5} more" if len(residuals) > 5 else ""
+        names = ", ".join(f'"{g}"' for g in groups)
+        rest = (
+            f" `rl.symmetries(model, example, without=[{names}])` gives the rest;" if names else ""
+        )
         super().__init__(
-            f"A symmetry leaves the outputs unchanged, up to {tolerance:g} of the largest.",
+            f"A symmetry leaves the outputs unchanged, up to {tolerance:g} of their size.",
             got=f"groups that change them: {shown}{more}",
-            remedy="Forbid them with `symmetry.without(name)`; if they were discovered, this is a "
-            "fault of Ridgeline: please report the network.",
+            remedy=f"Forbid them with `symmetry.without(name)`;{rest} if they were discovered, "
+            "this is a fault of Ridgeline: please report the network.",
         )
 
 

@@ -194,7 +194,7 @@ def trace_for(objective: Objective, rows: int) -> Trace:
         try:
             example = _padded(objective.samples[: min(rows, len(objective))].inputs, rows)
             tensors = cast(objective.network.tensors, objective.dtype, objective.device)
-            kept[rows] = objective.network.trace(example, tensors)
+            kept[rows] = objective.network.trace(example, tensors, check=False)
         except NotTraceable as reason:
             kept[rows] = reason
     if isinstance(found := kept[rows], NotTraceable):

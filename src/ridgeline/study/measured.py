@@ -33,7 +33,7 @@ FORMAT = 3
 MEASURING = (
     *("biases/*.py", "engine/*.py", "measures/*.py", "nets/*.py", "objective/*.py"),
     *("matching/**/*.py", "merging/*.py", "symmetry/*.py", "paths/*.py", "profiles/*.py"),
-    *("repairs/*.py", "state/*.py", "functional.py", "tracing.py", "values.py"),
+    *("repairs/*.py", "state/*.py", "functional/*.py", "tracing/*.py", "values.py"),
     "study/subjects.py",
 )
 """Modules whose change makes every measurement anew."""

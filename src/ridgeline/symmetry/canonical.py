@@ -116,7 +116,7 @@ def _settled(
 
 def squares(held: Mapping[str, Tensor], group: Group) -> np.ndarray:
     """Squared norms of what each unit holds at each place: shape (places, fibres, size)."""
-    parts = [p.units(held[p.tensor].double()).square().sum(-1) for p in group.places]
+    parts = [p.units(held[p.tensor]).abs().double().square().sum(-1) for p in group.places]
     return torch.stack(parts).numpy()
 
 
@@ -150,7 +150,7 @@ def _signs(held: Mapping[str, Tensor], group: Group, member: Rescalable) -> np.n
             rows = place.units(held[place.tensor])
             at = rows.abs().argmax(-1, keepdim=True)
             if bool((rows != 0).any()):
-                largest = rows.gather(-1, at)[..., 0].numpy()
+                largest = rows.gather(-1, at)[..., 0].real.numpy()
                 return np.where(largest < 0, -1.0, 1.0)
     return np.ones((group.fibres, group.size))
 

@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import fx
 
+from ridgeline.functional import arguments, operation
 from ridgeline.symmetry.joining import side_by_side
-from ridgeline.symmetry.labels import Value, move, varies
+from ridgeline.symmetry.labels import Value, move
+from ridgeline.symmetry.lookups import picked
 from ridgeline.symmetry.rules import Walk, rule, unknown
-from ridgeline.symmetry.units import coordinates
 
 __all__ = ["chosen"]
 
@@ -37,32 +38,29 @@ def _scatter(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
 
 
 def chosen(walk: Walk, node: fx.Node) -> Any:
-    """After rows were chosen by a tensor of data or of the state, as of a table of positions.
+    """After rows were chosen by tensors of data or of the state, as of a table of positions.
 
-    What stands along the axis that is chosen from is fixed, and what chooses; the other axes
+    What stands along the axes that are chosen from is fixed, and what chooses; the other axes
     stay as they are.
     """
-    value, index = walk.value(node.args[0]), list(node.args[1])  # type: ignore[arg-type]  # a list
+    value, index = walk.value(node.args[0]), _indices(walk, node)
     places = [k for k, one in enumerate(index) if one is not None]
-    by = [walk.value(index[k]) for k in places]
-    boolean = any(index[k].meta["val"].dtype in (torch.bool, torch.uint8) for k in places)
-    if len(places) != 1 or boolean:
+    if any(index[k].meta["val"].dtype in (torch.bool, torch.uint8) for k in places):
         return unknown(walk, node)
-    axis, new = places[0], len(by[0].shape)
-    shape = walk.shape(node)
     why = f"chosen by {node.name}"
-    for layer in by[0].layers:
-        walk.units.fix(layer, why)
-    layers = []
-    for layer in value.layers:
-        if axis in varies(layer):
+    for k in places:
+        for layer in walk.value(index[k]).layers:
             walk.units.fix(layer, why)
-        else:
-            sizes = (*layer.shape[:axis], *[1] * new, *layer.shape[axis + 1 :])
-            layers.append(layer.reshape(sizes))
-    told = set().union(*map(varies, layers)) if layers else set()
-    for k, n in enumerate(shape):
-        if n > 1 and k not in told:
-            sizes = [n if j == k else 1 for j in range(len(shape))]
-            layers.append(coordinates([n]).reshape(sizes))
-    return Value(shape, tuple(layers))
+    # Axes that lie together are replaced where they were, others by ones at the front.
+    together = places == list(range(places[0], places[-1] + 1))
+    new = max(len(walk.shape(index[k])) for k in places)
+    return picked(walk, value, places, places[0] if together else 0, new, walk.shape(node), why)
+
+
+def _indices(walk: Walk, node: fx.Node) -> list[Any]:
+    """What chooses along each axis, or None."""
+    if operation(node) != "index_select":
+        return list(node.args[1])  # type: ignore[arg-type]  # a list
+    given = arguments(node)
+    axis = given["dim"] % len(walk.shape(given["self"]))
+    return [*[None] * axis, given["index"]]

@@ -1,16 +1,19 @@
 """The symmetry of any module, discovered by following its trace and proved by evaluation."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from torch import nn
 
+from ridgeline.symmetry.evaluation import steadily
 from ridgeline.symmetry.group import Group, Place, Sighting
 from ridgeline.symmetry.orbits import Family, Kinds, Relations, families
 from ridgeline.symmetry.symmetry import Fixed, Symmetry
 from ridgeline.symmetry.units import FIXED, Units
 from ridgeline.symmetry.walk import Tracing
+from ridgeline.symmetry.words import shapes_of, told
 from ridgeline.tracing import Network
 
 __all__ = ["discover"]
@@ -26,7 +29,9 @@ def discover(network: Network, example: Any) -> Symmetry:
     Raises:
         NotTraceable: If the network cannot be traced.
     """
-    walk = Tracing(network.trace(example))
+    trace = network.trace(example, sized=True)
+    with steadily(0):  # random constants are computed
+        walk = Tracing(trace)
     units = walk.units
     kinds = Kinds.of(units)
     relations = Relations(units, kinds)
@@ -55,7 +60,7 @@ def discover(network: Network, example: Any) -> Symmetry:
         tuple(groups),
         shapes,
         (
-            *_fixed(units, relations, grouped),
+            *(replace(f, why=told(f.why, walk.trace)) for f in _fixed(units, relations, grouped)),
             *(
                 Fixed(n, 0, shapes[n][0], "not used by the network")
                 for n in walk.unused
@@ -63,6 +68,7 @@ def discover(network: Network, example: Any) -> Symmetry:
             ),
         ),
         _ties(network.module, shapes),
+        derived=(shapes_of(example),),
     )
 
 
@@ -170,7 +176,7 @@ def _fixed(units: Units, relations: Relations, grouped: set[int]) -> list[Fixed]
         left = [u for u in mine if u not in grouped]
         if left and len(mine) > 1:
             reasons = [w for u in left if (w := _reason(u, relations))]
-            why = reasons[0] if reasons else "each is one of its kind"
+            why = reasons[0] if reasons else "no other unit is used in the same way"
             found.append(Fixed(owner.tensor, owner.axis, len(left), why))
     return found
 
@@ -182,4 +188,4 @@ def _reason(unit: int, relations: Relations) -> str:
     for p in outer:
         if FIXED - p in relations.fixed:
             return relations.fixed[FIXED - p]
-    return "inputs, or places that never move" if any(p <= 0 for p in outer) else ""
+    return "meets inputs or positions, whose order is given" if any(p <= 0 for p in outer) else ""

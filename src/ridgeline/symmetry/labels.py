@@ -13,9 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ridgeline.symmetry.cuts import cut
+from ridgeline.symmetry.neighbours import without_places
 from ridgeline.symmetry.units import NOTHING, Labels, Units, coordinates
 
-__all__ = ["Value", "combine", "compress", "contract", "move", "reduce", "spatial", "tidy"]
+__all__ = ["Value", "combine", "compress", "contract", "move", "reduce", "spatial", "taken", "tidy"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +78,16 @@ def move(units: Units, value: Value, operation: Callable[[Tensor], Tensor], why:
     """
     moved = [operation(value.full(layer)) for layer in value.layers]
     shape = moved[0].shape if moved else operation(torch.zeros(()).expand(value.shape)).shape
-    layers = [compress(units, m, why) for m in moved]
+    layers = [taken(units, x, m, why) for x, m in zip(value.layers, moved, strict=True)]
     return Value(tuple(shape), tidy([x for x in layers if x is not None]))
+
+
+def taken(units: Units, before: Labels, full: Tensor, why: str) -> Labels | None:
+    """What an operation that moves elements has made of a layer, compressed; see `cut`."""
+    after = compress(units, full, why)
+    if full.numel():
+        cut(units, before, full[(0,) * full.ndim].numpy() if after is None else after, why)
+    return after
 
 
 def tidy(layers: Sequence[Labels]) -> tuple[Labels, ...]:
@@ -224,15 +234,12 @@ def spatial(units: Units, value: Value, shape: Sequence[int], first: int, why: s
         first: The first of the axes in which neighbours are taken.
         why: What to say of units along these axes, which are fixed.
     """
-    layers = []
+    layers: list[Labels] = []
     for layer in value.layers:
-        if max(varies(layer)) >= first:
-            units.fix(layer, why)
-        else:
+        if max(varies(layer)) < first:
             layers.append(layer)
+            continue
+        kept = [torch.from_numpy(f) for f in without_places(units, layer, first, why)]
+        layers += [f for full in kept if (f := compress(units, full, why)) is not None]
     layers += [_along(shape, k) for k in range(first, len(shape)) if shape[k] > 1]
-    # An axis that was told apart together with a later one must still be.
-    told = set().union(*(varies(layer) for layer in layers)) if layers else set()
-    before = set().union(*(varies(layer) for layer in value.layers)) if value.layers else set()
-    layers += [_along(shape, k) for k in before - told if k < first and shape[k] > 1]
-    return Value(tuple(shape), tuple(layers))
+    return Value(tuple(shape), tidy(layers))

@@ -1,9 +1,16 @@
 """Operations that only move elements about, and those that take each element by itself."""
 
-import torch
-from torch import fx
+from collections.abc import Mapping
+from typing import Any
 
-__all__ = ["FACTORIES", "MOVES", "pointwise"]
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx
+from torch.fx.node import map_arg
+
+from ridgeline.functional import arguments, operation
+
+__all__ = ["FACTORIES", "KEEPS", "MOVES", "moved", "pointwise"]
 
 MOVES = {
     *(
@@ -43,6 +50,14 @@ MOVES = {
 }
 """Whose first argument is moved; what else they take are numbers, or tensors that are constant."""
 
+KEEPS = {
+    *("reshape_as", "view", "reshape", "_unsafe_view", "_reshape_alias", "flatten", "unflatten"),
+    *("view_as", "permute", "transpose", "t", "numpy_T", "mT", "movedim", "swapaxes", "moveaxis"),
+    *("swapdims", "squeeze", "unsqueeze", "expand", "expand_as", "broadcast_to", "repeat"),
+    *("contiguous", "clone", "detach", "alias", "flip", "roll"),
+}
+"""Those of them that take all elements."""
+
 FACTORIES = {"zeros", "ones", "full", "empty", "new_zeros", "new_ones", "new_full", "scalar_tensor"}
 """Whose results are the same everywhere."""
 
@@ -55,7 +70,6 @@ SAME = {
         "clamp",
         "hardtanh",
         "relu6",
-        "prelu",
         "float",
         "masked_fill",
     ),
@@ -110,3 +124,30 @@ def pointwise(node: fx.Node, name: str) -> bool:
     """Whether an operation takes each element by itself."""
     tags = getattr(node.target, "tags", ())
     return torch.Tag.pointwise in tags or name in SAME or name.rstrip("_") in SAME
+
+
+def moved(node: fx.Node, source: fx.Node, labels: Tensor, constants: Mapping[fx.Node, Any]) -> Any:
+    """What an operation that only moves elements makes of labels.
+
+    Args:
+        node: The operation.
+        source: Which of its inputs the labels are of.
+        labels: Of the source's shape.
+        constants: Its other inputs.
+
+    Returns:
+        Labels, or a list of them; zero where a constant was padded.
+    """
+    try:
+        if operation(node) in ("pad", "constant_pad_nd"):
+            given = arguments(node)
+            if given.get("mode", "constant") == "constant":  # whatever its value: it is no label
+                return F.pad(labels, given["pad"])
+        args, kwargs = map_arg(
+            (node.args, node.kwargs), lambda n: labels if n is source else constants[n]
+        )
+        return node.target(*args, **kwargs)  # type: ignore[operator]  # an operation
+    except RuntimeError:  # labels that are alike lie at one place, which a view refuses
+        if labels.is_contiguous():
+            raise
+        return moved(node, source, labels.contiguous(), constants)

@@ -4,8 +4,10 @@ from typing import Any
 
 from torch import fx
 
+from ridgeline.symmetry import contractions  # noqa: F401 (enters rules)
 from ridgeline.symmetry.labels import Value, combine, contract, move, reduce, spatial
-from ridgeline.symmetry.rules import Walk, over, rule, unknown, why_of
+from ridgeline.symmetry.ordered import in_order
+from ridgeline.symmetry.rules import Walk, over, rule, why_of
 
 __all__: list[str] = ["linear"]
 
@@ -59,36 +61,6 @@ def _held_batches(walk: Walk, of: Any, x: Value) -> Value | None:
 def _addmm(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
     start, x, y = (walk.value(of) for of in list(given.values())[:3])
     return combine(walk.units, [_product(walk, x, y, why_of(node)), start], why_of(node))
-
-
-@rule("einsum")
-def _einsum(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
-    left, _, right = given["equation"].replace(" ", "").partition("->")
-    parts = left.split(",")
-    letters = list(dict.fromkeys(c for part in parts for c in part if c != "."))
-    if "." in given["equation"] or (not right and "->" not in given["equation"]):
-        return unknown(walk, node)
-    laid = []
-    for part, of in zip(parts, given["tensors"], strict=True):
-        others = right + "".join(q for q in parts if q is not part)
-        held = isinstance(of, fx.Node) and len(part) == 3 and part[0] in others
-        value = (walk.stacked(of) if held else None) or walk.value(of)
-        order = sorted(range(len(part)), key=lambda k, p=part: letters.index(p[k]))
-        shape = tuple(value.shape[part.index(c)] if c in part else 1 for c in letters)
-        laid.append(
-            move(
-                walk.units,
-                value,
-                lambda f, order=order, shape=shape: f.permute(order).reshape(shape),
-                why_of(node),
-            )
-        )
-    product = combine(walk.units, laid, why_of(node))
-    gone = [k for k, c in enumerate(letters) if c not in right]
-    total = reduce(walk.units, product, gone, why_of(node)) if gone else product
-    order = [letters.index(c) for c in right] + gone
-    shape = walk.shape(node)
-    return move(walk.units, total, lambda f: f.permute(order).reshape(shape), why_of(node))
 
 
 @rule(
@@ -145,4 +117,6 @@ def _attention(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
     scores = contract(units, q, turned, why)
     if given.get("attn_mask") is not None:
         scores = combine(units, [scores, walk.value(given["attn_mask"])], why)
+    if given.get("is_causal"):  # each position sees other ones
+        scores = in_order(walk, scores, [-1, -2], why)
     return contract(units, over(walk, scores, [-1], why), v, why)

@@ -1,19 +1,21 @@
 """Proof that transforms leave a function unchanged: by evaluation, in float64."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from ridgeline.errors import NotASymmetry
-from ridgeline.rng import stream
-from ridgeline.state import State
+from ridgeline.errors import NonFinite, NotASymmetry, UsageError
+from ridgeline.state import State, is_statistic
+from ridgeline.symmetry.changes import change_of, finite
 from ridgeline.symmetry.discovery import discover
+from ridgeline.symmetry.evaluation import drawn, far, outputs_of, random_state
 from ridgeline.symmetry.symmetry import Symmetry
 from ridgeline.symmetry.transform import Transform
+from ridgeline.symmetry.words import left_out, made_in
 from ridgeline.tracing import Forward, Network
 
 __all__ = ["Proof", "Residual", "drawn", "outputs_of", "prove", "random_state", "symmetries"]
@@ -32,7 +34,7 @@ class Proof:
     """What the evaluation found.
 
     Args:
-        residual: Largest change of an output over the largest output.
+        residual: Largest change of an output over its size.
         tolerance: What it had to stay below.
         moved: Units that the random elements moved.
     """
@@ -43,7 +45,12 @@ class Proof:
 
 
 def symmetries(
-    model: nn.Module, example: Any, *, forward: Forward | None = None, seed: int = 0
+    model: nn.Module,
+    example: Any,
+    *,
+    forward: Forward | None = None,
+    without: Sequence[str] = (),
+    seed: int = 0,
 ) -> Symmetry:
     """Find which units of a network may be permuted, and prove it.
 
@@ -55,7 +62,9 @@ def symmetries(
     Args:
         model: Any module; left as it is.
         example: A batch of inputs, as the model takes them; one or two samples are enough.
-        forward: How the model is called; ``model(inputs)`` by default.
+        forward: How the model is called; ``model(inputs)`` by default, of whose outputs the first
+            counts, or the logits.
+        without: Names of groups to leave out, such as those that an error names.
         seed: Of the random weights and elements.
 
     Returns:
@@ -64,11 +73,16 @@ def symmetries(
     Raises:
         NotTraceable: If the network branches on the values of its data, or does what the tracer
             cannot follow.
-        NotASymmetry: If a group fails its proof; it is named, and can be forbidden with
-            ``discover(...).without(name)``.
+        NotASymmetry: If a group fails its proof; it is named, and `without` leaves it out.
+        UnknownName: If a name in `without` is of no group.
+        NonFinite: If a parameter or a statistic of the model is not finite.
+        UsageError: If no output is a tensor, or none is finite.
     """
     network = Network(model, forward)
-    found = discover(network, example)
+    found = discover(network, example).without(*without)
+    if forward is None:
+        notes = left_out(network, example)
+        found = replace(found, derived=(*found.derived, *notes))
     prove(found, network, example, seed=seed)
     return found
 
@@ -77,8 +91,9 @@ def prove(symmetry: Symmetry, network: Network, example: Any, *, seed: int = 0) 
     """Compare a network's outputs before and after a random element of a symmetry.
 
     The weights are random, so that no bias is zero and no channel like another by chance, and
-    inputs have noise added, so that no two are alike. Rows of a table that the example's tokens
-    do not choose are not tested.
+    inputs have noise added, so that no two are alike. It is done again at inputs of another
+    magnitude and, where the network takes it, of another batch size, with factors far from 1.
+    Rows of a table that the example's tokens do not choose are not tested.
 
     Args:
         symmetry: What to prove; groups of one's own among them.
@@ -88,16 +103,39 @@ def prove(symmetry: Symmetry, network: Network, example: Any, *, seed: int = 0) 
 
     Raises:
         NotASymmetry: Naming each group that changes the outputs by itself.
+        UsageError: If no output is a tensor, or none is finite.
     """
     residual = Residual(network, example, seed)
-    element = symmetry.random(seed, scalings=True)
-    found = residual(element)
-    if not residual.small(found):
-        alone = {g.name: residual(symmetry.random(seed, groups=[g.name])) for g in symmetry.groups}
-        alone |= {m.name: residual(symmetry.scaling(m, seed=seed)) for m in symmetry.scalings}
-        wrong = {name: r for name, r in alone.items() if not residual.small(r)}
-        raise NotASymmetry(wrong or {"all groups together": found}, residual.tolerance)
-    return Proof(found, residual.tolerance, sum(element.moved.values()))
+    moved, found = 0, 0.0
+    for here in (residual, residual.elsewhere()):
+        if here is None:
+            continue
+        spread = 1.0 if here is residual else 7.0
+        element = symmetry.random(seed, scalings=True, spread=spread)
+        change = here(element)
+        if not here.small(change):
+            _refuse(symmetry, here, change, seed, spread)
+        if here is residual:
+            moved, found = sum(element.moved.values()), change
+    return Proof(found, residual.tolerance, moved)
+
+
+def _refuse(symmetry: Symmetry, residual: "Residual", found: float, seed: int, s: float) -> None:
+    """Say which groups and scalings change the outputs by themselves."""
+    alone = {g.name: (g.name, symmetry.random(seed, groups=[g.name])) for g in symmetry.groups}
+    alone |= {
+        m.name: (m.group, symmetry.scaling(m, seed=seed, spread=s)) for m in symmetry.scalings
+    }
+    wrong: dict[str, float] = {}
+    where: dict[str, str] = {}
+    for name, (group, element) in alone.items():
+        change = residual(element)
+        if not residual.small(change):
+            wrong[name] = change
+            where[name] = made_in(symmetry.group(group))
+    groups = list(dict.fromkeys(alone[name][0] for name in wrong))
+    wrong = wrong or {"all groups together": found}
+    raise NotASymmetry(wrong, residual.tolerance, where=where, groups=groups)
 
 
 class Residual:
@@ -107,79 +145,100 @@ class Residual:
         network: The network.
         example: A batch of inputs.
         seed: Of the weights.
+
+    Raises:
+        NonFinite: If a parameter or a statistic of the network is not finite.
+        UsageError: If no output is a tensor, or none is finite.
     """
 
     def __init__(self, network: Network, example: Any, seed: int) -> None:
-        self.network = network
-        self.state = random_state(network.tensors, seed)
+        self.network, self.seed = network, seed
+        _sound(network)
         self._inputs = drawn(example, seed)
-        with torch.no_grad():
-            self._before = outputs_of(network, self.state, self._inputs)
+        for noise in (1.0, 0.1, 0.01):  # a logarithm may be undefined far from the weights
+            self.state = random_state(network.tensors, seed, noise=noise)
+            self._before = self._outputs(self.state)
+            if finite(self._before):
+                break
+        else:
+            raise UsageError(
+                "A symmetry is proved by outputs that are finite floating numbers, or integers.",
+                got="NaN or infinity in all outputs at random weights near the model's own",
+                remedy="Give an example at which the model is defined, with its weights as they "
+                "are after training, or `forward=` a function that returns finite outputs.",
+            )
         rounds = _rounds(network, self.state, self._inputs)
         self.tolerance = ROUNDED if rounds else TOLERANCE
+        self._noisy = False
+
+    def elsewhere(self) -> "Residual | None":
+        """The same at other inputs: larger ones, in a batch of another size, if that goes."""
+        there = object.__new__(Residual)
+        vars(there).update(vars(self))
+        for inputs in far(self._inputs):
+            there._inputs, there._noisy = inputs, True
+            try:
+                there._before = there._outputs(self.state)
+            except Exception:  # a user's network may refuse them in any way
+                continue
+            if finite(there._before):
+                return there
+        return None
 
     @torch.no_grad()
+    def _outputs(self, state: State) -> list[Tensor]:
+        return outputs_of(self.network, state, self._inputs, seed=self.seed)
+
     def __call__(self, element: Transform) -> float:
-        """The largest change of an output over the largest output; infinite if it is not finite."""
-        after = outputs_of(self.network, element(self.state), self._inputs)
-        size = max(float(x.abs().max()) for x in self._before if x.numel()) or 1.0
-        changes = (float((x - y).abs().max()) for x, y in zip(self._before, after, strict=True))
-        return max(c / size if c == c else float("inf") for c in changes)
+        """The largest change of an output over its size; infinite where it becomes not finite.
+
+        An output's size is that of its middle element, so that neither a huge output nor a huge
+        element (what a mask adds) hides another. Of integers the share that changes counts.
+        """
+        return change_of(self._before, self._outputs(element(self.state)))
 
     def small(self, residual: float) -> bool:
-        """Whether a change is explained by rounding."""
-        return residual < self.tolerance
+        """Whether a change is explained by rounding: far from the example, what that does there.
 
+        Args:
+            residual: The change.
+        """
+        if residual < self.tolerance:
+            return True
+        return self._noisy and residual < 1e3 * self._rounding()
 
-def random_state(tensors: Mapping[str, Tensor], seed: int) -> State:
-    """Random weights near a network's own, in float64; what is positive stays so."""
-    found: State = {}
-    for name, x in tensors.items():
-        if not x.is_floating_point():
-            found[name] = x
-            continue
-        noise = torch.randn(x.shape, generator=stream(seed, "proof", name), dtype=torch.float64)
-        held = x.detach().cpu().double()
-        positive = held.numel() > 0 and bool((held > 0).all())
-        size = float(held.std()) if held.numel() > 1 else 0.0
-        found[name] = (
-            held * torch.exp(0.3 * noise) if positive else held + (0.3 * size or 0.1) * noise
-        )
-    return found
+    def _rounding(self) -> float:
+        """How much outputs change if the last digits of weights do."""
+        last = 4e-16 if self.tolerance == TOLERANCE else 2e-7
+        shaken = {
+            n: x * (1 + last * (torch.arange(x.numel()).reshape(x.shape) % 2))
+            if x.is_floating_point() or x.is_complex()
+            else x
+            for n, x in self.state.items()
+        }
+        return change_of(self._outputs(self.state), self._outputs(shaken))
 
 
 def _rounds(network: Network, state: State, inputs: Any) -> bool:
     """Whether a value on the way is of lower precision than the weights and data."""
     nodes = network.trace(inputs, state).graph.nodes
     values = [v for n in nodes if n.all_input_nodes for v in pytree.tree_leaves(n.meta.get("val"))]
+    wide = (torch.float64, torch.complex128)
     return any(
-        isinstance(v, Tensor) and v.is_floating_point() and v.dtype != torch.float64 for v in values
+        isinstance(v, Tensor) and (v.is_floating_point() or v.is_complex()) and v.dtype not in wide
+        for v in values
     )
 
 
-def drawn(example: Any, seed: int) -> Any:
-    """A batch of inputs in float64, with noise added to whatever is not a label or a token.
-
-    Args:
-        example: The batch.
-        seed: Of the noise.
-    """
-
-    def one(x: Any) -> Any:
-        x = _wide(x)
-        if not isinstance(x, Tensor) or not x.is_floating_point():
-            return x
-        noise = torch.randn(x.shape, generator=stream(seed, "proof", "inputs"), dtype=torch.float64)
-        return x + 0.3 * noise.to(x.device)  # minus infinity of a mask stays
-
-    return pytree.tree_map(one, example)
-
-
-def _wide(x: Any) -> Any:
-    return x.double() if isinstance(x, Tensor) and x.is_floating_point() else x
-
-
-def outputs_of(network: Network, state: Mapping[str, Tensor], inputs: Any) -> Sequence[Tensor]:
-    """The outputs of a network that are floating tensors."""
-    made = [x for x in pytree.tree_leaves(network(state, inputs)) if isinstance(x, Tensor)]
-    return [x for x in made if x.is_floating_point()]
+def _sound(network: Network) -> None:
+    """Refuse weights that diverged; a buffer may hold the infinities of a mask."""
+    parameters = {n for n, _ in network.module.named_parameters()}
+    counts: dict[str, tuple[int, int]] = {}
+    for name, x in network.tensors.items():
+        if x.is_floating_point() or x.is_complex():
+            nans, infinite = int(x.isnan().sum()), int(x.isinf().sum())
+            counted = name in parameters or is_statistic(name)
+            if nans or (infinite and counted):
+                counts[name] = (nans, infinite)
+    if counts:
+        raise NonFinite("the model", counts)

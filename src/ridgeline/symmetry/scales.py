@@ -9,7 +9,9 @@ direction r of the outputs,
 All units of a group are alike, so that the powers are the same for each, and each unit gives an
 equation. One backward pass gives all of them, of all groups; the powers are the null space.
 Where it holds at every state it holds for finite factors too, because they are reached by
-following it. So that nothing rests on chance, finite factors are proved by `prove`.
+following it. So that nothing rests on chance, finite factors are proved by `prove`. Thresholds
+that the example does not reach change no output near it; what is compared with them must stay as
+it is all the same, and joins the outputs (`ridgeline.symmetry.bends`).
 
 Running statistics are left as they are: scaling what a BatchNorm layer reads, and its running
 mean along, leaves the outputs unchanged in evaluation mode, but not once its statistics are
@@ -27,11 +29,14 @@ from torch import Tensor, nn
 
 from ridgeline import state as states
 from ridgeline.rng import stream
+from ridgeline.symmetry.bends import conditions
+from ridgeline.symmetry.evaluation import drawn, random_state, steadily
 from ridgeline.symmetry.group import Group
-from ridgeline.symmetry.proof import drawn, outputs_of, prove, random_state
+from ridgeline.symmetry.proof import prove
 from ridgeline.symmetry.scaling import Rescalable
 from ridgeline.symmetry.symmetry import Symmetry
-from ridgeline.tracing import Forward, Network
+from ridgeline.symmetry.values import outputs_in, values_of
+from ridgeline.tracing import Forward, Network, Trace, flatten
 
 __all__ = ["echelon", "null_space", "rescalable", "scales"]
 
@@ -117,9 +122,10 @@ def _equations(
     """For each group a row for every unit and pass, a column for every place."""
     rows: dict[str, list[np.ndarray]] = {g.name: [] for g in symmetry.groups}
     need = {g.name: 2 * len(g.places) + 8 for g in symmetry.groups}
+    trace = network.trace(drawn(example, seed), random_state(network.tensors, seed))
     count = 0
     while any(sum(map(len, rows[n])) < need[n] for n in rows) or count < 2:
-        state, slopes = _slopes(network, example, seed + count)
+        state, slopes = _slopes(network.tensors, trace, example, seed + count)
         for group in symmetry.groups:
             if count < 2 or sum(map(len, rows[group.name])) < need[group.name]:
                 rows[group.name].append(_row(group, state, slopes))
@@ -130,28 +136,45 @@ def _equations(
 def _row(group: Group, state: Mapping[str, Tensor], slopes: Mapping[str, Tensor]) -> np.ndarray:
     columns = []
     for place in group.places:
-        weighed = slopes[place.tensor] * state[place.tensor]
+        weighed = (slopes[place.tensor].conj() * state[place.tensor]).real
         columns.append(place.units(weighed).sum(-1).reshape(-1))
     return torch.stack(columns, 1).numpy()
 
 
 def _slopes(
-    network: Network, example: Any, seed: int
+    tensors: Mapping[str, Tensor], trace: Trace, example: Any, seed: int
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """A random state, and the derivative of a random direction of the outputs by its tensors."""
-    state = random_state(network.tensors, seed)
+    state = random_state(tensors, seed)
     inputs = drawn(example, seed)
-    names = list(states.coordinates(state))  # statistics stay as they are
-    with torch.enable_grad():
+    names = [*states.coordinates(state), *(n for n, x in state.items() if x.is_complex())]
+    with torch.enable_grad():  # statistics stay as they are
         held = {n: x.clone().requires_grad_(n in names) for n, x in state.items()}
-        made = outputs_of(network, held, inputs)
+        with steadily(seed):  # the trace has no writing in place, which has no derivative
+            values = values_of(trace, [*held.values(), *flatten(inputs)])
+        made = outputs_in(trace, values)
+        slopes = {n: torch.zeros_like(x, dtype=torch.float64) for n, x in state.items()}
+        if not made:  # integers alone
+            return state, slopes
         draws = stream(seed, "scales", "direction")
-        directions = [torch.randn(y.shape, generator=draws, dtype=y.dtype) for y in made]
-        total = torch.stack([(r * y).sum() for r, y in zip(directions, made, strict=True)]).sum()
+        total = torch.stack([_directed(y, draws) for y in made]).sum()
+        size = float(torch.stack([_spread(y.detach()) for y in made]).max())
+        for condition in conditions(trace, values):
+            total = total + size * _directed(condition, draws)
         given = torch.autograd.grad(total, [held[n] for n in names], allow_unused=True)
-    slopes = {n: torch.zeros_like(x, dtype=torch.float64) for n, x in state.items()}
     slopes |= {n: g.detach() for n, g in zip(names, given, strict=True) if g is not None}
-    return {n: x.double() for n, x in state.items()}, slopes
+    return state, slopes
+
+
+def _directed(y: Tensor, draws: torch.Generator) -> Tensor:
+    """A value along a random direction; what is not finite is left out."""
+    y = y[y.detach().isfinite()]
+    return (torch.randn(y.shape, generator=draws, dtype=y.dtype) * y).sum().double()
+
+
+def _spread(y: Tensor) -> Tensor:
+    y = y[y.isfinite()].double()
+    return y.square().mean().sqrt() if y.numel() else torch.zeros((), dtype=torch.float64)
 
 
 def _members(group: Group, equations: np.ndarray) -> list[tuple[int, ...]]:

@@ -40,18 +40,19 @@ class Rescalable:
         if not any(self.powers):
             raise UsageError("A scaling changes at least one place.", got=f"{self.name!r}, none")
 
-    def random(self, group: Group, seed: int) -> "Scaling":
+    def random(self, group: Group, seed: int, spread: float = 1.0) -> "Scaling":
         """Signs at random, or factors between 1/2 and 2.
 
         Args:
             group: The group of that name.
             seed: Of the stream ``scaling``, one for each member.
+            spread: Factors lie between 2 to the power of minus this and of this.
         """
         draws = np.random.default_rng(seed_of(seed, "scaling", self.name, str(self.signs)))
         shape = (group.fibres, group.size)
         if self.signs:
             return Scaling(group, self, draws.choice([-1.0, 1.0], size=shape))
-        return Scaling(group, self, 2 ** draws.uniform(-1, 1, size=shape))
+        return Scaling(group, self, 2 ** draws.uniform(-spread, spread, size=shape))
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,22 +11,22 @@ needed.
 """
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, fx
-from torch.fx.node import map_arg
-from torch.utils import _pytree as pytree
 
+from ridgeline.symmetry.bends import reaching
 from ridgeline.symmetry.bits import Equations, forms_from, parity_space
+from ridgeline.symmetry.evaluation import drawn, random_state, steadily
 from ridgeline.symmetry.group import Group
-from ridgeline.symmetry.proof import drawn, random_state
 from ridgeline.symmetry.scaling import Rescalable, multiplied
 from ridgeline.symmetry.symmetry import Symmetry
-from ridgeline.tracing import Network, Trace
+from ridgeline.symmetry.values import run, values_of
+from ridgeline.tracing import Network, Trace, flatten
 
 __all__ = ["signs"]
 
@@ -57,9 +57,8 @@ def signs(
     state = random_state(network.tensors, seed)
     inputs = drawn(example, seed)
     trace = network.trace(inputs, state)
-    given = [*state.values(), *(x for x in pytree.tree_leaves(inputs) if isinstance(x, Tensor))]
-    with torch.no_grad():
-        values = _values(trace, given)
+    with torch.no_grad(), steadily(seed):
+        values = values_of(trace, [*state.values(), *flatten(inputs)])
         found: list[Rescalable] = []
         for group in symmetry.groups:
             for powers in _Followed(group, trace, values).solutions():
@@ -67,25 +66,6 @@ def signs(
                 name = f"{group.name} signed at {leader}"
                 found.append(Rescalable(name, group.name, powers, signs=True))
     return tuple(found)
-
-
-def _values(trace: Trace, given: Sequence[Tensor]) -> dict[fx.Node, Any]:
-    """What every node of a trace gives."""
-    values: dict[fx.Node, Any] = {}
-    waiting = iter(given)
-    for node in trace.graph.nodes:
-        if node.op == "placeholder":
-            values[node] = next(waiting)
-        elif node.op == "get_attr":
-            values[node] = operator.attrgetter(str(node.target))(trace.owner)
-        elif node.op == "call_function":
-            values[node] = _run(node, values)
-    return values
-
-
-def _run(node: fx.Node, values: Mapping[fx.Node, Any]) -> Any:
-    args, kwargs = map_arg((node.args, node.kwargs), lambda n: values[n])
-    return node.target(*args, **kwargs)  # type: ignore[operator]  # an operation
 
 
 class _Followed:
@@ -99,7 +79,8 @@ class _Followed:
 
     def __init__(self, group: Group, trace: Trace, values: Mapping[fx.Node, Any]) -> None:
         self.places = len(group.places)
-        self.values = values
+        self.values = dict(values)
+        self.changed: set[fx.Node] = set()
         self.equations = Equations()
         self.forms: dict[fx.Node, list[Signed]] = {}
         factors = np.ones((group.fibres, group.size))
@@ -126,7 +107,14 @@ class _Followed:
         space = self.equations.solutions(self.places)
         return [tuple(s >> k & 1 for k in range(self.places)) for s in space]
 
+    def _put(self, node: fx.Node, held: Mapping[fx.Node, Any]) -> None:
+        """A value beyond a threshold: what follows must see it."""
+        self.values[node] = run(node, held)
+        self.changed.add(node)
+
     def _step(self, node: fx.Node) -> None:
+        if any(n in self.changed for n in node.all_input_nodes):
+            self._put(node, self.values)
         inputs = [n for n in node.all_input_nodes if n in self.forms]
         if not inputs:
             return
@@ -143,11 +131,16 @@ class _Followed:
             for form in forms[1:]:
                 self.equations.add(form ^ forms[0])
             forms = [self.equations.reduce(forms[0])]
+        held = reaching(node, self.values, self.forms)
+        if held is not self.values:
+            self._put(node, held)
         base = _leaves(self.values[node])
         ways: dict[int, list[Tensor]] = {}
         for bits in product((0, 1), repeat=len(forms)):
             way = sum(b << k for k, b in enumerate(bits))
-            changed = _changed(self._tried(node, inputs, forms, way), base) if way else _none(base)
+            changed = (
+                _changed(self._tried(node, held, inputs, forms, way), base) if way else _none(base)
+            )
             if changed is not None:
                 ways[way] = changed
         space = parity_space(ways)
@@ -156,20 +149,27 @@ class _Followed:
         if parts := self._parts(space.basis, ways, forms, base):
             self.forms[node] = parts
 
-    def _tried(self, node: fx.Node, inputs: list[fx.Node], forms: list[int], way: int) -> Any:
+    def _tried(
+        self,
+        node: fx.Node,
+        held: Mapping[fx.Node, Any],
+        inputs: list[fx.Node],
+        forms: list[int],
+        way: int,
+    ) -> Any:
         """What an operation gives with some forms' signs changed."""
         known = {f: way >> k & 1 for k, f in enumerate(forms)}
         tried = dict.fromkeys(node.all_input_nodes)
-        tried = {n: self.values[n] for n in tried}
+        tried = {n: held[n] for n in tried}
         for n in inputs:
-            leaves = [x.clone() if isinstance(x, Tensor) else x for x in _leaves(self.values[n])]
+            leaves = [x.clone() if isinstance(x, Tensor) else x for x in _leaves(held[n])]
             for x, signed in zip(leaves, self.forms[n], strict=True):
                 for mask, form in signed:
                     if known.get(self.equations.reduce(form)):
                         x[mask] = -x[mask]
-            tried[n] = leaves if isinstance(self.values[n], (tuple, list)) else leaves[0]
+            tried[n] = leaves if isinstance(held[n], (tuple, list)) else leaves[0]
         try:
-            return _leaves(_run(node, tried))
+            return _leaves(run(node, tried))
         except RuntimeError:  # an operation may refuse numbers that it never gets
             return []
 

@@ -44,6 +44,7 @@ class Symmetry:
         fixed: What is left where it is, with the reason.
         ties: Other names of shared tensors, to their first names.
         scalings: Which groups' units may be multiplied, as `rescalable` finds; none by default.
+        derived: What to say of how it was found: the shapes of the example, outputs left out.
     """
 
     groups: tuple[Group, ...]
@@ -51,6 +52,7 @@ class Symmetry:
     fixed: tuple[Fixed, ...] = ()
     ties: Mapping[str, str] = None  # type: ignore[assignment]  # an empty one, below
     scalings: tuple[Rescalable, ...] = ()
+    derived: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ties", dict(self.ties or {}))
@@ -128,17 +130,23 @@ class Symmetry:
         """The element that changes nothing."""
         return Transform((), self.ties)
 
-    def scaling(self, member: Rescalable, *, seed: int) -> Transform:
+    def scaling(self, member: Rescalable, *, seed: int, spread: float = 1.0) -> Transform:
         """The element that multiplies by random factors, or flips random signs.
 
         Args:
             member: One of `scalings`.
             seed: Of the stream ``scaling``, one for each member.
+            spread: Factors lie between 2 to the power of minus this and of this.
         """
-        return Transform((member.random(self.group(member.group), seed),), self.ties)
+        return Transform((member.random(self.group(member.group), seed, spread),), self.ties)
 
     def random(
-        self, seed: int, *, groups: Iterable[str] | None = None, scalings: bool = False
+        self,
+        seed: int,
+        *,
+        groups: Iterable[str] | None = None,
+        scalings: bool = False,
+        spread: float = 1.0,
     ) -> Transform:
         """A uniformly random permutation of units.
 
@@ -146,6 +154,7 @@ class Symmetry:
             seed: Of the stream ``symmetry``, one for each group.
             groups: Names of those to act on; all by default.
             scalings: Multiply units by random factors and signs too, where they may be.
+            spread: Of the factors; see `scaling`.
         """
         chosen = [self.group(n) for n in groups] if groups is not None else list(self.groups)
         orders: dict[str, Order] = {}
@@ -155,7 +164,7 @@ class Symmetry:
         element = self.transform(orders)
         for member in self.scalings if scalings else ():
             if groups is None or any(g.name == member.group for g in chosen):
-                element = self.scaling(member, seed=seed) @ element
+                element = self.scaling(member, seed=seed, spread=spread) @ element
         return element
 
     def check(self, state: Mapping[str, Tensor]) -> None:

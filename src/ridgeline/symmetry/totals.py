@@ -5,6 +5,7 @@ from typing import Any
 from torch import fx
 
 from ridgeline.symmetry.labels import Value, combine, move, reduce, spatial
+from ridgeline.symmetry.ordered import indices_used
 from ridgeline.symmetry.rules import Walk, over, rule, unknown, why_of
 
 __all__: list[str] = []
@@ -42,6 +43,7 @@ def _glu(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
     "any",
     "max",
     "min",
+    "nanmean",
     "frobenius_norm",
     "nansum",
 )
@@ -49,12 +51,15 @@ def _total(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Any:
     x = walk.value(next(iter(given.values())))
     if "other" in given:  # max and min of two
         return combine(walk.units, [x, walk.value(given["other"])], why_of(node))
+    several = isinstance(node.meta["val"], (tuple, list))
+    if several and indices_used(node):  # they tell apart what lies along the axis
+        return unknown(walk, node)
     dims = given.get("dim")
     axes = list(range(len(x.shape))) if dims is None or dims == [] else _list(dims)
     total = reduce(walk.units, x, axes, why_of(node)) if axes else x
-    given_shape = node.meta["val"]
-    if isinstance(given_shape, (tuple, list)):  # with indices, which tell units apart
-        return [_shaped(walk, total, tuple(given_shape[0].shape), node), unknown(walk, node)]
+    if several:
+        shape = tuple(node.meta["val"][0].shape)
+        return [_shaped(walk, total, shape, node), Value.of(shape)]
     return _shaped(walk, total, walk.shape(node), node)
 
 
@@ -62,11 +67,11 @@ def _shaped(walk: Walk, value: Value, shape: tuple[int, ...], node: fx.Node) -> 
     return move(walk.units, value, lambda f: f.reshape(shape), why_of(node))
 
 
-@rule("var_mean", "std_mean")
+@rule("var_mean", "std_mean", "aminmax")
 def _two_totals(walk: Walk, node: fx.Node, given: dict[str, Any]) -> list[Value]:
     x = walk.value(given["self"])
     dims = given.get("dim")
-    axes = list(range(len(x.shape))) if dims is None else _list(dims)
+    axes = list(range(len(x.shape))) if dims is None or dims == [] else _list(dims)
     total = reduce(walk.units, x, axes, why_of(node))
     return [_shaped(walk, total, tuple(v.shape), node) for v in node.meta["val"]]
 

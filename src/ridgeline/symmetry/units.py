@@ -12,55 +12,28 @@ pixels and tokens, numbered along their axis) or `NOTHING` where a constant was 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
 
 import numpy as np
 
-__all__ = ["NOTHING", "TIMES", "Labels", "Owner", "Units", "coordinates", "occurrences"]
+from ridgeline.symmetry.labelling import (
+    FIXED,
+    NOTHING,
+    TIMES,
+    Labels,
+    coordinates,
+    occurrences,
+)
 
-Labels = np.ndarray
-"""Integers, of a shape that broadcasts to that of a value: what each element belongs to."""
-
-NOTHING = 0
-"""Of a padded constant."""
-
-FIXED = -(1 << 62)
-"""Less a unit's number: the coordinate that a fixed unit is."""
-
-TIMES = -(1 << 61)
-"""Less a number: which of several places of one unit, where it has been joined with itself."""
-
-
-_systems = count()
-"""Numbers of the axes that coordinates were given to."""
-
-
-def coordinates(shape: Sequence[int]) -> Labels:
-    """Labels of places that never move, in order; different from all others."""
-    size = int(np.prod(shape))
-    return -1 - (next(_systems) << 32) - np.arange(size, dtype=np.int64).reshape(tuple(shape))
-
-
-def occurrences(before: Labels, after: Labels) -> Labels:
-    """For labels that became others: which of those that became the same each of them was.
-
-    Args:
-        before: Labels, once.
-        after: What they are now.
-
-    Returns:
-        Numbers from 0, all zero if no two became one.
-    """
-    apart, first, at = np.unique(before, return_index=True, return_inverse=True)
-    now = after[first]
-    if len(np.unique(now)) == len(apart):
-        return np.zeros(len(before), np.int64)
-    order = np.argsort(now, kind="stable")
-    starts = np.r_[True, now[order][1:] != now[order][:-1]]
-    run = np.arange(len(order)) - np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))
-    rank = np.empty(len(order), np.int64)
-    rank[order] = run
-    return rank[at.ravel()]
+__all__ = [
+    "FIXED",
+    "NOTHING",
+    "TIMES",
+    "Labels",
+    "Owner",
+    "Units",
+    "coordinates",
+    "occurrences",
+]
 
 
 @dataclass(frozen=True)
@@ -95,6 +68,8 @@ class Units:
         """Pairs (inner, outer): units that stand inside of others, or of coordinates."""
         self.why: dict[int, str] = {}
         """Representatives of fixed units, with the reason; nothing is joined to them."""
+        self.told: set[tuple[bytes, bytes]] = set()
+        """Cuts that are known, lest the same one at each step of a loop be held again."""
 
     def fresh(self, count: int) -> Labels:
         """New units that are joined to nothing."""
@@ -152,6 +127,11 @@ class Units:
         found = self.represent(labels)
         still = self._still[np.where(found > 0, found, 0)]
         return np.where(still, FIXED - found, found) if still.any() else found
+
+    @property
+    def size(self) -> int:
+        """How many numbers have been given, with one for none."""
+        return self._count
 
     @property
     def everything(self) -> Labels:
@@ -259,34 +239,3 @@ class Units:
             blocks = coordinates([count]) if still else self.fresh(count)
             for labels, of_block in ((xs, part[: len(xs)]), (ys, part[len(xs) :])):
                 self._told(labels, blocks[of_block])
-
-    def settle(self) -> None:
-        """Follow what stands inside of two things: these have to do with each other, too.
-
-        If a channel's head in one operation tells its head in another, and the other way round,
-        the two heads are one unit.
-        """
-        for _ in range(4):
-            before, count = self._count, len(self.held)
-            for outer, other in self._meetings():
-                self.relate(outer, other, "stands inside of two things that do not fit")
-            if self._count == before and len(self.held) == count:
-                break
-
-    def _meetings(self) -> list[tuple[Labels, Labels]]:
-        """Outer units of the same inner ones, for each two relations that share inner ones."""
-        of: dict[int, dict[int, int]] = {}
-        for relation, (inner, outer) in enumerate(self.held):
-            pairs = zip(self.find(inner).tolist(), self.find(outer).tolist(), strict=True)
-            for unit, one in pairs:
-                if one > 0 and unit != one:
-                    of.setdefault(unit, {})[relation] = one
-        rows: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        for outers in of.values():
-            distinct = {one: relation for relation, one in outers.items()}
-            if len(distinct) > 1:
-                listed = sorted((relation, one) for one, relation in distinct.items())
-                for i, (r, one) in enumerate(listed):
-                    for s, other in listed[i + 1 :]:
-                        rows.setdefault((r, s), []).append((one, other))
-        return [(np.array(pairs)[:, 0], np.array(pairs)[:, 1]) for pairs in rows.values()]

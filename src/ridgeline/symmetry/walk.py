@@ -8,15 +8,20 @@ import torch
 from torch import Tensor, fx
 from torch.fx.node import map_arg
 
-from ridgeline.symmetry import joining, products, recurrent, totals  # noqa: F401 (enter rules)
+from ridgeline.symmetry import joining, pictures, products, recurrent, totals  # noqa: F401 (enter rules)
 from ridgeline.symmetry.choices import chosen
 from ridgeline.symmetry.labels import Value, combine, move, varies
-from ridgeline.symmetry.moves import FACTORIES, MOVES, pointwise
+from ridgeline.symmetry.moves import FACTORIES, MOVES, moved, pointwise
+from ridgeline.symmetry.reach import unreached
 from ridgeline.symmetry.rules import RULES, Walk, unknown
+from ridgeline.symmetry.settling import settle
 from ridgeline.symmetry.units import Labels, Units
 from ridgeline.tracing import Trace, arguments, operation
 
 __all__ = ["Tracing"]
+
+UNREACHED = "not reached by this example"
+"""Of positions that a longer input may reach."""
 
 
 class Tracing(Walk):
@@ -43,7 +48,10 @@ class Tracing(Walk):
                 self._finish(node)
             else:
                 self._step(node)
-        self.units.settle()
+        for name, axis, positions in unreached(trace, self.constants):
+            if (name, axis) in self._axes:
+                self.units.fix(self._axes[name, axis][positions], UNREACHED)
+        settle(self.units)
 
     # --- what rules ask for ------------------------------------------------------------------
 
@@ -108,7 +116,8 @@ class Tracing(Walk):
             else:
                 self.unused.append(self.names[node])
         elif node in self._data:
-            self.values[node] = Value.of(self.shape(node))
+            data = node.meta.get("val")  # a number, a name or None is part of the trace
+            self.values[node] = Value.of(data.shape) if isinstance(data, Tensor) else Value(())
         elif node.op == "get_attr":
             self.constants[node] = _attribute(self.trace.owner, str(node.target))
             self.values[node] = _of_constant(self.constants[node])
@@ -179,19 +188,12 @@ class Tracing(Walk):
                 why,
             )
         if node.args[0] is not source or any(n not in self.constants for n in others):
-            return chosen(self, node) if operation(node) == "index" else unknown(self, node)
+            by_data = operation(node) in ("index", "index_select")
+            return chosen(self, node) if by_data else unknown(self, node)
         value = self.value(source)
 
         def run(labels: Tensor, part: int | None = None) -> Tensor:
-            held = map_arg(
-                (node.args, node.kwargs), lambda n: labels if n is source else self.constants[n]
-            )
-            try:
-                made = node.target(*held[0], **held[1])  # type: ignore[operator]  # an operation
-            except RuntimeError:  # labels that are alike lie at one place, which a view refuses
-                if labels.is_contiguous():
-                    raise
-                return run(labels.contiguous(), part)
+            made = moved(node, source, labels, self.constants)
             return made if part is None else made[part]
 
         made = node.meta["val"]

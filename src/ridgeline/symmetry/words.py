@@ -1,13 +1,25 @@
 """A symmetry in words: a line for each group, then what is left fixed and why."""
 
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from torch import Tensor, fx
+from torch.utils import _pytree as pytree
+
+from ridgeline.symmetry.evaluation import steadily
+from ridgeline.symmetry.group import Group, Place
+from ridgeline.tracing import Network, Trace, operation
 
 if TYPE_CHECKING:
     from ridgeline.symmetry.symmetry import Symmetry
 
-__all__ = ["describe"]
+__all__ = ["describe", "left_out", "made_in", "shapes_of", "told"]
+
+SHOWN = 6
+"""Places that are named of those left fixed for one reason, and values of an example."""
 
 
 def describe(symmetry: "Symmetry") -> str:
@@ -17,26 +29,127 @@ def describe(symmetry: "Symmetry") -> str:
         symmetry: Any.
     """
     total = sum(g.fibres * g.size for g in symmetry.groups)
+    count = len(symmetry.groups)
     lines = [
-        f"{len(symmetry.groups)} groups of {total} units; they stand in "
+        f"{count} group{'' if count == 1 else 's'} of {total} units; they stand in "
         f"{symmetry.covered():.0%} of the numbers of the state; "
-        f"10^{symmetry.elements / np.log(10):.0f} elements"
+        f"10^{symmetry.elements / np.log(10):.0f} elements",
+        *symmetry.derived,
     ]
     for g in symmetry.groups:
         size = f"{g.size}" if g.fibres == 1 else f"{g.fibres} x {g.size}"
         inside = f" (inside {g.inside})" if g.inside else ""
-        where = ", ".join(
-            f"{p.tensor}[{p.axis}]" + (f" x{p.width}" if p.width > 1 else "") for p in g.places
-        )
-        lines.append(f"  {g.name}: {size}{inside}  {where}")
+        lines.append(f"  {g.name}: {size}{inside}  {', '.join(_merged(g.places))}")
     for m in symmetry.scalings:
         places = zip(symmetry.group(m.group).places, m.powers, strict=True)
-        parts = [f"{p.tensor}[{p.axis}]^{e}" for p, e in places if e]
+        parts = dict.fromkeys(f"{p.tensor}[{p.axis}]^{e}" for p, e in places if e)
         lines.append(f"  {m.name}, {'sign' if m.signs else 'positive factor'}: {', '.join(parts)}")
     if symmetry.fixed:
         lines.append("left fixed:")
         for why in dict.fromkeys(f.why for f in symmetry.fixed):
             named = [f"{f.tensor}[{f.axis}]" for f in symmetry.fixed if f.why == why]
-            more = f" and {len(named) - 6} more" if len(named) > 6 else ""
-            lines.append(f"  {why}: {', '.join(named[:6])}{more}")
+            named = list(dict.fromkeys(named))
+            more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
+            lines.append(f"  {why}: {', '.join(named[:SHOWN])}{more}")
     return "\n".join(lines)
+
+
+def _merged(places: Sequence[Place]) -> list[str]:
+    """Each axis of a tensor once, with the positions that a unit takes up there."""
+    width: dict[str, int] = {}
+    for p in places:
+        named = f"{p.tensor}[{p.axis}]"
+        width[named] = width.get(named, 0) + p.width
+    return [named + (f" x{n}" if n > 1 else "") for named, n in width.items()]
+
+
+def made_in(group: Group) -> str:
+    """Where the units of a group are made: a module, a tensor of it, an operation."""
+    place = next((p for p in group.places if p.axis == 0), group.places[0])
+    module = place.tensor.rpartition(".")[0]
+    inside = f"module {module!r}, " if module else ""
+    seen = f", seen in {group.sightings[0].value!r}" if group.sightings else ""
+    return f"{inside}{place.tensor}[{place.axis}]{seen}"
+
+
+def shapes_of(example: Any) -> str:
+    """What a symmetry was derived at: the shapes of a batch."""
+    shapes = [tuple(x.shape) for x in pytree.tree_leaves(example) if isinstance(x, Tensor)]
+    more = f" and {len(shapes) - SHOWN} more" if len(shapes) > SHOWN else ""
+    listed = ", ".join(str(s) for s in shapes[:SHOWN]) or "none"
+    return f"derived at inputs of shape {listed}{more}"
+
+
+def left_out(network: Network, example: Any) -> tuple[str, ...]:
+    """What to say of outputs that do not count: all but the first, or but the logits.
+
+    Args:
+        network: Called in the usual way.
+        example: A batch.
+    """
+    made: list[Any] = []
+    hook = network.module.register_forward_hook(lambda _m, _args, out: made.append(out))
+    try:
+        with torch.no_grad(), steadily(0):
+            chosen = network(network.tensors, example)
+    except Exception:  # the proof, which calls it again, says what is wrong
+        return ()
+    finally:
+        hook.remove()
+    counted = {id(x) for x in pytree.tree_leaves(chosen)}
+    left = [name for name, x in _named(made[-1] if made else chosen) if id(x) not in counted]
+    if not left:
+        return ()
+    more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
+    return (
+        f"outputs left out, not proved: {', '.join(left[:SHOWN])}{more}; "
+        "with forward=lambda model, x: model(x) all count",
+    )
+
+
+def _named(outputs: Any) -> list[tuple[str, Tensor]]:
+    """Tensors of an output, each with where it is in it."""
+    held = vars(outputs) if hasattr(outputs, "__dataclass_fields__") else outputs
+    held = dict(held) if hasattr(held, "items") else held
+    pairs = pytree.tree_flatten_with_path(held)[0]
+    return [(pytree.keystr(path) or "the output", x) for path, x in pairs if isinstance(x, Tensor)]
+
+
+def told(why: str, trace: Trace) -> str:
+    """A reason in which the node of a graph is called by the module that it is of.
+
+    Args:
+        why: A reason, such as ``cannot be followed through conv2d_2``.
+        trace: Of the network.
+    """
+    nodes = {n.name: n for n in trace.graph.nodes}
+
+    def name(found: re.Match[str]) -> str:
+        node = nodes.get(found[1])
+        return f"through {_called(node, trace)}" if node is not None else found[0]
+
+    return re.sub(r"\bthrough (\w+)", name, why)
+
+
+def _called(node: fx.Node, trace: Trace) -> str:
+    """An operation: the module whose weights it takes, or that it comes after."""
+    own = _module(node, trace)
+    name = operation(node)
+    if own:
+        return f"{own} ({name})"
+    waiting, known = list(node.all_input_nodes), set[fx.Node]()
+    while waiting:
+        before = waiting.pop(0)
+        if before in known:
+            continue
+        known.add(before)
+        if module := _module(before, trace):
+            return f"{name} after {module} ({operation(before)})"
+        waiting += before.all_input_nodes
+    return name
+
+
+def _module(node: fx.Node, trace: Trace) -> str:
+    tensors = {n: t for t, n in trace.tensors.items()}
+    own = [tensors[n] for n in node.all_input_nodes if n in tensors]
+    return next((t.rpartition(".")[0] or t for t in own), "")

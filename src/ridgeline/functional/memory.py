@@ -1,0 +1,47 @@
+"""Which results share memory, and how they lie in it."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+from torch._C._functorch import is_functorch_wrapped_tensor
+from torch.utils import _pytree as pytree
+
+from ridgeline.errors import NotTraceable
+from ridgeline.functional.operations import operation
+
+__all__ = ["layout", "shared", "storages"]
+
+
+def shared(name: str) -> NotTraceable:
+    """The refusal of a write that cannot be followed."""
+    return NotTraceable(
+        "An in-place operation writes to a tensor that other values share.",
+        got=name,
+        remedy="Write it with the operation that returns a new tensor.",
+    )
+
+
+def storages(node: fx.Node) -> set[int]:
+    """What memory a node's results lie in.
+
+    Raises:
+        NotTraceable: If they are of a transform of `torch.func`, which have no memory to tell.
+    """
+    found = set()
+    for x in pytree.tree_leaves(node.meta.get("val")):
+        if isinstance(x, Tensor) and is_functorch_wrapped_tensor(x):
+            raise NotTraceable(
+                "A transform of `torch.func` inside of a network cannot be traced.",
+                got=f"{operation(node) or node.name} under vmap, grad, jvp or the like",
+                remedy="Give `forward=`, a function (model, inputs) -> outputs that calls the part "
+                "outside of the transform, or write it on whole batches.",
+            )
+        if isinstance(x, Tensor) and x.layout == torch.strided:
+            found.add(x.untyped_storage()._cdata)
+    return found
+
+
+def layout(x: Tensor) -> tuple[Any, ...]:
+    """How elements lie in memory: strides, the place of the first, the size of the whole."""
+    return (x.stride(), x.storage_offset(), x.untyped_storage().nbytes())

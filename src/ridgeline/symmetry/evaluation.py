@@ -1,0 +1,170 @@
+"""A network at random weights and inputs, in float64, the same each time it is evaluated."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ridgeline.errors import UsageError
+from ridgeline.rng import seed_of, stream, untouched
+from ridgeline.state import State
+from ridgeline.tracing import Network
+
+__all__ = ["drawn", "far", "outputs_of", "random_state", "steadily"]
+
+NOISE = 0.3
+"""Of weights and inputs, over the spread of a tensor's own numbers."""
+
+FAR = 300.0
+"""By how much the second inputs of a proof are larger than the example."""
+
+KEPT = 0.6
+"""What a random mask is made of in a proof: neither all of a value nor nothing of it."""
+
+
+def random_state(tensors: Mapping[str, Tensor], seed: int, *, noise: float = 1.0) -> State:
+    """Random weights near a network's own, in double precision; what is positive stays so.
+
+    Args:
+        tensors: The network's own.
+        seed: Of the weights.
+        noise: How far from the network's own, over the usual.
+    """
+    found: State = {}
+    for name, x in tensors.items():
+        if not (x.is_floating_point() or x.is_complex()):
+            found[name] = x
+            continue
+        held = _wide(x.detach().cpu())
+        draws = stream(seed, "proof", name)
+        e = noise * torch.randn(x.shape, generator=draws, dtype=held.dtype)
+        if not x.is_complex() and held.numel() > 0 and bool((held > 0).all()):
+            found[name] = held * torch.exp(NOISE * e)
+            continue
+        size = float(held.abs().std()) if x.is_complex() else 0.0
+        size = float(held.std()) if held.numel() > 1 and not x.is_complex() else size
+        found[name] = held + (NOISE * size if size > 0 else 0.1) * e
+    return found
+
+
+def drawn(example: Any, seed: int) -> Any:
+    """A batch of inputs in double precision, with noise added to what is no label or token.
+
+    Numbers that are all positive stay positive, and those between 0 and 1 stay there: a network
+    may take their logarithm.
+
+    Args:
+        example: The batch.
+        seed: Of the noise.
+    """
+
+    def one(x: Any) -> Any:
+        x = _wide(x)
+        if not isinstance(x, Tensor) or not (x.is_floating_point() or x.is_complex()):
+            return x
+        draws = stream(seed, "proof", "inputs")
+        e = NOISE * torch.randn(x.shape, generator=draws, dtype=x.dtype).to(x.device)
+        if x.is_complex() or x.numel() == 0 or bool((x < 0).any()):
+            return x + e  # minus infinity of a mask stays
+        if bool((x > 0).all() & (x < 1).all()):
+            return torch.sigmoid(torch.logit(x) + e)
+        return x * torch.exp(e) if bool((x > 0).all()) else (x + e).abs()
+
+    return pytree.tree_map(one, example)
+
+
+def far(inputs: Any) -> Iterator[Any]:
+    """Inputs far from some: numbers of another magnitude, at another batch size, or at the same.
+
+    Args:
+        inputs: As `drawn` gives.
+    """
+
+    def larger(x: Any) -> Any:
+        if not isinstance(x, Tensor) or not (x.is_floating_point() or x.is_complex()):
+            return x
+        if not x.is_complex() and x.numel() and bool((x > 0).all() & (x < 1).all()):
+            return torch.sigmoid(3 * torch.logit(x))
+        return FAR * x
+
+    batch = next((len(x) for x in _tensors(inputs) if x.ndim), 0)
+
+    def more(x: Any) -> Any:
+        whole = isinstance(x, Tensor) and x.ndim > 0 and len(x) == batch
+        return torch.cat([x, x[:1]]) if whole else x
+
+    scaled = pytree.tree_map(larger, inputs)
+    yield pytree.tree_map(more, scaled)
+    yield scaled
+    yield pytree.tree_map(more, inputs)
+
+
+def _tensors(inputs: Any) -> list[Tensor]:
+    return [x for x in pytree.tree_leaves(inputs) if isinstance(x, Tensor)]
+
+
+def _wide(x: Any) -> Any:
+    if not isinstance(x, Tensor):
+        return x
+    return x.double() if x.is_floating_point() else x.to(torch.complex128) if x.is_complex() else x
+
+
+class _Constant(TorchDispatchMode):
+    """Random masks are the same everywhere: a mask that was drawn is of one order of units."""
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:  # fmt: skip
+        made = func(*args, **(kwargs or {}))
+        name = func.overloadpacket.__name__
+        if name in ("bernoulli", "bernoulli_"):
+            return made.fill_(KEPT if made.is_floating_point() else 1)
+        if name == "native_dropout":
+            return args[0] / (1 - args[1]), torch.ones_like(made[1])
+        return made
+
+
+@contextmanager
+def steadily(seed: int) -> Iterator[None]:
+    """Let what is random be the same each time; the global generators are left as they were.
+
+    Dropout that is on in evaluation mode multiplies by a constant; other noise is drawn from
+    one seed.
+
+    Args:
+        seed: Of torch's generators while it lasts.
+    """
+    with untouched():
+        torch.manual_seed(seed_of(seed, "proof", "noise") % (1 << 62))
+        with _Constant():
+            yield
+
+
+def outputs_of(
+    network: Network, state: Mapping[str, Tensor], inputs: Any, *, seed: int = 0
+) -> list[Tensor]:
+    """The outputs of a network that are tensors; a complex one as two reals.
+
+    Args:
+        network: The network.
+        state: Its tensors.
+        inputs: One batch.
+        seed: Of what is random in the network.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    with steadily(seed):
+        made = _tensors(network(state, inputs))
+    if not made:
+        raise UsageError(
+            "A symmetry is of a network's outputs, which are tensors.",
+            got="outputs without a tensor",
+            remedy="Give `forward=`, a function (model, inputs) -> outputs that returns them as "
+            "a tensor, or as a tuple or dict of tensors.",
+        )
+    return [torch.view_as_real(x.resolve_conj()) if x.is_complex() else x for x in made]

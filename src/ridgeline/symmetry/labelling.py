@@ -1,0 +1,52 @@
+"""What labels are, beside units: coordinates, blanks, and which of several places of one unit."""
+
+from collections.abc import Sequence
+from itertools import count
+
+import numpy as np
+
+__all__ = ["FIXED", "NOTHING", "TIMES", "Labels", "coordinates", "occurrences"]
+
+Labels = np.ndarray
+"""Integers, of a shape that broadcasts to that of a value: what each element belongs to."""
+
+NOTHING = 0
+"""Of a padded constant."""
+
+FIXED = -(1 << 62)
+"""Less a unit's number: the coordinate that a fixed unit is."""
+
+TIMES = -(1 << 61)
+"""Less a number: which of several places of one unit, where it has been joined with itself."""
+
+
+_systems = count()
+"""Numbers of the axes that coordinates were given to."""
+
+
+def coordinates(shape: Sequence[int]) -> Labels:
+    """Labels of places that never move, in order; different from all others."""
+    size = int(np.prod(shape))
+    return -1 - (next(_systems) << 32) - np.arange(size, dtype=np.int64).reshape(tuple(shape))
+
+
+def occurrences(before: Labels, after: Labels) -> Labels:
+    """For labels that became others: which of those that became the same each of them was.
+
+    Args:
+        before: Labels, once.
+        after: What they are now.
+
+    Returns:
+        Numbers from 0, all zero if no two became one.
+    """
+    apart, first, at = np.unique(before, return_index=True, return_inverse=True)
+    now = after[first]
+    if len(np.unique(now)) == len(apart):
+        return np.zeros(len(before), np.int64)
+    order = np.argsort(now, kind="stable")
+    starts = np.r_[True, now[order][1:] != now[order][:-1]]
+    run = np.arange(len(order)) - np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))
+    rank = np.empty(len(order), np.int64)
+    rank[order] = run
+    return rank[at.ravel()]

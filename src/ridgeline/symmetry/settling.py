@@ -1,0 +1,40 @@
+"""What stands inside of two things: these have to do with each other, too."""
+
+import numpy as np
+
+from ridgeline.symmetry.units import Labels, Units
+
+__all__ = ["settle"]
+
+
+def settle(units: Units) -> None:
+    """Follow what stands inside of two things: these have to do with each other, too.
+
+    If a channel's head in one operation tells its head in another, and the other way round,
+    the two heads are one unit.
+    """
+    for _ in range(4):
+        before, count = units.size, len(units.held)
+        for outer, other in _meetings(units):
+            units.relate(outer, other, "stands inside of two things that do not fit")
+        if units.size == before and len(units.held) == count:
+            break
+
+
+def _meetings(units: Units) -> list[tuple[Labels, Labels]]:
+    """Outer units of the same inner ones, for each two relations that share inner ones."""
+    of: dict[int, dict[int, int]] = {}
+    for relation, (inner, outer) in enumerate(units.held):
+        pairs = zip(units.find(inner).tolist(), units.find(outer).tolist(), strict=True)
+        for unit, one in pairs:
+            if one > 0 and unit != one:
+                of.setdefault(unit, {})[relation] = one
+    rows: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for outers in of.values():
+        distinct = {one: relation for relation, one in outers.items()}
+        if len(distinct) > 1:
+            listed = sorted((relation, one) for one, relation in distinct.items())
+            for i, (r, one) in enumerate(listed):
+                for s, other in listed[i + 1 :]:
+                    rows.setdefault((r, s), []).append((one, other))
+    return [(np.array(pairs)[:, 0], np.array(pairs)[:, 1]) for pairs in rows.values()]

@@ -1,0 +1,26 @@
+"""From a module to a graph of tensor operations, and what the graph says of its layers.
+
+The graph is taken with `make_fx` before dispatch, on fake tensors: operations stay as large as
+the user wrote them (`linear`, `conv2d`), no arithmetic is done, and a branch on a tensor's
+value cannot be frozen into the graph, because a fake tensor has none: it raises. Tensors of
+the state are inputs of the graph. In-place operations are replaced by their functional twins,
+so that a value of the graph, once computed, can be kept and used again (`ridgeline.functional`).
+"""
+
+from ridgeline.functional import arguments, operation
+from ridgeline.tracing.calls import Forward, call, flatten
+from ridgeline.tracing.copies import private_copy
+from ridgeline.tracing.layers import layer_index
+from ridgeline.tracing.network import Network, Trace
+
+__all__ = [
+    "Forward",
+    "Network",
+    "Trace",
+    "arguments",
+    "call",
+    "flatten",
+    "layer_index",
+    "operation",
+    "private_copy",
+]

@@ -1,0 +1,143 @@
+"""How a model is called, and what its batches are made of."""
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from ridgeline.errors import NotTraceable
+
+__all__ = ["Caller", "Forward", "call", "check_outputs", "flatten", "take_apart"]
+
+Forward = Callable[[nn.Module, Any], Any]
+"""How a model is called: ``(module, inputs) -> outputs``."""
+
+CONSTANTS = (bool, int, float, complex, str, bytes, Enum, torch.dtype, torch.device, range)
+"""What may stand in a batch besides tensors: a mode, a flag, a length, in the graph as it is."""
+
+
+def call(module: nn.Module, inputs: Any) -> Any:
+    """The usual way to call a model: a dict by keywords, a tuple by position, a tensor alone.
+
+    Of an output that is a mapping or has `logits` (as the models of `transformers` give) the
+    logits are taken; of a tuple, the first.
+
+    Args:
+        module: Any module.
+        inputs: A tensor, a tuple of tensors, or a dict of tensors.
+
+    Returns:
+        The tensor that losses and metrics are computed from.
+    """
+    if isinstance(inputs, Mapping):
+        outputs = module(**inputs)
+    elif isinstance(inputs, tuple):
+        outputs = module(*inputs)
+    else:
+        outputs = module(inputs)
+    if isinstance(outputs, Tensor):
+        return outputs
+    if isinstance(outputs, Mapping):
+        return outputs.get("logits", outputs)
+    if isinstance(outputs, tuple) and not hasattr(outputs, "logits"):
+        return outputs[0]
+    return getattr(outputs, "logits", outputs)
+
+
+def flatten(data: Any) -> list[Tensor]:
+    """The tensors of a batch, in the order of a trace's data inputs."""
+    return [x for x in pytree.tree_leaves(data) if isinstance(x, Tensor)]
+
+
+def take_apart(data: Any) -> tuple[list[Tensor], Callable[[list[Any]], Any]]:
+    """The tensors of a batch, and how to put others in their place.
+
+    What stands there besides tensors (None, numbers, flags, words) stays as it is.
+
+    Args:
+        data: Tensors in tuples, lists and dicts.
+
+    Raises:
+        NotTraceable: If the batch holds an array of NumPy or an object that cannot be looked into.
+    """
+    leaves, form = pytree.tree_flatten(data)
+    for x in leaves:
+        if not (x is None or isinstance(x, (Tensor, *CONSTANTS))):
+            raise NotTraceable(
+                "An example is made of tensors in tuples, lists and dicts; None, numbers, flags "
+                "and words beside them stay as they are.",
+                got=type(x).__name__,
+                remedy=_instead(x),
+            )
+    at = [k for k, x in enumerate(leaves) if isinstance(x, Tensor)]
+
+    def rebuild(tensors: list[Any]) -> Any:
+        held = list(leaves)
+        for k, x in zip(at, tensors, strict=True):
+            held[k] = x
+        return pytree.tree_unflatten(held, form)
+
+    return [leaves[k] for k in at], rebuild
+
+
+def _instead(x: Any) -> str:
+    if isinstance(x, np.ndarray):
+        return "Make a tensor of it: torch.from_numpy(x)."
+    if isinstance(x, Mapping):
+        return "Make a dict of it: dict(example)."
+    return (
+        "Give its tensors, and `forward=`, a function (model, inputs) -> outputs that makes the "
+        "object of them."
+    )
+
+
+def check_outputs(outputs: Any) -> None:
+    """Refuse outputs in which tensors cannot be found.
+
+    Raises:
+        NotTraceable: If an output is an object that cannot be looked into.
+    """
+    for x in pytree.tree_leaves(outputs):
+        if not (x is None or isinstance(x, (Tensor, *CONSTANTS))):
+            raise NotTraceable(
+                "The outputs of a network are tensors, also in tuples, lists and dicts.",
+                got=type(x).__name__,
+                remedy="Give `forward=`, a function (model, inputs) -> outputs that takes the "
+                "tensors out of it, as `lambda model, x: model(x).logits` does.",
+            )
+
+
+class Caller(nn.Module):
+    """Lets `functional_call` reach a module that is called in the user's own way.
+
+    Some modules keep what they computed of their weights, for the next call in evaluation mode;
+    that call may be with other weights, so dicts and lists are emptied of it again.
+    """
+
+    def __init__(self, inner: nn.Module, forward: Forward) -> None:
+        super().__init__()
+        self.inner, self.call_inner = inner, forward
+        self._kept = [
+            (held, type(held)(held))
+            for module in inner.modules()
+            for name, held in vars(module).items()
+            if type(held) in (dict, list) and name not in _OWN
+        ]
+
+    def forward(self, data: Any) -> Any:
+        """The outputs, and nothing kept of what they were computed with."""
+        try:
+            return self.call_inner(self.inner, data)
+        finally:
+            for held, before in self._kept:
+                if len(held) != len(before):
+                    held.clear()
+                    held.update(before) if isinstance(held, dict) else held.extend(before)
+
+
+_OWN = {*vars(nn.Module()), "_flat_weights", "_flat_weights_names", "_all_weights"}
+"""What torch's modules keep themselves."""
