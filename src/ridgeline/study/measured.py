@@ -32,7 +32,7 @@ FOLDER = ".measured"
 FORMAT = 3
 MEASURING = (
     *("biases/*.py", "engine/*.py", "measures/*.py", "nets/*.py", "objective/*.py"),
-    *("matching/**/*.py", "merging/*.py", "symmetry/*.py", "paths/*.py", "profiles/*.py"),
+    *("matching/**/*.py", "merging/*.py", "symmetry/**/*.py", "paths/*.py", "profiles/*.py"),
     *("repairs/*.py", "state/*.py", "functional/*.py", "tracing/*.py", "values.py"),
     "study/subjects.py",
 )

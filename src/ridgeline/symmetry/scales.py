@@ -35,8 +35,8 @@ from ridgeline.symmetry.group import Group
 from ridgeline.symmetry.proof import prove
 from ridgeline.symmetry.scaling import Rescalable
 from ridgeline.symmetry.symmetry import Symmetry
-from ridgeline.symmetry.values import outputs_in, values_of
 from ridgeline.tracing import Forward, Network, Trace, flatten
+from ridgeline.values import outputs_in, values_of
 
 __all__ = ["echelon", "null_space", "rescalable", "scales"]
 

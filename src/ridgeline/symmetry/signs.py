@@ -25,8 +25,8 @@ from ridgeline.symmetry.evaluation import drawn, random_state, steadily
 from ridgeline.symmetry.group import Group
 from ridgeline.symmetry.scaling import Rescalable, multiplied
 from ridgeline.symmetry.symmetry import Symmetry
-from ridgeline.symmetry.values import run, values_of
 from ridgeline.tracing import Network, Trace, flatten
+from ridgeline.values import run, values_of
 
 __all__ = ["signs"]
 

@@ -8,12 +8,10 @@ import torch
 from torch import Tensor, fx
 from torch.fx.node import map_arg
 
-from ridgeline.symmetry import joining, pictures, products, recurrent, totals  # noqa: F401 (enter rules)
-from ridgeline.symmetry.choices import chosen
 from ridgeline.symmetry.labels import Value, combine, move, varies
 from ridgeline.symmetry.moves import FACTORIES, MOVES, moved, pointwise
 from ridgeline.symmetry.reach import unreached
-from ridgeline.symmetry.rules import RULES, Walk, unknown
+from ridgeline.symmetry.rules import RULES, Walk, chosen, unknown
 from ridgeline.symmetry.settling import settle
 from ridgeline.symmetry.units import Labels, Units
 from ridgeline.tracing import Trace, arguments, operation

@@ -7,8 +7,8 @@ import torch
 from torch import fx
 
 from ridgeline.symmetry.labels import Value, combine, move, reduce, varies
-from ridgeline.symmetry.ordered import in_order
-from ridgeline.symmetry.rules import Walk, rule, unknown, why_of
+from ridgeline.symmetry.rules.ordered import in_order
+from ridgeline.symmetry.rules.registry import Walk, rule, unknown, why_of
 from ridgeline.symmetry.units import coordinates
 
 __all__ = ["picked"]

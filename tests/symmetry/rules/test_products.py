@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ridgeline.symmetry.contractions import _spelt
+from ridgeline.symmetry.rules.contractions import _spelt
 from symmetric import Run, p, seeded
 from symmetry.derived import derive, fixed
 

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import fx
 
-from ridgeline.symmetry.joining import side_by_side
 from ridgeline.symmetry.labels import Value, combine, move, reduce
-from ridgeline.symmetry.ordered import in_order
-from ridgeline.symmetry.products import linear
-from ridgeline.symmetry.rules import Walk, over, rule, unknown, why_of
+from ridgeline.symmetry.rules.joining import side_by_side
+from ridgeline.symmetry.rules.ordered import in_order
+from ridgeline.symmetry.rules.products import linear
+from ridgeline.symmetry.rules.registry import Walk, over, rule, unknown, why_of
 
 __all__: list[str] = []
 

@@ -4,10 +4,9 @@ from typing import Any
 
 from torch import fx
 
-from ridgeline.symmetry import contractions  # noqa: F401 (enters rules)
 from ridgeline.symmetry.labels import Value, combine, contract, move, reduce, spatial
-from ridgeline.symmetry.ordered import in_order
-from ridgeline.symmetry.rules import Walk, over, rule, why_of
+from ridgeline.symmetry.rules.ordered import in_order
+from ridgeline.symmetry.rules.registry import Walk, over, rule, why_of
 
 __all__: list[str] = ["linear"]
 

@@ -7,7 +7,7 @@ from typing import Any
 from torch import fx
 
 from ridgeline.symmetry.labels import Value, combine, move, reduce
-from ridgeline.symmetry.rules import Walk, over, rule, unknown, why_of
+from ridgeline.symmetry.rules.registry import Walk, over, rule, unknown, why_of
 from ridgeline.symmetry.units import coordinates
 
 __all__ = ["in_order", "indices_used"]

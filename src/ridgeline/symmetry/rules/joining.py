@@ -12,7 +12,7 @@ from ridgeline.symmetry.labels import (
     compress,
     tidy,
 )
-from ridgeline.symmetry.rules import Walk, rule, why_of
+from ridgeline.symmetry.rules.registry import Walk, rule, why_of
 from ridgeline.symmetry.units import coordinates
 
 __all__: list[str] = ["side_by_side"]

@@ -8,7 +8,7 @@ from typing import Any
 from torch import fx
 
 from ridgeline.symmetry.labels import Value, combine, move, reduce
-from ridgeline.symmetry.rules import Walk, over, rule, unknown, why_of
+from ridgeline.symmetry.rules.registry import Walk, over, rule, unknown, why_of
 
 __all__: list[str] = []
 

@@ -7,10 +7,10 @@ import torch
 from torch import fx
 
 from ridgeline.functional import arguments, operation
-from ridgeline.symmetry.joining import side_by_side
 from ridgeline.symmetry.labels import Value, move
-from ridgeline.symmetry.lookups import picked
-from ridgeline.symmetry.rules import Walk, rule, unknown
+from ridgeline.symmetry.rules.joining import side_by_side
+from ridgeline.symmetry.rules.lookups import picked
+from ridgeline.symmetry.rules.registry import Walk, rule, unknown
 
 __all__ = ["chosen"]
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import fx
 
 from ridgeline.symmetry.labels import Value, combine, move, spatial, taken, varies
-from ridgeline.symmetry.rules import Walk, rule, why_of
+from ridgeline.symmetry.rules.registry import Walk, rule, why_of
 from ridgeline.symmetry.units import Labels
 
 __all__: list[str] = []

@@ -1,0 +1,33 @@
+"""What each operation of a trace does to labels: a rule a kind of operation, entered by name."""
+
+from ridgeline.symmetry.rules import (  # each enters its rules
+    contractions,
+    joining,
+    lookups,
+    ordered,
+    pictures,
+    products,
+    recurrent,
+    totals,
+)
+from ridgeline.symmetry.rules.choices import chosen
+from ridgeline.symmetry.rules.registry import RULES, Rule, Walk, over, rule, unknown, why_of
+
+__all__ = [
+    "RULES",
+    "Rule",
+    "Walk",
+    "chosen",
+    "contractions",
+    "joining",
+    "lookups",
+    "ordered",
+    "over",
+    "pictures",
+    "products",
+    "recurrent",
+    "rule",
+    "totals",
+    "unknown",
+    "why_of",
+]
