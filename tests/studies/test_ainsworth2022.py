@@ -13,23 +13,10 @@ from ridgeline.profiles import Profile
 from ridgeline.studies import catalogue, matched, pairs
 from ridgeline.studies.ainsworth2022 import interpolation, many, special, split
 from ridgeline.study.bench import Bench
-from ridgeline.study.plan import Machine
-from ridgeline.study.reproduction import missing, needed, reproduce
-from ridgeline.study.store import Store
 from ridgeline.symmetry import symmetries
+from whole import check_whole, scale_of
 
 NAME = "ainsworth2022"
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return Store(tmp_path_factory.mktemp("store"))
-
-
-@pytest.fixture(scope="module")
-def found(store):
-    machine = Machine(workers=1, threads=1, together=16)
-    return reproduce(catalogue.paper(NAME), catalogue.scale(NAME, "smoke"), store, machine=machine)
 
 
 @pytest.fixture
@@ -37,27 +24,13 @@ def bench(found, store):
     return Bench(found.scale, store, item="interpolation")
 
 
-def test_every_item_is_measured(found):
-    assert {a.item.id: a.left_out for a in found.answers if a.left_out} == {}
-    assert [a.item.id for a in found.answers] == [f"A{i}" for i in range(1, 9)]
-    assert not found.failures
-
-
-def test_every_claim_gets_a_verdict_or_a_reason(found):
-    asked = {claim.id for item in found.paper.items for claim in item.claims}
-    assert {verdict.claim.id for verdict in found.verdicts} == asked
-    for verdict in found.verdicts:
-        m = verdict.measured
-        assert m.why or np.isfinite([m.estimate, m.low, m.high]).all()
-    names = [chart.name for a in found.answers for chart in a.finding.charts]
-    assert len(set(names)) == len(names)
+def test_every_item_is_measured_and_every_claim_gets_a_verdict_or_a_reason(found):
+    check_whole(found, [f"A{i}" for i in range(1, 9)])
 
 
 @pytest.mark.parametrize("name", ["smoke", "laptop", "paper"])
 def test_scales_have_what_items_need(name):
-    paper, scale = catalogue.paper(NAME), catalogue.scale(NAME, name)
-    assert [item.name for item in paper.items if missing(item, scale)] == []
-    assert needed(paper.items, scale)
+    scale = scale_of(NAME, name)
     for setting in ("activation_samples", "straight_through_steps", "straight_through_rate"):
         assert scale.setting(setting) > 0
     runs = scale.populations["widths"].runs

@@ -8,22 +8,9 @@ from ridgeline.paths import Line
 from ridgeline.studies import catalogue, matched, pairs
 from ridgeline.studies.entezari2021 import annealing, permuted, sweeps, temperature
 from ridgeline.study.bench import Bench
-from ridgeline.study.plan import Machine
-from ridgeline.study.reproduction import missing, needed, reproduce
-from ridgeline.study.store import Store
+from whole import check_whole, scale_of
 
 NAME = "entezari2021"
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return Store(tmp_path_factory.mktemp("store"))
-
-
-@pytest.fixture(scope="module")
-def found(store):
-    machine = Machine(workers=1, threads=1, together=16)
-    return reproduce(catalogue.paper(NAME), catalogue.scale(NAME, "smoke"), store, machine=machine)
 
 
 @pytest.fixture
@@ -31,27 +18,13 @@ def bench(found, store):
     return Bench(found.scale, store, item="annealing")
 
 
-def test_every_item_is_measured(found):
-    assert {a.item.id: a.left_out for a in found.answers if a.left_out} == {}
-    assert [a.item.id for a in found.answers] == [f"E{i}" for i in range(1, 6)]
-    assert not found.failures
-
-
-def test_every_claim_gets_a_verdict_or_a_reason(found):
-    asked = {claim.id for item in found.paper.items for claim in item.claims}
-    assert {verdict.claim.id for verdict in found.verdicts} == asked
-    for verdict in found.verdicts:
-        m = verdict.measured
-        assert m.why or np.isfinite([m.estimate, m.low, m.high]).all()
-    names = [chart.name for a in found.answers for chart in a.finding.charts]
-    assert len(set(names)) == len(names)
+def test_every_item_is_measured_and_every_claim_gets_a_verdict_or_a_reason(found):
+    check_whole(found, [f"E{i}" for i in range(1, 6)])
 
 
 @pytest.mark.parametrize("name", ["smoke", "laptop", "paper"])
 def test_scales_have_what_items_need(name):
-    paper, scale = catalogue.paper(NAME), catalogue.scale(NAME, name)
-    assert [item.name for item in paper.items if missing(item, scale)] == []
-    assert needed(paper.items, scale)
+    scale = scale_of(NAME, name)
     widths = {run.net.options["widths"][1] for run in scale.populations["widths"].runs}
     at = scale.setting("threshold")
     assert sum(w <= at for w in widths) >= 2

@@ -2,38 +2,17 @@
 
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from ridgeline.studies import catalogue
 from ridgeline.studies.frankle2020.controls import settled
-from ridgeline.study.plan import Machine
-from ridgeline.study.reproduction import missing, needed, reproduce
-from ridgeline.study.store import Store
+from whole import check_whole, scale_of
 
 NAME = "frankle2020"
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    store = Store(tmp_path_factory.mktemp("store"))
-    machine = Machine(workers=1, threads=1, together=16)
-    return reproduce(catalogue.paper(NAME), catalogue.scale(NAME, "smoke"), store, machine=machine)
-
-
-def test_every_item_is_measured(found):
-    assert {a.item.id: a.left_out for a in found.answers if a.left_out} == {}
-    assert [a.item.id for a in found.answers] == ["S1", "S2", "S3"]
-    assert not found.failures
-
-
-def test_every_claim_is_of_the_paper_and_gets_a_verdict_or_a_reason(found):
-    asked = {claim.id for item in found.paper.items for claim in item.claims}
-    decided = {verdict.claim.id for verdict in found.verdicts}
-    assert decided == asked
-    for verdict in found.verdicts:
-        m = verdict.measured
-        assert m.why or np.isfinite([m.estimate, m.low, m.high]).all()
+def test_every_item_is_measured_and_every_claim_gets_a_verdict_or_a_reason(found):
+    check_whole(found, ["S1", "S2", "S3"])
 
 
 def test_children_part_at_every_step_that_was_asked(found):
@@ -62,9 +41,7 @@ def test_settled_is_the_first_step_after_which_nothing_is_unstable():
 
 @pytest.mark.parametrize("name", ["smoke", "laptop", "paper"])
 def test_scales_have_what_items_need(name):
-    paper, scale = catalogue.paper(NAME), catalogue.scale(NAME, name)
-    assert [item.name for item in paper.items if missing(item, scale)] == []
-    assert needed(paper.items, scale)
+    scale = scale_of(NAME, name)
     assert scale.setting("points") == 30
 
 

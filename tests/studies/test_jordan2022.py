@@ -1,6 +1,5 @@
 """Jordan 2022 at its smallest scale, its scales, and BatchNorm that is fused."""
 
-import numpy as np
 import pytest
 import torch
 
@@ -9,34 +8,13 @@ from ridgeline.studies import catalogue
 from ridgeline.studies.jordan2022.networks import fused
 from ridgeline.studies.jordan2022.pairs import WAYS
 from ridgeline.studies.jordan2022.sweeps import hidden
-from ridgeline.study.plan import Machine
-from ridgeline.study.reproduction import missing, needed, reproduce
-from ridgeline.study.store import Store
+from whole import check_whole, scale_of
 
 NAME = "jordan2022"
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    store = Store(tmp_path_factory.mktemp("store"))
-    machine = Machine(workers=1, threads=1, together=16)
-    return reproduce(catalogue.paper(NAME), catalogue.scale(NAME, "smoke"), store, machine=machine)
-
-
-def test_every_item_is_measured(found):
-    assert {a.item.id: a.left_out for a in found.answers if a.left_out} == {}
-    assert [a.item.id for a in found.answers] == ["J1", "J2", "J3", "J4"]
-    assert not found.failures
-
-
-def test_every_claim_gets_a_verdict_or_a_reason(found):
-    asked = {claim.id for item in found.paper.items for claim in item.claims}
-    assert {verdict.claim.id for verdict in found.verdicts} == asked
-    for verdict in found.verdicts:
-        m = verdict.measured
-        assert m.why or np.isfinite([m.estimate, m.low, m.high]).all()
-    names = [chart.name for a in found.answers for chart in a.finding.charts]
-    assert len(set(names)) == len(names)
+def test_every_item_is_measured_and_every_claim_gets_a_verdict_or_a_reason(found):
+    check_whole(found, ["J1", "J2", "J3", "J4"])
 
 
 def test_variance_collapses_and_is_brought_back(found):
@@ -73,9 +51,7 @@ def test_fusing_leaves_a_network_without_norms_as_it_is():
 
 @pytest.mark.parametrize("name", ["smoke", "laptop", "paper"])
 def test_scales_have_what_items_need(name):
-    paper, scale = catalogue.paper(NAME), catalogue.scale(NAME, name)
-    assert [item.name for item in paper.items if missing(item, scale)] == []
-    assert needed(paper.items, scale)
+    scale = scale_of(NAME, name)
     depths = {hidden(run.net.options["widths"]) for run in scale.populations["depths"].runs}
     assert scale.setting("deep") in depths
     (plain,) = {hidden(run.net.options["widths"]) for run in scale.populations["plain"].runs}

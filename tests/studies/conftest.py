@@ -1,0 +1,19 @@
+"""A paper asked at its smallest scale, once for each module that names it in ``NAME``."""
+
+import pytest
+
+from ridgeline.studies import catalogue
+from ridgeline.study.plan import Machine
+from ridgeline.study.reproduction import reproduce
+from ridgeline.study.store import Store
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return Store(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def found(request, store):
+    name, machine = request.module.NAME, Machine(workers=1, threads=1, together=16)
+    return reproduce(catalogue.paper(name), catalogue.scale(name, "smoke"), store, machine=machine)
