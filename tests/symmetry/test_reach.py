@@ -142,3 +142,14 @@ def test_data_that_are_no_tensors():
     example = {"x": VECTOR, "mask": None, "scale": 2.0, "way": "sin"}
     assert sizes(discover(Network(Flagged()), example)) == [8]
     assert sizes(discover(Network(Flagged()), (VECTOR, None, True))) == [8]
+
+
+def test_a_weight_in_the_shape_of_another_is_reached():
+    """Weights standardised in another shape and brought back, as those of NFNets."""
+
+    def standardised(m, x):
+        w = F.batch_norm(m.w.reshape(1, 8, -1), None, None, training=True)
+        return m.o(x @ w.reshape_as(m.w).T.relu())
+
+    model = seeded(lambda: Run(standardised, w=p(8, 5), o=L(8, 2)))()
+    derive(model, VECTOR, [8])

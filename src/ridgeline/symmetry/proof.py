@@ -1,6 +1,7 @@
 """Proof that transforms leave a function unchanged: by evaluation, in float64."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -173,8 +174,7 @@ class Residual:
 
     def elsewhere(self) -> "Residual | None":
         """The same at other inputs: larger ones, in a batch of another size, if that goes."""
-        there = object.__new__(Residual)
-        vars(there).update(vars(self))
+        there = copy(self)
         for inputs in far(self._inputs):
             there._inputs, there._noisy = inputs, True
             try:
@@ -211,7 +211,7 @@ class Residual:
         """How much outputs change if the last digits of weights do."""
         last = 4e-16 if self.tolerance == TOLERANCE else 2e-7
         shaken = {
-            n: x * (1 + last * (torch.arange(x.numel()).reshape(x.shape) % 2))
+            n: x * (1 + last * (torch.arange(x.numel(), device=x.device).reshape(x.shape) % 2))
             if x.is_floating_point() or x.is_complex()
             else x
             for n, x in self.state.items()

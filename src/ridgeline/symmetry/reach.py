@@ -78,13 +78,14 @@ def _asked(
         return {n: mine if mine is True else _narrowed(mine, n) for n in sources}
     if name in ("cat", "concat", "concatenate") and mine is not True:
         return _parts(node, mine)
+    all_of_each = dict.fromkeys(sources, True)
     rest = [n for n in node.all_input_nodes if n is not source]
     if (name in MOVES or name == "index") and node.args[0] is source:
         if mine is True and name in KEEPS:
-            return {source: True}
+            return all_of_each
         if all(n in constants for n in rest):
             return {source: _taken(node, source, mine, constants)}
-    return dict.fromkeys(sources, True)
+    return all_of_each
 
 
 def _either(one: Need, other: Need) -> Need:
