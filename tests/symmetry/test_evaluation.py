@@ -228,3 +228,13 @@ def test_reasons_name_the_module_of_an_operation():
     place = symmetry.groups[0].places[0]
     twice = Group("twice", (place, *symmetry.groups[0].places[1:], place))
     assert "a.weight[0] x2," in str(type(symmetry)((twice,), symmetry.shapes))
+
+
+@pytest.mark.parametrize(
+    "scripted", [torch.jit.script, lambda m: torch.jit.trace(m, torch.ones(1, 5))]
+)
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_modules_of_torchscript_are_networks(scripted):
+    model = scripted(nn.Sequential(nn.Linear(5, 7), nn.ReLU(), nn.Linear(7, 3)))
+    (group,) = symmetries(model, torch.randn(2, 5)).groups
+    assert group.size == 7

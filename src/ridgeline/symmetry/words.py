@@ -88,7 +88,10 @@ def left_out(network: Network, example: Any) -> tuple[str, ...]:
         example: A batch.
     """
     made: list[Any] = []
-    hook = network.module.register_forward_hook(lambda _m, _args, out: made.append(out))
+    try:
+        hook = network.module.register_forward_hook(lambda _m, _args, out: made.append(out))
+    except RuntimeError:  # modules of TorchScript take none
+        return ()
     try:
         with torch.no_grad(), steadily(0):
             chosen = network(network.tensors, example)
