@@ -121,6 +121,7 @@ class Network:
         if sized:
             check_sizes(traced.graph)
         if check:
+            # Of this one `run` makes its calls now: the first copy bears marks of the tracing.
             caller = Caller(private_copy(self.module), self.forward)
             check_same(traced, run, held, data)
         return Trace(

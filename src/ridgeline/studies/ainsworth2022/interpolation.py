@@ -6,14 +6,21 @@ import numpy as np
 
 from ridgeline.profiles import Profile
 from ridgeline.studies.common import curves_chart, mean_sd
-from ridgeline.studies.matched import ACTIVATIONS, NAIVE, STRAIGHT_THROUGH, WEIGHTS, between
-from ridgeline.studies.pairs import apart, height, judged, points_of
+from ridgeline.studies.matched import (
+    ACTIVATIONS,
+    NAIVE,
+    STRAIGHT_THROUGH,
+    WEIGHTS,
+    Way,
+    between,
+)
+from ridgeline.studies.pairs import Pair, apart, height, judged, points_of
 from ridgeline.study.bench import Bench
 from ridgeline.study.charts import Chart, Tabular
 from ridgeline.study.claims import Claim, Mean
 from ridgeline.study.papers import Finding, Item
 
-__all__ = ["ITEMS", "curves", "dip", "table"]
+__all__ = ["ITEMS", "curves", "dip", "lines", "table"]
 
 WAYS = (NAIVE, WEIGHTS, ACTIVATIONS, STRAIGHT_THROUGH)
 SPLITS = {"train": "training", "test": "test"}
@@ -22,10 +29,7 @@ SPLITS = {"train": "training", "test": "test"}
 def interpolation(bench: Bench) -> Finding:
     """Loss and accuracy between independent networks."""
     pairs = apart(bench.runs("interpolation"))
-    found: dict[str, list[Profile]] = {}
-    for i, way in enumerate(WAYS):
-        bench.tell(way.name, i, len(WAYS))
-        found[way.name] = [between(bench, pair, way) for pair in pairs]
+    found = lines(bench, pairs, WAYS)
     naive, weights, activations, straight = found.values()
     return Finding(
         charts=curves(found),
@@ -48,6 +52,15 @@ def interpolation(bench: Bench) -> Finding:
             f"those of {bench.setting('activation_samples')} training images.",
         ],
     )
+
+
+def lines(bench: Bench, pairs: Sequence[Pair], ways: Sequence[Way]) -> dict[str, list[Profile]]:
+    """The profile of every pair, by each way of carrying the second network to the first."""
+    found: dict[str, list[Profile]] = {}
+    for i, way in enumerate(ways):
+        bench.tell(way.name, i, len(ways))
+        found[way.name] = [between(bench, pair, way) for pair in pairs]
+    return found
 
 
 def dip(profile: Profile) -> float:
