@@ -37,8 +37,8 @@ def die(task, tell):
 def linger(task, tell):
     """Say who one is, then work for long; tidy up if told to stop."""
     here = Path(task["folder"])
-    (here / f"{os.getpid()}.pid").touch()
     try:
+        (here / f"{os.getpid()}.pid").touch()
         time.sleep(60)
     finally:
         (here / f"{os.getpid()}.tidied").touch()

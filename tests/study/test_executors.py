@@ -110,7 +110,7 @@ def test_no_worker_outlives_its_parent(tmp_path, number):
     )
     until(lambda: len(list(tmp_path.glob("*.pid"))) == 2)
     os.killpg(parent.pid, number) if number == signal.SIGINT else parent.kill()
-    parent.communicate(timeout=20)
+    parent.communicate(timeout=60)
     pids = [int(p.stem) for p in tmp_path.glob("*.pid")]
     until(lambda: not any(map(alive, pids)))
     tidied = len(list(tmp_path.glob("*.tidied")))
@@ -133,7 +133,7 @@ def alive(pid):
     return state != "Z"
 
 
-def until(holds, seconds=20):
+def until(holds, seconds=60):
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end

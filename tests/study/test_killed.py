@@ -139,21 +139,23 @@ def test_the_living_are_waited_for_and_the_dead_taken_over_from(
     runs, undisturbed, folder, monkeypatch
 ):
     store = Store(folder / "store")
-    ready = multiprocessing.get_context("fork").SimpleQueue()
+    ready, waited_for = (multiprocessing.get_context("fork").Event() for _ in range(2))
 
     def hold():
         claim = store.try_claim(runs[0].hash)
-        ready.put(claim is not None)
-        time.sleep(1)
+        assert claim is not None
+        ready.set()
+        waited_for.wait(120)
         os._exit(0)  # without letting go
 
     holder = forked(hold)
-    assert ready.get()
+    assert ready.wait(60)
     waits = []
 
     class Waits(Watcher):
         def waiting(self, names, who):
             waits.append((tuple(names), who, holder.is_alive()))
+            waited_for.set()
 
     monkeypatch.setattr(sys.modules[populate.__module__], "PATIENCE", 0.1)
     assert not populate(runs, store, machine=MACHINE, watcher=Waits()).failures

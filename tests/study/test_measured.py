@@ -1,6 +1,5 @@
 import importlib.util
 import sys
-from time import perf_counter
 
 import numpy as np
 import pytest
@@ -177,12 +176,10 @@ def test_a_fragment_that_is_no_program_is_taken_as_it_is():
     assert measured._function(found[0]) == measured._function(found[1])
 
 
-def test_the_library_is_read_fast():
+def test_the_library_is_read_once():
     measured.library.cache_clear()
     measured._code.cache_clear()
-    begun = perf_counter()
     first = measured.library()
-    assert perf_counter() - begun < 5  # about 0.3 s
     assert measured.library() is first
 
 
