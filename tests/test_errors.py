@@ -43,6 +43,13 @@ def test_every_error_is_ours_and_the_builtin_that_a_caller_expects(kind, builtin
     assert str(kind("Rule.", remedy="Go.")) == "Rule. Go."
 
 
+def test_a_thing_of_the_wrong_kind_is_named_as_it_was_given():
+    wrong = lambda value: str(errors.WrongKind("Rule.", value, name="by", remedy="Go."))  # noqa: E731 (a name for a short function that is read in place)
+    assert wrong("ties") == "Rule. Got by = 'ties'. Go."
+    assert wrong(3) == "Rule. Got by of type int. Go."
+    assert wrong(int) == "Rule. Got by the class int. Make one: int(...)."
+
+
 def test_a_state_mismatch_is_a_diff():
     error = errors.StateMismatch(
         missing={"fc1.bias": (4,)},

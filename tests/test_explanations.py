@@ -106,6 +106,10 @@ def test_a_regression_is_explained_by_its_loss_alone(digits):
     assert found.saved("error") is None
     assert found.saved("loss") is not None
     assert found.matter()[0].error is None
+    assert found.matter()[0].halfway is not None
+    even = explain(model.state_dict(), other.state_dict(), goal, points=4)
+    assert even.matter()[0].halfway is None  # 1/2 is not among them
+    assert report.explanation_tables(even)[1].rows[0][-1] == "-"
     summary = report.summarise_explanation(found)
     assert summary["said"]["Monotone or not"]
 

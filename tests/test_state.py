@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from torch import nn
 
 from ridgeline import state
-from ridgeline.errors import NonFinite, StateMismatch, UsageError
+from ridgeline.errors import NonFinite, StateMismatch, UsageError, WrongKind
 
 law = settings(deadline=None, max_examples=40, derandomize=True)
 HALF = [torch.float16, torch.bfloat16]
@@ -339,3 +339,44 @@ def test_a_tensor_that_is_not_finite_is_named():
     with pytest.raises(NonFinite, match=r"of b must.*fc1\.weight \(2 NaN, 0 infinite\)"):
         state.check_finite(a, "b")
     state.check_finite(draw(1))
+
+
+# --- what is no state ------------------------------------------------------------------------
+
+
+class Holder:
+    def __init__(self, **parts):
+        vars(self).update(parts)
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        (nn.Linear(2, 2), "state.capture"),
+        ("a.pt", "Read the file"),
+        (Holder(state=draw(0)), r"`\.state`"),
+        (Holder(states=[draw(0)]), r"`\.states`"),
+        ({"model": draw(0), "epoch": 3}, "'model' is no tensor.*finds the state"),
+        ({}, "finds the state"),
+        (3, "order of the arguments"),
+    ],
+)
+def test_what_is_no_state_is_refused_with_where_the_state_is(given, remedy):
+    with pytest.raises(WrongKind, match=f"b (of type|=).*{remedy}"):
+        state.detached(given, "b")
+    with pytest.raises(UsageError, match=f"state 1.*{remedy}"):
+        state.check_states([draw(0), given])
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        ({"a": draw(0), "b": draw(1)}, r"list\(states.values\(\)\)"),
+        (draw(0), r"`\[state\]`"),
+        ("a.pt", "Read the file"),
+        (Holder(states=[draw(0)]), r"`\.states`"),
+    ],
+)
+def test_several_states_are_a_list(given, remedy):
+    with pytest.raises(WrongKind, match=f"as a list.*{remedy}"):
+        state.check_states(given)

@@ -234,7 +234,9 @@ def test_writing_to_what_others_share_is_refused(work):
     ],
 )
 def test_what_depends_on_values_is_refused(work):
-    with pytest.raises(NotTraceable, match=r"could not be traced\. Got \w+: ."):
+    with pytest.raises(
+        NotTraceable, match=r"branches on values.*Got test_tracing.py, line \d+, `.*fc.*`: \w+: ."
+    ):
         Network(Functional(work)).trace(X)
 
 
@@ -299,6 +301,17 @@ def test_a_mask_stays_a_mask():
     for x in (X, -X):
         got = fx.Interpreter(graph).run(*network.tensors.values(), x)
         assert torch.allclose(got, model(x).detach())
+
+
+def test_a_dict_is_told_to_be_keywords():
+    class Whole(nn.Linear):
+        def forward(self, batch):
+            return super().forward(batch["x"])
+
+    with pytest.raises(NotTraceable, match=r"a dict as keywords.*model\(example\)"):
+        Network(Whole(4, 3)).trace({"x": X})
+    with pytest.raises(NotTraceable, match=r"a tuple as positions"):
+        Network(Whole(4, 3)).trace((X, X))
 
 
 def test_a_branch_on_shape_is_followed():
@@ -642,3 +655,10 @@ def test_networks_without_a_single_index_are_refused_with_the_operation(name):
 def test_what_happens_to_the_input_before_the_first_layer_does_not_matter():
     model = nn.Sequential(nn.LayerNorm(4, elementwise_affine=False), mlp())
     assert layer_index(model, X) == {"1.0.bias": 1, "1.2.bias": 2}
+
+
+def test_what_is_no_module_is_refused():
+    with pytest.raises(UsageError, match=r"Got model of type Tensor\. It comes first"):
+        Network(torch.randn(2, 3))
+    with pytest.raises(UsageError, match=r"Got model the class Linear. Make one: Linear\("):
+        Network(nn.Linear)

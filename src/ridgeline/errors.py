@@ -27,6 +27,7 @@ __all__ = [
     "StoreError",
     "UnknownName",
     "UsageError",
+    "WrongKind",
 ]
 
 
@@ -45,6 +46,26 @@ class RidgelineError(Exception):
 
 class UsageError(RidgelineError, ValueError):
     """An argument is outside what the function is defined for."""
+
+
+class WrongKind(UsageError):
+    """An argument is of another kind than the function takes.
+
+    Args:
+        rule: What the argument is.
+        value: What was given in its place.
+        name: Of the argument.
+        remedy: What to do; of a class it is to make an instance.
+    """
+
+    def __init__(self, rule: str, value: object, *, name: str, remedy: str = "") -> None:
+        if isinstance(value, type):
+            what, remedy = f"the class {value.__name__}", f"Make one: {value.__name__}(...)."
+        elif isinstance(value, str):
+            what = f"= {value!r}"
+        else:
+            what = f"of type {type(value).__name__}"
+        super().__init__(rule, got=f"{name} {what}", remedy=remedy)
 
 
 class GridError(UsageError):
@@ -177,11 +198,12 @@ class NotDeterministic(RidgelineError, ValueError):
 class ForwardFailed(RidgelineError, RuntimeError):
     """The user's model, loss or metric raised; the original error is the cause."""
 
-    def __init__(self, what: str, where: str, error: BaseException) -> None:
+    def __init__(self, what: str, where: str, error: BaseException, hint: str = "") -> None:
+        line = "The traceback above shows the line; the state and the batch are as named."
         super().__init__(
             f"{what} raised while {where}.",
             got=f"{type(error).__name__}: {error}",
-            remedy="The traceback above shows the line; the state and the batch are as named.",
+            remedy=f"{hint} {line}".lstrip(),
         )
 
 
@@ -202,7 +224,7 @@ class UnknownName(RidgelineError, LookupError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], remedy: str = "") -> None:
         known = list(known)
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         rest = [k for k in known if k not in near]
         listed = ", ".join(near + rest) or "none"
         hint = f"Did you mean {near[0]!r}? " if near else ""

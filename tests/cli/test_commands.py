@@ -300,7 +300,7 @@ def test_options_are_a_reviewed_list(ridgeline):
     }
     shared = {
         *("--model", "--data", "--data-root", "--download", "--split", "--loss", "--metrics"),
-        *("--statistics", "--key", "--points", "--device", "--dtype", "--strategy", "--threads"),
+        *("--statistics", "--points", "--device", "--dtype", "--strategy", "--threads"),
         *("--seed", "--out", "--overwrite", "--json", "--help"),
     }
     line = {"--grid", "--extrapolate", "--layers", "--hold"}
@@ -319,7 +319,7 @@ def test_options_are_a_reviewed_list(ridgeline):
         *("--model", "--data", "--data-root", "--download", "--example", "--without", "--device"),
         *("--threads", "--seed", "--out", "--overwrite", "--json", "--help"),
     }
-    assert set(flags["inspect"]) == {"--help", "--key", "--json"}
+    assert set(flags["inspect"]) == {"--help", "--json"}
     assert set(flags["demo"]) == {"--help", "--out", "--overwrite"}
     assert set(flags["train"]) == {
         *("--help", "--seeds", "--set", "--data-root", "--download", "--device", "--workers"),

@@ -119,7 +119,7 @@ def test_mixed_units_are_said_to_be_no_transform(here, ridgeline):
     assert list(told["profiles"]) == ["as they are", "mixed", "mixed and repaired"]
     assert told["permutation"] is False
     assert any("no transform" in note for note in told["provenance"]["notes"])
-    assert "none moved as a whole" in Path("page/report.html").read_text()
+    assert "Units were mixed" in Path("page/report.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,7 @@ def test_merging_before_and_after(here, ridgeline):
     told = json.loads(out)
     assert code == 0, err
     assert told["format"] == "ridgeline-merge"
-    names = [*FILES, "merged", "merged and repaired"]
+    names = ["merged", "merged and repaired", *FILES]
     assert list(told["scores"]["test"]["loss"]) == names
     scores = {n: told["scores"]["test"]["loss"][n] for n in names}
     above = scores["merged"]["value"] - (scores[FILES[0]]["value"] + scores[FILES[1]]["value"]) / 2
@@ -277,7 +277,7 @@ def test_permuted_copies_merge_to_one(permuted, ridgeline):
 )
 def test_merge_refuses(here, ridgeline, words, code, said):
     before = sorted(p.name for p in here.iterdir())
-    found, out, err = ridgeline("merge", *FILES, "--model", MODEL, *words)
+    found, out, err = ridgeline("merge", *FILES, "--model", MODEL, "--out", "m.safetensors", *words)
     assert found in (code, 3), err
     assert said in err
     assert not out

@@ -23,6 +23,10 @@ def whole():
 def regression():
     return torch.ones(4, 1), torch.randn(4, 2)
 
+def several(kind):
+    x, y = pair()
+    return {"tuple": (x, torch.ones(6)), "dict": {"x": x, "more": torch.ones(6)}}[kind], y
+
 def echo(text):
     return torch.ones(len(text)), torch.zeros(len(text), dtype=torch.int64)
 
@@ -137,6 +141,16 @@ def test_splits_and_data_sets_are_taken_as_they_are():
     assert read.classes is None
     assert data.load("own_data:whole").name == "theirs"
     assert data.load("own_data:regression").classes is None
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("kind", ["tuple", "dict"])
+def test_several_inputs_are_taken_as_an_objective_takes_them(kind):
+    read = data.load(f"own_data:several('{kind}')?all=3")["all"]
+    parts = read.inputs.values() if kind == "dict" else read.inputs
+    assert type(read.inputs).__name__ == kind
+    assert [tuple(x.shape) for x in parts] == [(3, 2), (3,)]
+    assert all(x.dtype == torch.float32 for x in parts)
 
 
 @pytest.mark.usefixtures("project")

@@ -62,12 +62,26 @@ def test_a_subset_owns_its_memory():
     [
         (torch.ones(3, 2), torch.ones(2), "must be as many. Got 3 inputs and 2 targets"),
         (torch.ones(0, 2), torch.ones(0), "must hold a sample. Got none"),
+        ((torch.ones(3), torch.ones(2)), torch.ones(3), "Got 3 and 2 inputs and 3 targets"),
+        ((), torch.ones(3), "along their first axis"),
         (torch.tensor(1.0), torch.ones(1), r"along their first axis.*\(\) and \(1,\)"),
     ],
 )
 def test_malformed_splits_are_refused(inputs, targets, message):
     with pytest.raises(DataError, match=message):
         Split(inputs, targets)
+
+
+def test_several_inputs_stay_together():
+    x = torch.arange(6.0)
+    data = Split({"x": x, "twice": 2 * x[:, None]}, torch.tensor([0, 1] * 3))
+    some = data.subset(4)
+    assert len(data) == 6 and len(some) == 4
+    assert torch.equal(some.inputs["twice"][:, 0], 2 * some.inputs["x"])
+    assert data.to("cpu").inputs.keys() == data.inputs.keys()
+    other = Split({"x": x, "twice": 3 * x[:, None]}, data.targets)
+    first, second = (DataSet("any", {"all": one}).fingerprint for one in (data, other))
+    assert first != second
 
 
 @pytest.mark.parametrize("label", [-1, 3])
@@ -104,3 +118,8 @@ def test_a_data_set_moves_as_a_whole():
     data = DataSet("mine", {"train": split([1, 1])}).to("meta")
     assert data["train"].inputs.is_meta
     assert data["train"].targets.is_meta
+
+
+def test_it_prints_its_splits_and_no_arrays():
+    made = DataSet("two", {"train": Split(torch.zeros(5, 3), torch.arange(5) % 2)}, classes=2)
+    assert str(made) == "two, of 2 classes\n  train: 5 samples of shape (3,)"

@@ -133,6 +133,14 @@ def test_the_choice_is_made_by_measuring_and_told(name, monkeypatch):
         )
 
 
+@pytest.mark.parametrize("strategy", ["batched", "shared", "shared+batched"])
+def test_an_operation_that_is_looped_over_is_no_news(strategy, capfd):
+    """torch prints a line for each, past Python's filters, where a graph calls it."""
+    model, data, a, b = zoo.build("transformer-tied")
+    evaluate(Objective(model, data), Line(a, b).combination([0, 0.5, 1]), strategy=strategy)
+    assert "performance drop" not in capfd.readouterr().err
+
+
 def test_what_is_shared_is_computed_once_per_chunk(monkeypatch):
     """784-style first layers: the first product is taken at two basis states, not at 51."""
     model, data, a, b = zoo.build("mlp", n=64)

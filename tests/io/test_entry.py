@@ -6,6 +6,9 @@ from ridgeline.errors import DataError, UnknownName, UsageError
 from ridgeline.io import resolve
 
 SOURCE = """
+import math
+import torch.nn.functional as F
+from torch import Tensor, nn
 import ridgeline.errors
 
 class Factory:
@@ -35,6 +38,9 @@ def project(tmp_path, monkeypatch):
     """A folder with a user's modules, current, and no trace of them afterwards."""
     (tmp_path / "entry_mod.py").write_text(SOURCE)
     (tmp_path / "entry_helper.py").write_text("VALUE = 'helped'")
+    (tmp_path / "entry_exports.py").write_text(
+        "from textwrap import dedent as gather\n__all__ = ['gather', 'K']\nK = 1"
+    )
     (tmp_path / "entry_broken.py").write_text("import no_such_module_anywhere")
     (tmp_path / "entry_exits.py").write_text("raise SystemExit(2)")
     monkeypatch.chdir(tmp_path)
@@ -104,6 +110,12 @@ def test_a_missing_attribute_lists_the_nearest():
         resolve("entry_mod:biuld", kind="model")
     with pytest.raises(UnknownName, match=r"'entry_mod\.Factory'.*Known: make"):
         resolve("entry_mod:Factory.mak", kind="model")
+    with pytest.raises(UnknownName) as caught:
+        resolve("entry_mod:nothing_like_it", kind="model")
+    listed = caught.value.remedy
+    assert listed == "Known: Factory, build, fails, lazily, refuses."
+    with pytest.raises(UnknownName, match=r"Known: gather\."):
+        resolve("entry_exports:x", kind="model")
 
 
 def test_what_cannot_be_called_is_refused():

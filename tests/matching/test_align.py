@@ -2,13 +2,23 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 import torch
 
 from ridgeline import state as states
 from ridgeline.errors import NonFinite, StateMismatch, UsageError
-from ridgeline.matching import Matched, align, align_many
+from ridgeline.matching import (
+    CycleConsistent,
+    Matched,
+    Rescaling,
+    WeightMatching,
+    align,
+    align_many,
+)
+from ridgeline.matching.moved import Moved, moved_by
 from ridgeline.nets import fcn
+from ridgeline.symmetry import Mixing, Rescalable, Scaling, Transform, rescalable, symmetries
 from ridgeline.symmetry.frame import collapse
 from ridgeline.testing.symmetries import of_chain
 from wreaths import chain, drawn, heads, three
@@ -50,6 +60,7 @@ def test_it_says_in_words_and_numbers_what_it_did():
     told = found.summary()
     assert told["by"] == "WeightMatching" and told["permutation"] is True
     assert told["distance"]["after"] == 0 and set(told["moved"]) == {"qk", "vo", "heads"}
+    assert told["moved"]["qk"] == {"share": found.moved["qk"].share, "how": []}
     assert told["objective"]["after"] > told["objective"]["before"]
 
 
@@ -108,3 +119,57 @@ def test_a_symmetry_without_groups_is_refused_in_one_way():
         align(a, a, none)
     with pytest.raises(UsageError, match="one group of units at least"):
         align_many([a, a], none)
+
+
+def test_arguments_of_the_wrong_kind_are_refused_by_name():
+    symmetry, shapes = chain(4, 6, 3)
+    a, b = drawn(shapes, 0), drawn(shapes, 1)
+    for call, named in (
+        (lambda: align(symmetry, a, b), "Got a of type Symmetry"),
+        (lambda: align(a, align(a, b, symmetry), symmetry), r"Got b of type Aligned.*`\.state`"),
+        (lambda: align(a, b, "s.json"), "Got symmetry = 's.json'"),
+        (lambda: align(a, b, symmetry, by="weights"), "Got by = 'weights'"),
+        (lambda: align(a, b, symmetry, by=WeightMatching), r"Make one: WeightMatching\("),
+        (lambda: align(a, b, symmetry, by=CycleConsistent()), "Got by of type CycleConsistent"),
+        (lambda: align_many([a, b], symmetry, by=WeightMatching()), "Got by of type WeightM"),
+        (lambda: align_many({"a": a, "b": b}, symmetry), "as a list"),
+    ):
+        with pytest.raises(UsageError, match=named):
+            call()
+
+
+def test_it_says_what_acted_on_each_group_besides_permutations():
+    model = fcn(6, 5, 4, seed=0)
+    symmetry = rescalable(symmetries(model, torch.randn(2, 6)), model, torch.randn(2, 6))
+    a = states.capture(model)
+    b = symmetry.random(0, scalings=True)(a)
+    found = align(a, b, symmetry, by=Rescaling(by=WeightMatching()))
+    (moved,) = found.moved.values()
+    assert moved.how == ("scaled",) and moved.share > 0 and ", scaled" in str(found)
+    assert found.summary()["permutation"] is False and found.summary()["same_function"] is True
+
+
+def test_matrices_are_told_as_rotated_or_mixed_unless_they_do_nothing():
+    symmetry, _ = chain(4, 6, 3)
+    group = symmetry.groups[0]
+    powers = (1,) * len(group.places)
+    turned = torch.linalg.qr(torch.randn(6, 6, dtype=torch.float64)).Q
+
+    def acted(*matrices):
+        mixings = tuple(Mixing(group, powers, m[None]) for m in matrices)
+        return moved_by(Transform(mixings, {}), symmetry)[group.name]
+
+    still = torch.eye(6, dtype=torch.float64)
+    assert acted(still) == Moved() and str(acted(still)) == "0% of its units moved"
+    assert str(acted(turned)) == "rotated"
+    assert str(acted(turned, turned * 2)) == "mixed"
+    flips = Rescalable("flips", group.name, powers, signs=True)
+    flipped = Transform((Scaling(group, flips, -np.ones((1, 6))),), {})
+    assert moved_by(flipped, symmetry)[group.name].how == ("sign-flipped",)
+
+
+def test_one_round_is_one_round():
+    symmetry, shapes = chain(4, 6, 3)
+    a = drawn(shapes, 0)
+    told = str(align(a, a, symmetry))
+    assert "1 round\n" in told and "rounds" not in told

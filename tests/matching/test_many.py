@@ -153,7 +153,8 @@ def test_the_record_is_plain_and_the_mean_is_in_the_frame():
     symmetry, given = unrelated(3)
     found = align_many(given, symmetry)
     assert found.summary()["states"] == 3
-    assert "3 states aligned by CycleConsistent" in str(found)
+    assert "3 states aligned by MergeMany: spread" in str(found)
+    assert "from their mean" in str(found)
     n = next(iter(given[0]))
     stack = torch.stack([x[n] for x in found.states])
     assert torch.allclose(found.mean[n], stack.mean(0), atol=1e-6)
@@ -161,10 +162,10 @@ def test_the_record_is_plain_and_the_mean_is_in_the_frame():
 
 def test_what_cannot_be_aligned_is_refused():
     symmetry, given = unrelated(2)
-    with pytest.raises(UsageError, match="two states"):
+    with pytest.raises(UsageError, match="2 states at least"):
         align_many(given[:1], symmetry)
     with pytest.raises(StateMismatch, match="state 1"):
-        align_many([given[0], {}], symmetry)
+        align_many([given[0], dict(list(given[1].items())[1:])], symmetry)
     with pytest.raises(UsageError, match="reference"):
         align_many(given, symmetry, by=ToReference(reference=2))
 

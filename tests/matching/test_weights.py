@@ -100,7 +100,7 @@ def test_identical_networks_stay_as_they_are(case):
     for x in a.values():  # two dead units and two alike in some places
         x.view(-1)[: x.numel() // 3] = 0
     found = align(a, {n: x.clone() for n, x in a.items()}, symmetry, by=WeightMatching(restarts=3))
-    assert set(found.moved.values()) == {0.0}
+    assert not any(found.moved.values())
 
 
 @cases
@@ -176,7 +176,7 @@ def test_law_planted_chains_are_found_and_matching_again_changes_nothing(widths,
     found = align(a, b, symmetry, by=WeightMatching(restarts=3), seed=seed)
     again = align(a, found.state, symmetry, seed=seed)
     assert found.after <= found.before
-    assert set(again.moved.values()) <= {0.0} or again.after < found.after
+    assert not any(again.moved.values()) or again.after < found.after
     if min(widths[0], 4) == 4:  # enough inputs to tell units apart in one step
         assert found.after == 0
 

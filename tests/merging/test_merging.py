@@ -332,8 +332,12 @@ def test_what_cannot_be_merged_is_refused():
     a, b = states(2)
     with pytest.raises(UsageError, match="one state at least"):
         merge([])
-    with pytest.raises(UsageError, match="one state at least"):
+    with pytest.raises(UsageError, match=r"as a list.*`\[state\]`"):
         merge(a)  # type: ignore[arg-type]  # wrong on purpose
+    with pytest.raises(UsageError, match="Got by = 'ties'"):
+        merge([a, b], by="ties")  # type: ignore[arg-type]  # wrong on purpose
+    with pytest.raises(UsageError, match=r"Make one: Mean\("):
+        merge([a, b], by=Mean)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(StateMismatch, match="state 1"):
         merge([a, {"w": b["w"]}])
     with pytest.raises(StateMismatch, match="float32"):

@@ -18,7 +18,7 @@ from ridgeline.objective import (
     squared_error,
     top_k,
 )
-from ridgeline.objective.losses import checked, higher_is_better, ignored_label, per_sample
+from ridgeline.objective.losses import higher_is_better, ignored_label, measured, per_sample
 
 rng = torch.Generator().manual_seed(0)
 LOGITS = torch.randn(9, 5, generator=rng, dtype=torch.float64)
@@ -132,7 +132,16 @@ def test_which_functions_are_of_classes():
 
 
 def test_one_number_per_sample_is_asked_for():
-    assert checked("m", torch.tensor([True, False]), 2).dtype == torch.float32
+    assert (
+        measured("m", lambda *_: torch.tensor([True, False]), None, None, 2).dtype == torch.float32
+    )
     for wrong in (torch.ones(()), torch.ones(3), torch.ones(2, 1), 0.5):
         with pytest.raises(UsageError, match=r"The metric 'm' must return.*for 2 samples.*reduct"):
-            checked("m", wrong, 2)
+            measured("m", lambda *_, x=wrong: x, None, None, 2)
+
+
+def test_a_refusal_names_the_metric():
+    outputs = torch.zeros(2, 5)
+    for name, said in (("top", "for the metric 'top'"), ("loss", "for the loss")):
+        with pytest.raises(UsageError, match=said):
+            measured(name, error, outputs, outputs, 2)

@@ -363,6 +363,25 @@ def test_a_forward_that_raises_keeps_its_own_error():
     assert isinstance(caught.value.__cause__, KeyError)
 
 
+def test_a_dict_that_the_model_wants_whole_is_refused_with_what_to_do():
+    class Whole(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = mlp()
+
+        def forward(self, batch):
+            return {"logits": self.net(batch["x"])}
+
+    data = ({"x": X}, Y)
+    with pytest.raises(ForwardFailed, match=r"`forward=lambda model, example: model\(example\)`"):
+        Objective(Whole(), data)
+    with pytest.raises(
+        ForwardFailed, match=r'are a dict of logits.*lambda model, x: model\(x\)\["l'
+    ):
+        Objective(Whole(), data, forward=lambda model, x: model(x))
+    assert len(Objective(Whole(), data, forward=lambda model, x: model(x)["logits"])) == 23
+
+
 def test_a_state_of_another_model_is_refused_with_a_diff():
     model = mlp()
     objective, wrong = Objective(model, (X, Y)), model.state_dict()

@@ -16,6 +16,7 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
+from ridgeline.data import load
 from ridgeline.errors import DataError, NotDeterministic, UsageError
 from ridgeline.objective import Samples, collect
 
@@ -321,3 +322,8 @@ def test_reading_leaves_the_generators_alone(data):
     collect(data)
     assert torch.equal(before[0], torch.random.get_rng_state())
     assert before[1] == str(np.random.get_state())  # noqa: NPY002 (the global generator itself is meant)
+
+
+def test_a_data_set_with_splits_says_to_take_one():
+    with pytest.raises(UsageError, match=r"Got DataSet\. Take one of its splits: data\['train'\]"):
+        collect(load("digits"))

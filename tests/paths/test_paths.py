@@ -343,7 +343,7 @@ def test_points_that_do_not_belong_together_are_refused(kind):
     with pytest.raises(NonFinite, match=r"of b must.*cls_token \(0 NaN, 1 infinite\)"):
         make_path(kind, [a, b])
     for wrong in ({}, None, [a], torch.nn.Linear(1, 1)):
-        with pytest.raises(UsageError, match=r"A point is a state.*Got b of type"):
+        with pytest.raises(UsageError, match=r"A state maps names.*Got b of type"):
             make_path(kind, [a, wrong])
 
 

@@ -7,7 +7,7 @@ from torch import nn
 
 import ridgeline as rl
 import zoo
-from ridgeline.errors import GridError, UnknownName
+from ridgeline.errors import GridError, UnknownName, UsageError
 from ridgeline.objective import Objective
 from ridgeline.paths import Line, Plane
 from ridgeline.profiles import Precision, layerwise, profile, surface
@@ -186,3 +186,13 @@ def test_an_interrupted_profile_keeps_finished_splits_and_says_so():
     found = profile(Line(a, b), splits, points=3, interrupted=lambda: True)
     assert found.splits == ["train"] and found.curve().n == 16
     assert found.provenance["splits"]["train"]["stopped"] == "interrupted"
+
+
+def test_arguments_of_the_wrong_kind_are_refused_by_name():
+    model, data = nn.Linear(3, 2), (torch.randn(8, 3), torch.randint(2, (8,)))
+    objective, line = Objective(model, data), Line(model.state_dict(), model.state_dict())
+    with pytest.raises(UsageError, match=r"Got path of type Objective.*profile\(path, objective"):
+        profile(objective, line)
+    for wrong in (model, {"train": objective, "test": model}):
+        with pytest.raises(UsageError, match="Got objective of type Linear"):
+            profile(line, wrong)

@@ -44,6 +44,8 @@ def test_numbers_are_those_of_the_whole_sample():
     with torch.no_grad():
         z = model.plain(goal.samples.inputs).movedim(1, -1).flatten(0, -2)
     variance, mean = z.var(0, correction=0).sum(), z.mean(0).square().sum()
+    assert len(str(found).splitlines()) == 2
+    assert f"t = 0.25: plain.weight {found.ratio[0, 0]:.3g} (" in str(found)
     assert found.layers[0] == "plain.weight" and found.variance.shape == (1, 5)
     assert found.variance[0, 0] == pytest.approx(float(variance))
     assert found.bias_share[0, 0] == pytest.approx(float(mean / (mean + variance)))

@@ -141,7 +141,7 @@ def test_the_fused_state_computes_what_the_corrected_network_does():
 
 def test_the_ends_are_given_back_as_they_are():
     _, a, b, goal = case("batch norm")
-    for kind in ("forward", "closed form", "statistics"):
+    for kind in ("forward", "closed-form", "statistics"):
         repairer = Repair(kind=kind).between(a, b, goal)
         for t, end in ((0, a), (1, b)):
             assert all(x is end[n] for n, x in repairer(end, t).items())
@@ -177,7 +177,7 @@ def test_closed_form_is_exact_for_layers_that_read_the_data():
     goal = objective(model, torch.randn(45, 4).double() + 2)
     for t in (0.2, 0.5):
         middle = states.lerp(a, b, t)
-        once = repaired(middle, a, b, t, goal, Repair(kind="closed form"))
+        once = repaired(middle, a, b, t, goal, Repair(kind="closed-form"))
         exact = repaired(middle, a, b, t, goal)
         for name, x in exact.items():
             torch.testing.assert_close(once[name], x, rtol=1e-9, atol=1e-12)
@@ -192,14 +192,14 @@ def test_closed_form_is_exact_in_a_deep_linear_network_corrected_at_its_first_mo
     goal = objective(model, torch.randn(45, 4).double())
     middle = states.lerp(a, b, 0.4)
     at = ["0", "1"]
-    once = repaired(middle, a, b, 0.4, goal, Repair(kind="closed form", at=at))
+    once = repaired(middle, a, b, 0.4, goal, Repair(kind="closed-form", at=at))
     exact = repaired(middle, a, b, 0.4, goal, Repair(at=at))
     for name, x in exact.items():
         torch.testing.assert_close(once[name], x, rtol=1e-9, atol=1e-11)
 
 
 def test_equal_ends_need_no_correction():
-    for kind in ("forward", "closed form"):
+    for kind in ("forward", "closed-form"):
         _, a, _, goal = case("mlp")
         state = repaired(a, a, dict(a), 0.5, goal, Repair(kind=kind))
         assert all(torch.allclose(x, a[n], rtol=1e-9, atol=1e-12) for n, x in state.items())
@@ -243,7 +243,7 @@ def test_statistics_of_the_forward_repair_are_those_that_the_fused_network_sees(
 
 def test_after_the_closed_form_statistics_are_the_policys():
     model, a, b, goal = case("batch norm", calibration_rows=13)
-    state = repaired(states.lerp(a, b, 0.5), a, b, 0.5, goal, Repair(kind="closed form"))
+    state = repaired(states.lerp(a, b, 0.5), a, b, 0.5, goal, Repair(kind="closed-form"))
     policy = recompute(goal.network, goal.tensors(state), goal.samples, 13)
     for name, x in policy.items():
         torch.testing.assert_close(state[name], x, rtol=1e-9, atol=1e-12)
@@ -280,7 +280,7 @@ def test_layers_without_bias_have_their_deviation_set_and_are_named():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("kind", ["forward", "closed form"])
+@pytest.mark.parametrize("kind", ["forward", "closed-form"])
 def test_dead_units_stay_finite(kind, dtype):
     model = mlp(4, 6, 3)
     a, b = spread(model, 1), spread(model, 2)
@@ -449,15 +449,15 @@ def test_collapsed_channels_are_repaired_in_bfloat16_and_constant_ones_are_named
         assert policy["constant"] == {"2.weight": [0]}
 
 
-@pytest.mark.parametrize("kind", ["forward", "closed form"])
+@pytest.mark.parametrize("kind", ["forward", "closed-form"])
 def test_a_merge_of_three_has_the_mean_statistics_of_the_three(kind):
     model, a, b, goal = case("mlp")
     c, shares = spread(model, 5, 0.2), (2.0, 1.0, 1.0)
     merged = merge([a, b, c], weights=shares).state
-    repair = Repair(kind=kind, at=["0"] if kind == "closed form" else None)
+    repair = Repair(kind=kind, at=["0"] if kind == "closed-form" else None)
     found = seen(goal, repaired_among(merged, [a, b, c], shares, goal, repair))
     of = [seen(goal, s) for s in (a, b, c)]
-    for weight in ["0.weight"] if kind == "closed form" else found:
+    for weight in ["0.weight"] if kind == "closed-form" else found:
         for part in (1, 2):
             wanted = of[0][weight][part] / 2 + of[1][weight][part] / 4 + of[2][weight][part] / 4
             torch.testing.assert_close(found[weight][part], wanted, rtol=1e-9, atol=1e-10)
@@ -512,3 +512,19 @@ def test_an_end_that_diverged_is_named():
         repaired(states.lerp(a, b, 0.5), a, broken, 0.5, goal)
     with pytest.raises(NonFinite, match="end 2"):
         Repair().among([a, b, broken], goal)
+
+
+def test_a_network_of_tied_weights_is_refused_with_each_named_once():
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(torch.randn(3, 6))
+
+        def forward(self, x):
+            return torch.relu(x @ self.w.T) @ self.w
+
+    a = states.capture(Tied().double())
+    goal = objective(Tied().double(), torch.randn(20, 6).double())
+    with pytest.raises(UsageError) as refused:
+        repaired(a, a, a, 0.5, goal)
+    assert refused.value.got == "w: its weight is used in several places"

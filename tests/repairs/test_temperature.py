@@ -86,6 +86,8 @@ def test_along_a_path(mended):
     plain = profile(Line(a, b), goal, points=5, repair=repair)
     np.testing.assert_allclose(found.before, plain.curve().mean, rtol=1e-10)
     np.testing.assert_allclose(found.before_error, plain.curve().stderr, rtol=1e-6)
+    assert len(str(found).splitlines()) == 6 and "over 40 samples" in str(found)
+    assert f"-> {found.loss[2]:.4g} at temperature {found.temperature[2]:.3g}" in str(found)
     assert found.n == 40 and (found.loss_error > 0).all()
     assert (found.loss <= found.before + 1e-9).all()
     state = states.lerp(a, b, 0.5)

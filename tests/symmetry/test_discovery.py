@@ -23,7 +23,11 @@ def test_no_channel_of_a_real_block_is_left_behind(name):
     symmetry = symmetries(model, x)
     if expected is not None:
         assert {g.name: (g.fibres, g.size) for g in symmetry.groups} == expected
-    ends = {"outputs of the network", "meets coordinates that never move"}
+    ends = {
+        "outputs of the network",
+        "inputs of the network",
+        "meets coordinates that never move",
+    }
     assert {f.why for f in symmetry.fixed} <= ends
     moved = {t for g in symmetry.groups for t in g.tensors()}
     state = states.capture(model)
@@ -144,3 +148,22 @@ def test_the_callers_model_is_left_as_it_is_also_after_a_refusal():
     with pytest.raises(NotTraceable, match=r"a branch.*`forward=`.*torch\.where"):
         symmetries(branching, torch.zeros(2, 5))
     assert same(before, kept(branching))
+
+
+def test_what_meets_the_example_alone_is_said_to_be_inputs():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.Linear(6, 5), nn.Linear(5, 2)
+            self.place = nn.Parameter(torch.randn(4, 5))
+
+        def forward(self, x):
+            return self.second(torch.relu(self.first(x.flatten(2)) + self.place))
+
+    found = symmetries(Net(), torch.randn(2, 4, 2, 3))
+    why = {(f.tensor, f.axis): f.why for f in found.fixed}
+    assert why["first.weight", 1] == "inputs of the network"
+    assert why["second.weight", 0] == "outputs of the network"
+    assert why["place", 0] == "inputs of the network"  # their places
+    assert "inputs of the network: place[0], first.weight[1]" in str(found)
+    assert repr(found) == "Symmetry(of first)"

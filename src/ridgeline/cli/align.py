@@ -8,14 +8,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from ridgeline import io, report
+from ridgeline.cli.consoles import progress_bar, say, stderr_console, stdout_console
 from ridgeline.cli.matching import both, check_written, fitting
-from ridgeline.cli.setting import (
-    Setting,
-    load_points,
-    progress_bar,
-    stderr_console,
-    stdout_console,
-)
+from ridgeline.cli.points import in_format_of, load_points
+from ridgeline.cli.setting import Setting
 from ridgeline.cli.strategies import MIXED, check_strategy, prepared
 from ridgeline.errors import NotTraceable, UsageError
 from ridgeline.matching import Aligned, align
@@ -38,9 +34,9 @@ def run(chosen: argparse.Namespace) -> int:
     check_written(chosen, report=chosen.report)
     check_strategy(chosen, chosen.by)
     setting = Setting(chosen)
-    a, b = load_points(setting, [chosen.a, chosen.b], chosen.key)
+    a, b = load_points(setting, [chosen.a, chosen.b])
     said: list[str] = []
-    notes: list[str] = []
+    notes = setting.notes()
     with progress_bar() as tell:
         symmetry, by = prepared(chosen, setting, chosen.by, tell, said)
         found = align(a, b, symmetry, by=by, seed=chosen.seed, progress=tell)
@@ -55,7 +51,7 @@ def run(chosen: argparse.Namespace) -> int:
     told = report.summarise_alignment(found, profiles) | {"provenance": about}
     with both(chosen, lambda folder: _write(found, profiles, told, chosen, folder)):
         if chosen.out:
-            carried = io.in_format_of(chosen.b, found.state, model=setting.model, key=chosen.key)
+            carried = in_format_of(chosen.b, found.state, setting.model)
             header = {"to": str(chosen.a), "from": str(chosen.b), "by": chosen.by}
             header |= {"mixed": True} if found.transform is None else {}
             made = {"ridgeline.aligned": json.dumps(header)}
@@ -63,13 +59,10 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.json:
         print(json.dumps(told, allow_nan=False))
     else:
-        console = stdout_console()
-        for sentence in (str(found), *said):
-            console.print(sentence, highlight=False, markup=False)
+        say([str(found), *said])
         if profiles:
             report.render_table(report.barrier_table(profiles), stdout_console(wide=True))
-        for note in notes:
-            console.print(note, highlight=False, markup=False)
+        say(notes)
     for made in (chosen.out, chosen.report and Path(chosen.report) / "report.html"):
         if made:
             print(f"written: {made}", file=sys.stderr)
@@ -111,8 +104,8 @@ def _profiles(
 
 def repair_of(chosen: argparse.Namespace, setting: Setting) -> Repair:
     """The repair that the options name, on the inputs that strategies look at."""
-    inputs = fitting(chosen, setting, "--repair").samples.inputs
-    return Repair(data=inputs, kind=cast(RepairKind, chosen.repair.replace("-", " ")))
+    samples = fitting(chosen, setting, "--repair").samples
+    return Repair(data=samples, kind=cast(RepairKind, chosen.repair))
 
 
 def _write(
@@ -123,15 +116,14 @@ def _write(
     folder: Path,
 ) -> None:
     barriers, *moved = report.alignment_tables(found, profiles)
-    said = report.aligned_sentences(found, profiles)
     sections = [
         report.Section(
             "The line before and after",
-            text=[*said, *told["provenance"]["notes"]],
+            text=told["provenance"]["notes"],
             figures=[report.alignment_figure(profiles)],
             tables=[barriers],
         ),
-        report.Section("What moved", text=_moved(found), tables=moved),
+        report.Section("What moved", text=report.aligned_sentences(found, {}), tables=moved),
     ]
     page = report.Page(
         title=f"{Path(chosen.b).name}, aligned to {Path(chosen.a).name}",
@@ -143,11 +135,3 @@ def _write(
     report.to_json(told, folder / "alignment.json")
     report.write_parquet(rows, folder / "profiles.parquet")
     report.write_page(page, folder)
-
-
-def _moved(found: Aligned) -> list[str]:
-    if found.transform is None:
-        return ["Units were mixed: none moved as a whole."]
-    if not found.moved:
-        return ["Nothing moved: no group of the symmetry was acted on."]
-    return ["Share of the units of each group that do not stay in their place."]

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from ridgeline import io, report
-from ridgeline.cli.setting import check_out, progress_bar, stderr_console, stdout_console
+from ridgeline.cli.consoles import progress_bar, stderr_console, stdout_console
+from ridgeline.cli.writing import check_out
 from ridgeline.measures import layer_barrier
 from ridgeline.numerals import plus_minus
 from ridgeline.profiles import Profile

@@ -8,16 +8,10 @@ from pathlib import Path
 import torch
 
 from ridgeline import io, report
-from ridgeline.cli.reproduced import command_line
-from ridgeline.cli.setting import (
-    Setting,
-    check_out,
-    load_points,
-    progress_bar,
-    stderr_console,
-    stdout_console,
-    words,
-)
+from ridgeline.cli.consoles import progress_bar, say, stderr_console, stdout_console
+from ridgeline.cli.points import load_points
+from ridgeline.cli.setting import Setting, words
+from ridgeline.cli.writing import check_out
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.explanations import Explanation, explain, explained
 from ridgeline.explanations.variants import ends
@@ -31,8 +25,7 @@ __all__ = ["run"]
 def run(chosen: argparse.Namespace) -> int:
     """See the options."""
     stderr_console()
-    with command_line():
-        check_out(chosen)
+    check_out(chosen)
     setting = Setting(chosen, measured=False)
     assert setting.data is not None
     names = words(chosen.split) or list(setting.data.splits)
@@ -47,8 +40,8 @@ def run(chosen: argparse.Namespace) -> int:
         name=f"data {setting.data.name}",
         loss=chosen.loss,
     )
-    objective = setting.objective(chosen, split)
-    a, b = load_points(setting, [chosen.a, chosen.b], chosen.key)
+    objective = setting.objectives[split] = setting.objective(chosen, split)
+    a, b = load_points(setting, [chosen.a, chosen.b])
     _check_ends(chosen, a, b, objective)
     if len(names) > 1:
         others = f"the first of {', '.join(names)}"
@@ -74,6 +67,7 @@ def run(chosen: argparse.Namespace) -> int:
         console.print(heading, style="bold", highlight=False, markup=False)
         for sentence in sentences:
             console.print(f"  {sentence}", highlight=False, markup=False)
+    say(about["notes"])
     return 0
 
 
@@ -105,7 +99,10 @@ def _write(found: Explanation, about: dict, chosen: argparse.Namespace) -> None:
     sections = [
         report.Section(
             "The line",
-            text=[f"{heading}. {' '.join(sentences)}" for heading, sentences in whole.items()],
+            text=[
+                *(f"{heading}. {' '.join(sentences)}" for heading, sentences in whole.items()),
+                *about["notes"],
+            ],
             figures=[paths],
             tables=[shapes],
         )

@@ -13,7 +13,10 @@ __all__ = [
     "add_points",
 ]
 
-POINT = "a checkpoint: .safetensors, .pt, .pth, .ckpt, or a folder as on the Hugging Face hub"
+POINT = (
+    "a checkpoint: .safetensors, .pt, .pth, .ckpt, or a folder as on the Hugging Face hub; "
+    "FILE:KEY if it holds several states"
+)
 
 
 def add_points(made: argparse.ArgumentParser, *names: str) -> None:
@@ -49,12 +52,13 @@ def add_network(made: argparse.ArgumentParser, *, data: bool = True) -> "argpars
     return group
 
 
-def add_objective(made: argparse.ArgumentParser, *, data: bool = True) -> None:
+def add_objective(made: argparse.ArgumentParser, *, data: bool = True, keep: bool = False) -> None:
     """Network, data, loss and metrics.
 
     Args:
         made: The verb.
         data: Whether it needs data.
+        keep: Whether states are measured with their own statistics, unless asked otherwise.
     """
     group = add_network(made, data=data)
     group.add_argument(
@@ -66,15 +70,24 @@ def add_objective(made: argparse.ArgumentParser, *, data: bool = True) -> None:
     group.add_argument(
         "--loss", default="cross_entropy", metavar="NAME", help="(default: %(default)s)"
     )
-    group.add_argument("--metrics", default="error", metavar="NAMES", help="(default: error)")
+    group.add_argument(
+        "--metrics",
+        metavar="NAMES",
+        help="comma-separated (default: error with the cross entropy, none with other losses); "
+        "'' for none",
+    )
     group.add_argument(
         "--statistics",
         choices=("recompute", "keep"),
-        default="recompute",
-        help="BatchNorm statistics at each state: gathered anew on the train split, or the "
-        "interpolated ones (default: recompute)",
+        default="keep" if keep else "recompute",
+        help="BatchNorm statistics at each state: gathered anew on the train split, or "
+        + (
+            "its own, so that the numbers are those of the checkpoints and of the file that is "
+            "written (default: keep)"
+            if keep
+            else "the interpolated ones (default: recompute)"
+        ),
     )
-    group.add_argument("--key", metavar="NAME", help="which state, if a file holds several")
 
 
 def add_line(made: argparse.ArgumentParser) -> None:
@@ -98,7 +111,8 @@ def add_engine(made: argparse.ArgumentParser, *, seed: bool = True, lines: bool 
     group.add_argument(
         "--dtype",
         choices=("float32", "float64", "bfloat16", "float16"),
-        help="convert checkpoints to this type first; arithmetic is in float32 or better",
+        help="convert checkpoints to this type first; arithmetic is in float32 or better, and what "
+        "is written has the checkpoint's own type",
     )
     if lines:
         group.add_argument(

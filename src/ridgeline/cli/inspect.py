@@ -4,7 +4,8 @@ import argparse
 import json
 
 from ridgeline import io
-from ridgeline.cli.setting import stderr_console, stdout_console
+from ridgeline.cli.consoles import stderr_console, stdout_console
+from ridgeline.cli.points import place_of
 from ridgeline.report import render_inspection
 
 __all__ = ["run"]
@@ -13,7 +14,8 @@ __all__ = ["run"]
 def run(chosen: argparse.Namespace) -> int:
     """See the options."""
     stderr_console()
-    found = io.inspect(chosen.checkpoint, key=chosen.key)
+    file, key = place_of(chosen.checkpoint)
+    found = io.inspect(file, key=key)
     if chosen.json:
         print(json.dumps(found.to_dict(), allow_nan=False))
     else:

@@ -3,18 +3,12 @@
 import argparse
 import json
 
+from ridgeline.cli.consoles import progress_bar, say, stderr_console, stdout_console
+from ridgeline.cli.points import load_points
 from ridgeline.cli.profile import grid_of
-from ridgeline.cli.setting import (
-    Setting,
-    check_out,
-    load_points,
-    progress_bar,
-    stderr_console,
-    stdout_console,
-    words,
-)
+from ridgeline.cli.setting import Setting, words
 from ridgeline.cli.signals import interruptible
-from ridgeline.cli.writing import write_layers
+from ridgeline.cli.writing import check_out, write_layers
 from ridgeline.errors import UsageError
 from ridgeline.paths import Line
 from ridgeline.profiles import layerwise, profile
@@ -31,7 +25,7 @@ def run(chosen: argparse.Namespace) -> int:
         raise UsageError("Layers are measured from a to b.", got="--extrapolate")
     check_out(chosen)
     setting = Setting(chosen)
-    a, b = load_points(setting, [chosen.a, chosen.b], chosen.key)
+    a, b = load_points(setting, [chosen.a, chosen.b])
     with interruptible() as came, progress_bar() as tell:
         whole = profile(
             Line(a, b),
@@ -62,4 +56,5 @@ def run(chosen: argparse.Namespace) -> int:
         print(json.dumps({**told, "layers": layers, "provenance": about}, allow_nan=False))
     else:
         render_layers(found, stdout_console(), whole=whole)
+        say(about["notes"])
     return came.code

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from ridgeline.cli.setting import stderr_console
+from ridgeline.cli.consoles import stderr_console
 from ridgeline.study.executors import Failure
 from ridgeline.study.plan import Plan
 from ridgeline.study.populations import Watcher

@@ -1,6 +1,7 @@
 """``ridgeline``: parse, hand over to a verb, and turn every outcome into an exit code."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 
@@ -10,6 +11,8 @@ from ridgeline.errors import RidgelineError, UsageError
 
 __all__ = ["main", "parser"]
 
+KEYWORD = re.compile(r"""(?:(?<=[\s(`])|^)([a-z_]+)=(True|'[^']*'|"[^"]*"|-?\d+(?:\.\d+)?)""")
+"""An argument of Python's in a sentence, as ``overwrite=True`` or ``points=51``."""
 EXITS = """exit codes:
   0    done
   1    a fault of Ridgeline's own, with its traceback
@@ -48,9 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.run(chosen)
     except UsageError as refusal:
-        return _refuse(refusal, 2)
+        return _refuse(refusal, chosen, 2)
     except RidgelineError as refusal:
-        return _refuse(refusal, 2 if isinstance(refusal, LookupError) else 3)
+        return _refuse(refusal, chosen, 2 if isinstance(refusal, LookupError) else 3)
     except KeyboardInterrupt:
         print("ridgeline: interrupted; nothing half-written is left.", file=sys.stderr)
         return 130
@@ -59,14 +62,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _refuse(refusal: RidgelineError, code: int) -> int:
+def _refuse(refusal: RidgelineError, chosen: argparse.Namespace, code: int) -> int:
     cause = refusal.__cause__
     if cause is not None and type(refusal).__name__ == "ForwardFailed":
         import traceback
 
         traceback.print_exception(cause)
-    print(f"ridgeline: {refusal}", file=sys.stderr)
+    print(f"ridgeline: {_in_options(refusal, chosen)}", file=sys.stderr)
+    if "`forward=" in str(refusal):
+        wrapped = "wrap the model in a module whose own forward does that, and name it by --model"
+        print(f"On the command line: {wrapped}.", file=sys.stderr)
     return code
+
+
+def _in_options(refusal: RidgelineError, chosen: argparse.Namespace) -> str:
+    """A refusal in the command's words.
+
+    What its remedy would do with an argument in Python, the command does with the option of that
+    name, if it has one.
+    """
+    said, remedy = str(refusal), refusal.remedy.rstrip()
+    if not remedy or not said.endswith(remedy):
+        return said
+
+    def option(found: re.Match[str]) -> str:
+        name, value = found.groups()
+        flag = f"--{name.replace('_', '-')}"
+        if not hasattr(chosen, name) or flag in remedy:
+            return found[0]
+        return flag if value == "True" else f"{flag} {value.strip(chr(39) + chr(34))}"
+
+    return said.removesuffix(remedy) + KEYWORD.sub(option, remedy)
 
 
 if __name__ == "__main__":

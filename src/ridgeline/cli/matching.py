@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ridgeline import io
-from ridgeline.cli.setting import Setting, check_file, check_folder, words
+from ridgeline.cli.setting import Setting, words
+from ridgeline.cli.writing import check_file, check_folder
 from ridgeline.errors import NotTraceable, UsageError
-from ridgeline.objective import Objective
+from ridgeline.objective import Objective, Samples
 from ridgeline.symmetry import Symmetry, symmetries
 
 __all__ = ["both", "check_options", "check_written", "discovered", "example_of", "fitting"]
@@ -62,7 +63,8 @@ def example_of(chosen: argparse.Namespace, setting: Setting) -> Any:
             got="neither --data nor --example",
             remedy="Give --data, or --example MOD:FUNC for a function that makes a batch.",
         )
-    return next(iter(setting.data.splits.values())).inputs[:2]
+    first = next(iter(setting.data.splits.values()))
+    return Samples(first.inputs, None)[:2].inputs
 
 
 def fitting(chosen: argparse.Namespace, setting: Setting, what: str) -> Objective:

@@ -4,26 +4,22 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from fnmatch import fnmatchcase
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ridgeline import io, report
 from ridgeline.cli.align import repair_of
-from ridgeline.cli.matching import both, check_options, check_written
-from ridgeline.cli.merging import merger
-from ridgeline.cli.setting import (
-    Setting,
-    load_points,
-    progress_bar,
-    stderr_console,
-    stdout_console,
-    words,
-)
+from ridgeline.cli.consoles import progress_bar, stderr_console, stdout_console
+from ridgeline.cli.matching import both, check_written
+from ridgeline.cli.merging import check_merge, layers_of, merger, weights_of
+from ridgeline.cli.points import in_format_of, load_points
+from ridgeline.cli.setting import Setting
 from ridgeline.cli.strategies import MIXED, prepared
-from ridgeline.cli.symmetric import TAKES
-from ridgeline.cli.together import check_many, many_of
-from ridgeline.errors import UsageError
+from ridgeline.cli.together import many_of
+from ridgeline.io.naming import fit
 from ridgeline.matching import align, align_many
 from ridgeline.merging import Merged, merge
 from ridgeline.repairs import repaired_among
@@ -39,82 +35,40 @@ def run(chosen: argparse.Namespace) -> int:
     """See the options."""
     stderr_console()
     check_written(chosen, report=chosen.report)
-    weights = _weights(chosen.weights)
-    _check(chosen, weights)
+    weights = weights_of(chosen.weights)
+    check_merge(chosen, weights)
     setting = Setting(chosen)
-    given = load_points(setting, chosen.states, chosen.key)
-    base = load_points(setting, [chosen.base], None)[0] if chosen.base else None
+    given = load_points(setting, chosen.states)
+    base = load_points(setting, [chosen.base])[0] if chosen.base else None
     with progress_bar() as tell:
         said: list[str] = []
         carried = _aligned(chosen, setting, given, base, tell, said) if chosen.align else given
         by = merger(chosen, setting, carried, tell)
-        layers = _layers(words(chosen.layers))
+        layers = layers_of(chosen.layers)
         result = merge(carried, by=by, weights=weights, layers=layers, base=base)
         made = {"merged": result.state}
         if chosen.repair:
             tell("repair", 0, 1)
-            made["merged and repaired"] = _repaired(chosen, setting, carried, result, weights)
+            final = _repaired(chosen, setting, carried, result, weights)
+            made["merged and repaired"] = final
+            stale = [n for n in result.averaged if torch.equal(final[n], result.state[n])]
+            result = replace(result, state=final, averaged=tuple(stale))
             tell("repair", 1, 1)
-        final = list(made.values())[-1]
+        kept = in_format_of(chosen.states[0], result.state, setting.model) if chosen.out else None
+        if kept is not None:  # its types are the first checkpoint's: what is scored is the file
+            made[list(made)[-1]] = fit(dict(kept), setting.model, where="what is written")
         names = report.distinct([str(path) for path in chosen.states])
         scores = _scores(setting, dict(zip(names, given, strict=True)), made, tell)
     about = setting.about(chosen)
-    told = report.summarise_merge(result, scores, said) | {"provenance": about}
+    told = report.summarise_merge(result, scores, said)
+    told["said"] += _on_statistics(chosen, setting, result)
+    told |= {"provenance": about}
     with both(chosen, lambda folder: _write(told, scores, chosen, folder)):
-        if chosen.out:
-            first = chosen.states[0]
-            kept = io.in_format_of(first, final, model=setting.model, key=chosen.key)
+        if kept is not None:
             header = {"ridgeline.merged": json.dumps({"by": chosen.by, "of": chosen.states})}
             io.save(kept, chosen.out, metadata=header, overwrite=chosen.overwrite)
     _tell_result(chosen, told, scores)
     return 0
-
-
-def _check(chosen: argparse.Namespace, weights: list[float] | None) -> None:
-    """Refuse options that do not fit each other before any work."""
-    check_options(chosen, {"t": ("slerp",), "scale": ("task-arithmetic", "ties", "dare"),
-                           "keep": ("ties",), "drop": ("dare",)}, chosen.by)  # fmt: skip
-    if chosen.align:
-        check_many(chosen)
-    else:
-        _check_not_aligned(chosen)
-    if chosen.repair in ("forward", "closed-form") and len(chosen.states) < 2:
-        raise UsageError(
-            "A repair sets the statistics of layers to the mean of those of the checkpoints.",
-            got="one checkpoint",
-            remedy="Give two or more, or recompute running statistics alone: --repair statistics.",
-        )
-    if chosen.repair and chosen.data is None:
-        raise UsageError("A repair looks at data.", got="--repair without --data")
-    if chosen.repair and weights is not None and min(weights) < 0:
-        raise UsageError("A repair is between the ends.", got=f"--weights {chosen.weights}")
-
-
-def _check_not_aligned(chosen: argparse.Namespace) -> None:
-    """Refuse options of an alignment that was not asked for."""
-    names = ["align_by", "align_many", *TAKES, "symmetry", "example", "without"]
-    given = [f"--{n.replace('_', '-')}" for n in names if getattr(chosen, n) is not None]
-    if given:
-        raise UsageError(
-            f"{', '.join(given)} {'is' if len(given) == 1 else 'are'} for aligning.",
-            got="no --align",
-            remedy="Add --align.",
-        )
-
-
-def _weights(text: str | None) -> list[float] | None:
-    try:
-        return [float(word) for word in words(text) or []] or None
-    except ValueError as error:
-        raise UsageError(
-            "--weights is a list of numbers with commas between them.", got=repr(text)
-        ) from error
-
-
-def _layers(patterns: list[str] | None) -> Callable[[str], bool] | None:
-    if patterns is None:
-        return None
-    return lambda layer: any(fnmatchcase(layer, pattern) for pattern in patterns)
 
 
 def _aligned(
@@ -128,7 +82,10 @@ def _aligned(
     """The states in one frame: the base's, the first's, or for three and more a common one."""
     if base is None and len(given) < 2:
         return given
-    symmetry, by = prepared(chosen, setting, chosen.align_by or "weights", tell, said)
+    # A strategy that looks at networks between the checkpoints finds running statistics there that
+    # are those of no network, whichever the rows are measured with.
+    looking = argparse.Namespace(**vars(chosen) | {"statistics": "recompute"})
+    symmetry, by = prepared(looking, setting, chosen.align_by or "weights", tell, said)
     if base is None and len(given) == 2:
         found = align(given[0], given[1], symmetry, by=by, seed=chosen.seed, progress=tell)
         said.append(str(found).splitlines()[0])
@@ -158,6 +115,25 @@ def _repaired(
     return repaired_among(result.state, ends, shares, objective, repair_of(chosen, setting))
 
 
+def _on_statistics(chosen: argparse.Namespace, setting: Setting, result: Merged) -> list[str]:
+    """What must be known of running statistics: whose the numbers are, and what can be done."""
+    said = []
+    measured = next(iter(setting.objectives.values()), None)
+    if measured is not None and measured.statistics == "recompute":
+        own = "averaged ones" if result.averaged else "its own"
+        said.append(
+            "Measured with running statistics recomputed for each state (--statistics recompute); "
+            f"the merge as written has {own}: without that option the numbers are the file's."
+        )
+    if result.averaged:
+        need = "" if chosen.data else ", each with --data"
+        said.append(
+            "To recompute them here: --repair statistics, or --repair, which also sets the "
+            f"statistics of each layer's outputs to the checkpoints'{need}."
+        )
+    return said
+
+
 def _scores(
     setting: Setting, given: dict[str, State], made: dict[str, State], tell: Tell
 ) -> Scores | None:
@@ -181,9 +157,16 @@ def _write(
     assert scores is not None  # a report without data was refused
     table = report.score_table(scores)
     page = report.Page(
-        title=f"{len(chosen.states)} checkpoints merged by {chosen.by}",
+        title=f"{report.several(len(chosen.states), 'checkpoint')} merged by {chosen.by}",
         lead=report.score_sentence(scores),
-        sections=[report.Section("Before and after", text=told["said"], tables=[table])],
+        sections=[
+            report.Section(
+                "Before and after",
+                text=told["said"],
+                figures=[report.scores_figure(scores)],
+                tables=[table],
+            )
+        ],
         provenance=told["provenance"],
     )
     report.to_json(told, folder / "merge.json")

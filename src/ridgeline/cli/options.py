@@ -131,7 +131,6 @@ def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "inspect", "Look into a checkpoint: tensors, types, norms, ties, non-finite values."
     )
     look.add_argument("checkpoint", metavar="CKPT", help=POINT)
-    look.add_argument("--key", metavar="NAME", help="which state, if the file holds several")
     look.add_argument("--json", action="store_true", help="print JSON to standard output")
 
     _train(verb("train", "Train the runs of a spec at once; keep them in a store.", help_=False))

@@ -7,17 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from ridgeline import io
-from ridgeline.cli.setting import (
-    Setting,
-    check_out,
-    load_points,
-    progress_bar,
-    stderr_console,
-    stdout_console,
-    words,
-)
+from ridgeline.cli.consoles import progress_bar, say, stderr_console, stdout_console
+from ridgeline.cli.points import load_points
+from ridgeline.cli.setting import Setting, words
 from ridgeline.cli.signals import interruptible
-from ridgeline.cli.writing import write_surface
+from ridgeline.cli.writing import check_out, write_surface
 from ridgeline.errors import UsageError
 from ridgeline.paths import Plane
 from ridgeline.profiles import Surface, surface
@@ -37,7 +31,7 @@ def run(chosen: argparse.Namespace) -> int:
     lines = dict(_trajectory(text) for text in chosen.trajectory)
     check_out(chosen)
     setting = Setting(chosen)
-    states = load_points(setting, chosen.states, chosen.key)
+    states = load_points(setting, chosen.states)
     plane = Plane(*states) if len(states) == 3 else Plane.random(states[0], seed=chosen.seed)
     drawn = {
         name: [plane.project(io.load(p, model=setting.model, dtype=setting.dtype)) for p in paths]
@@ -61,6 +55,7 @@ def run(chosen: argparse.Namespace) -> int:
         print(json.dumps(told, allow_nan=False))
     else:
         _say(found)
+        say(found.provenance["notes"])
     return came.code
 
 

@@ -4,17 +4,11 @@ import argparse
 import json
 from dataclasses import replace
 
-from ridgeline.cli.setting import (
-    Setting,
-    check_out,
-    load_points,
-    progress_bar,
-    stderr_console,
-    stdout_console,
-    words,
-)
+from ridgeline.cli.consoles import progress_bar, say, stderr_console, stdout_console
+from ridgeline.cli.points import load_points
+from ridgeline.cli.setting import Setting, words
 from ridgeline.cli.signals import interruptible
-from ridgeline.cli.writing import write_profile
+from ridgeline.cli.writing import check_out, write_profile
 from ridgeline.errors import UsageError
 from ridgeline.paths import Grid, Line, homogeneous_biases
 from ridgeline.profiles import Precision, profile
@@ -29,7 +23,7 @@ def run(chosen: argparse.Namespace) -> int:
     points, precision = grid_of(chosen), _precision(chosen.precision)
     check_out(chosen)
     setting = Setting(chosen)
-    a, b = load_points(setting, [chosen.a, chosen.b], chosen.key)
+    a, b = load_points(setting, [chosen.a, chosen.b])
     rates = {}
     if chosen.rates == "homogeneous-biases":
         example = next(iter(setting.objectives.values())).samples[:2].inputs
@@ -58,6 +52,7 @@ def run(chosen: argparse.Namespace) -> int:
         for split, about in found.provenance["splits"].items():
             took = f"{about['samples_evaluated']:,} of {about['samples']:,} samples"
             console.print(f"{split}: {took}; {about['stopped']}", highlight=False)
+        say(found.provenance["notes"])
     return came.code
 
 

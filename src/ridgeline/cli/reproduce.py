@@ -8,17 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ridgeline.cli.consoles import progress_bar, stderr_console, stdout_console
 from ridgeline.cli.listed import list_papers
 from ridgeline.cli.live import duration, watcher
-from ridgeline.cli.reproduced import command_line, header, told, warnings, written
-from ridgeline.cli.setting import (
-    check_out,
-    device_of,
-    progress_bar,
-    stderr_console,
-    stdout_console,
-)
+from ridgeline.cli.reproduced import header, told, warnings, written
+from ridgeline.cli.setting import device_of
 from ridgeline.cli.signals import Terminated, terminable
+from ridgeline.cli.writing import check_out
 from ridgeline.errors import UsageError
 from ridgeline.studies import catalogue
 from ridgeline.study.members import Sources
@@ -56,8 +52,7 @@ def run(chosen: argparse.Namespace) -> int:
     asked = list(_asked(chosen))
     if chosen.dry_run:
         return _dry(chosen, asked)
-    with command_line():
-        check_out(chosen)
+    check_out(chosen)
     device_of(chosen.device)
     found: list[Reproduction] = []
     try:

@@ -1,35 +1,23 @@
 """What a reproduction says and leaves: a summary, JSON, and a page for each paper."""
 
 import argparse
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ridgeline import io
 from ridgeline.cli.live import duration
-from ridgeline.errors import OutputError
 from ridgeline.study.reproduction import Ended, Reproduction
 from ridgeline.study.store import Store
 
 if TYPE_CHECKING:
     from ridgeline import report
 
-__all__ = ["command_line", "header", "summary", "told", "warnings", "written"]
+__all__ = ["header", "summary", "told", "warnings", "written"]
 
 TRIAL = "smoke"
 CONSTRUCTED = "A construction: it uses neither the scale's data nor its networks."
 TRIED = "Scale smoke says whether it runs, not what is true."
-
-
-@contextmanager
-def command_line() -> Iterator[None]:
-    """What Python would allow with an argument, the command line allows with an option."""
-    try:
-        yield
-    except OutputError as error:
-        remedy = error.remedy.replace("overwrite=True", "--overwrite")
-        raise OutputError(error.rule, got=error.got, remedy=remedy) from error
 
 
 def summary(found: Reproduction) -> str:

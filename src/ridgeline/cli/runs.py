@@ -7,8 +7,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ridgeline.cli.consoles import stderr_console, stdout_console
 from ridgeline.cli.live import duration
-from ridgeline.cli.setting import stderr_console, stdout_console, words
+from ridgeline.cli.setting import words
 from ridgeline.errors import UsageError
 from ridgeline.study.store import Store, StoredRun
 from ridgeline.study.store.selection import fields, ordered, select

@@ -1,28 +1,20 @@
-"""From options to what is measured: model, data, objectives, states, and how far one is."""
+"""From options to what is measured: model, data and objectives, and what must be said of them."""
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
 from torch import nn
 
 from ridgeline import data, io
-from ridgeline.errors import MissingExtra, UnknownName, UsageError
-from ridgeline.objective import METRICS, Objective, metric
-from ridgeline.state import State
+from ridgeline.errors import UnknownName, UsageError
+from ridgeline.objective import METRICS, Objective, Samples, cross_entropy, metric
 
 __all__ = [
     "Setting",
-    "check_file",
-    "check_folder",
-    "check_out",
     "device_of",
-    "load_points",
     "model_of",
-    "progress_bar",
     "words",
 ]
 
@@ -75,18 +67,54 @@ class Setting:
         used = splits[split]
         if samples is not None and samples < len(used):
             used = used.subset(samples)
+        metrics = None  # those that the loss has by default
+        if chosen.metrics is not None:
+            metrics = {m: metric(m) for m in words(chosen.metrics) or []}
         return Objective(
             self.model,
             used,
             loss=metric(chosen.loss),
-            metrics={m: metric(m) for m in words(chosen.metrics) or []},
+            metrics=metrics,
             statistics=chosen.statistics,
-            calibration=calibration.inputs if calibration is not None else None,
+            calibration=Samples(calibration.inputs, None) if calibration is not None else None,
             device=self.device,
         )
 
+    def policy(self) -> list[str]:
+        """How normalisation statistics are set where something is measured, as a sentence.
+
+        Returns:
+            Empty, where no layer of the network has running statistics or nothing is measured.
+        """
+        objective = next(iter(self.objectives.values()), None)
+        if self.data is None or objective is None or not objective.normalisers:
+            return []
+        if objective.calibration is None:
+            return [
+                "Running statistics are kept as they are: between checkpoints they are those of "
+                "the checkpoints, interpolated."
+            ]
+        on = f"{len(objective.calibration):,} inputs of train"
+        if "train" not in self.data.splits:
+            on = "the inputs that are measured on"
+        return [f"Running statistics are recomputed at every point, on {on}."]
+
+    def notes(self) -> list[str]:
+        """What must be read with the numbers, in sentences: classes that are too few, `policy`."""
+        objective = next(iter(self.objectives.values()), None)
+        known = self.data and self.data.classes
+        said = []
+        if objective and known and objective.metrics["loss"] is cross_entropy:
+            outputs = objective.classes
+            if outputs is not None and outputs > known:
+                said.append(
+                    f"The network has {outputs} outputs and the targets are of {known} classes: "
+                    f"the cross entropy is over all {outputs}."
+                )
+        return [*said, *self.policy()]
+
     def about(self, chosen: argparse.Namespace) -> dict[str, Any]:
-        """Where the numbers of a command come from, in plain values."""
+        """Where the numbers of a command come from, in plain values, and its `notes`."""
         options = {
             k: v
             for k, v in vars(chosen).items()
@@ -100,6 +128,7 @@ class Setting:
             "ridgeline": io.version(),
             "torch": torch.__version__,
             "device": str(self.device),
+            "notes": self.notes(),
         }
 
 
@@ -123,11 +152,6 @@ def model_of(spec: str) -> nn.Module:
     return model
 
 
-def load_points(setting: Setting, paths: list[str], key: str | None) -> list[State]:
-    """Checkpoints as states of the setting's model."""
-    return [io.load(path, model=setting.model, dtype=setting.dtype, key=key) for path in paths]
-
-
 def device_of(name: str) -> torch.device:
     """The device of an option.
 
@@ -144,103 +168,6 @@ def device_of(name: str) -> torch.device:
             remedy="Use cpu, or cuda on a machine with a GPU and a CUDA build of torch.",
         ) from error
     return device
-
-
-def check_out(chosen: argparse.Namespace) -> None:
-    """Refuse a folder that cannot be written to before any work, not after."""
-    if chosen.out is None:
-        if chosen.overwrite:
-            raise UsageError("--overwrite is about --out.", got="--overwrite alone")
-        return
-    check_folder(chosen.out, overwrite=chosen.overwrite)
-
-
-def check_folder(path: str, *, overwrite: bool) -> None:
-    """Refuse a folder that cannot be written to."""
-    with suppress(_Undone), io.fresh_directory(path, overwrite=overwrite):
-        raise _Undone
-
-
-def check_file(path: str, *, overwrite: bool) -> None:
-    """Refuse a file that cannot be written."""
-    with suppress(_Undone), io.atomic_path(path, overwrite=overwrite):
-        raise _Undone
-
-
-class _Undone(Exception):
-    """Leaves a trial of writing without its result."""
-
-
-@contextmanager
-def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar on a terminal; elsewhere one plain line at the start of each stage.
-
-    Yields:
-        Told (what, done, of).
-    """
-    console = stderr_console()
-    if not console.is_terminal:
-        seen: set[str] = set()
-
-        def line(what: str, _: int, of: int) -> None:
-            if what not in seen:
-                seen.add(what)
-                print(f"{what} ({of})", file=sys.stderr)
-
-        yield line
-        return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True),
-        console=console,
-        transient=True,
-    ) as bar:
-        tasks: dict[str, Any] = {}
-
-        def move(what: str, done: int, of: int) -> None:
-            if what not in tasks:
-                for task in tasks.values():
-                    bar.update(task, visible=False)
-                tasks[what] = bar.add_task(what, total=of)
-            bar.update(tasks[what], completed=done, total=of)
-
-        yield move
-
-
-def stderr_console() -> Any:
-    """A rich console on standard error.
-
-    Raises:
-        MissingExtra: If rich is not installed.
-    """
-    try:
-        from rich.console import Console
-    except ImportError as error:
-        raise MissingExtra("rich", "cli", "The command line") from error
-    return Console(stderr=True)
-
-
-def stdout_console(*, wide: bool = False) -> Any:
-    """A rich console on standard output.
-
-    Args:
-        wide: Whether lines may be as long as they like where it is not a terminal, so that a
-            table's row is one line for the programs that read it.
-    """
-    from rich.console import Console
-
-    piped = not sys.stdout.isatty()
-    return Console(soft_wrap=piped, width=1000 if wide and piped else None)
 
 
 def _downloading(done: int, of: int | None) -> None:

@@ -130,8 +130,7 @@ def _strategy(
         return Learned(objective=objective, stream=stream, **given)
     if name == "straight-through":
         return StraightThrough(objective=objective, **given)
-    inputs = objective.samples.inputs
-    return ActivationMatching(model=setting.model, data=inputs, device=setting.device)
+    return ActivationMatching(model=setting.model, data=objective.samples, device=setting.device)
 
 
 def given_of(chosen: argparse.Namespace) -> dict[str, Any]:

@@ -110,8 +110,10 @@ def _align(made: argparse.ArgumentParser) -> None:
 
 
 def _merge(made: argparse.ArgumentParser) -> None:
-    made.add_argument("states", metavar="CKPT", nargs="+", help=f"one or more; {POINT}")
-    add_objective(made, data=False)
+    made.add_argument(
+        "states", metavar="CKPT", nargs="+", help=f"two or more, one with --base; {POINT}"
+    )
+    add_objective(made, data=False, keep=True)
     group = made.add_argument_group("how it is merged")
     group.add_argument("--by", choices=MERGES, default="mean", help="(default: mean)")
     group.add_argument("--base", metavar="CKPT", help="what the checkpoints were fine-tuned from")
@@ -156,8 +158,8 @@ def _symmetry(made: argparse.ArgumentParser, *, given: bool = True) -> None:
     group.add_argument(
         "--example",
         metavar="MOD:FUNC",
-        help="your function that makes a batch of inputs, as the model takes them "
-        "(default: two samples of --data)",
+        help="your function that makes a batch of inputs, as the model takes them: a tensor, a "
+        "tuple (by position) or a dict (by keyword) (default: two samples of --data)",
     )
     if given:
         group.add_argument(

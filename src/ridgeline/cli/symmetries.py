@@ -5,8 +5,9 @@ import json
 import sys
 
 from ridgeline import io
+from ridgeline.cli.consoles import progress_bar, stderr_console, stdout_console
 from ridgeline.cli.matching import check_written, discovered
-from ridgeline.cli.setting import Setting, progress_bar, stderr_console, stdout_console
+from ridgeline.cli.setting import Setting
 
 __all__ = ["run"]
 

@@ -8,12 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from ridgeline.cli.consoles import stderr_console, stdout_console
 from ridgeline.cli.live import duration, shortened, watcher
-from ridgeline.cli.setting import (
-    device_of,
-    stderr_console,
-    stdout_console,
-)
+from ridgeline.cli.setting import device_of
 from ridgeline.cli.signals import Terminated, terminable
 from ridgeline.study.config import DataConfig
 from ridgeline.study.describe import describe, plan_summary

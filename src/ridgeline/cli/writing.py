@@ -1,15 +1,24 @@
-"""What ``--out`` holds: tables, figures, JSON and one page, all or nothing."""
+"""What ``--out`` holds: tables, figures, JSON and one page, all or nothing; and where it may be."""
 
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ridgeline import io, report
+from ridgeline.errors import UsageError
 from ridgeline.profiles import Profile, Surface
 
-__all__ = ["write_layers", "write_profile", "write_surface"]
+__all__ = [
+    "check_file",
+    "check_folder",
+    "check_out",
+    "write_layers",
+    "write_profile",
+    "write_surface",
+]
 
 
 def write_profile(found: Profile, chosen: argparse.Namespace) -> None:
@@ -21,7 +30,8 @@ def write_profile(found: Profile, chosen: argparse.Namespace) -> None:
             " ".join(report.sentences(found, metric=metric, split=split))
             for split, metrics in found.curves.items()
             for metric in metrics
-        ],
+        ]
+        + found.provenance["notes"],
         figures=[report.profile_figure({"a to b": found}, metrics=_metrics(found))],
         tables=[report.measures_table({"a to b": found})],
     )
@@ -52,6 +62,7 @@ def write_layers(
             "Each curve moves one layer from a to b and holds all others. Bars are the layer-wise "
             "barrier of Adilova et al. (2023): what averaging that layer alone costs, against the "
             "mean of the two whole networks.",
+            *about["notes"],
         ],
         figures=[
             report.layers_figure(found, whole),
@@ -109,6 +120,7 @@ def write_surface(
             + "; ".join(off)
             + "."
         )
+    text += found.provenance["notes"]
     page = report.Page(
         title="The plane of " + ", ".join(names),
         lead=f"Loss over {found.x.size} by {found.y.size} states.",
@@ -128,3 +140,28 @@ def _metrics(found: Profile) -> tuple[str, ...]:
 
 def _told(out: str) -> None:
     print(f"written: {Path(out) / 'report.html'}", file=sys.stderr)
+
+
+def check_out(chosen: argparse.Namespace) -> None:
+    """Refuse a folder that cannot be written to before any work, not after."""
+    if chosen.out is None:
+        if chosen.overwrite:
+            raise UsageError("--overwrite is about --out.", got="--overwrite alone")
+        return
+    check_folder(chosen.out, overwrite=chosen.overwrite)
+
+
+def check_folder(path: str, *, overwrite: bool) -> None:
+    """Refuse a folder that cannot be written to."""
+    with suppress(_Undone), io.fresh_directory(path, overwrite=overwrite):
+        raise _Undone
+
+
+def check_file(path: str, *, overwrite: bool) -> None:
+    """Refuse a file that cannot be written."""
+    with suppress(_Undone), io.atomic_path(path, overwrite=overwrite):
+        raise _Undone
+
+
+class _Undone(Exception):
+    """Leaves a trial of writing without its result."""

@@ -1,6 +1,7 @@
 """The user's own data: what a function of theirs returns, as a data set."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,8 +21,10 @@ def load(spec: str) -> DataSet:
         spec: ``module:function(arguments)``.
 
     Returns:
-        The data set. A pair becomes one split named ``all``. Numpy floats become torch's default
-        type, as a network's weights are; tensors keep theirs. Whole-number targets become int64.
+        The data set. A pair becomes one split named ``all``. A tuple of arrays, or a dict of them,
+        in the place of the inputs is for a model of several: one argument each, or keywords.
+        Numpy floats become torch's default type, as a network's weights are; tensors keep theirs.
+        Whole-number targets become int64.
 
     Raises:
         DataError: If the result is none of the forms that are understood.
@@ -44,9 +47,18 @@ def _split(pair: object, spec: str) -> Split:
             got=f"{type(pair).__name__} from {spec}",
             remedy="Return (inputs, targets) as two arrays or tensors.",
         )
-    inputs, targets = (_tensor(x, spec) for x in pair)
+    inputs, targets = _inputs(pair[0], spec), _tensor(pair[1], spec)
     whole = not targets.is_floating_point() and not targets.is_complex()
     return Split(inputs, targets.to(torch.int64) if whole else targets)
+
+
+def _inputs(x: object, spec: str) -> Any:
+    """One tensor; or several, where the model takes several."""
+    if isinstance(x, Mapping):
+        return {str(name): _tensor(value, spec) for name, value in x.items()}
+    if isinstance(x, tuple) and all(isinstance(value, Tensor | np.ndarray) for value in x):
+        return tuple(_tensor(value, spec) for value in x)
+    return _tensor(x, spec)
 
 
 def _tensor(x: object, spec: str) -> Tensor:

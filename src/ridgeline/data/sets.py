@@ -1,12 +1,14 @@
 """What a data set is: named splits, each two arrays of the same length."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from ridgeline.errors import DataError, UnknownName
 from ridgeline.rng import stream
@@ -18,31 +20,35 @@ __all__ = ["DataSet", "Split"]
 class Split:
     """Inputs and targets, sample by sample along the first axis."""
 
-    inputs: Tensor
+    inputs: Any
+    """A tensor; for a model of several inputs a tuple of tensors, or a dict of them."""
     targets: Tensor
 
     def __post_init__(self) -> None:
-        if not self.inputs.ndim or not self.targets.ndim:
+        parts = pytree.tree_leaves(self.inputs)
+        if not parts or not all(x.ndim for x in (*parts, self.targets)):
+            shapes = [str(tuple(x.shape)) for x in (*parts, self.targets)]
             raise DataError(
                 "Inputs and targets have samples along their first axis.",
-                got=f"shapes {tuple(self.inputs.shape)} and {tuple(self.targets.shape)}",
+                got=f"shapes {' and '.join(shapes)}",
                 remedy="Give arrays, not single numbers.",
             )
-        if len(self.inputs) != len(self.targets):
+        if any(len(x) != len(self.targets) for x in parts):
+            counts = " and ".join(str(len(x)) for x in parts)
             raise DataError(
                 "Inputs and targets must be as many.",
-                got=f"{len(self.inputs)} inputs and {len(self.targets)} targets",
+                got=f"{counts} inputs and {len(self.targets)} targets",
                 remedy="Check that both come from the same files.",
             )
-        if not len(self.inputs):
+        if not len(self.targets):
             raise DataError(
                 "A split must hold a sample.", got="none", remedy="Check how it was selected."
             )
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return len(self.targets)
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[Any]:
         """Inputs, then targets: ``inputs, targets = split``."""
         return iter((self.inputs, self.targets))
 
@@ -72,14 +78,14 @@ class Split:
         if self.targets.ndim == 1 and not self.targets.is_floating_point():
             order = order[_turns(self.targets.cpu()[order]).argsort(stable=True)]
         chosen = order[:n]
-        return Split(
-            self.inputs[chosen.to(self.inputs.device)],
-            self.targets[chosen.to(self.targets.device)],
-        )
+        return self._map(lambda x: x[chosen.to(x.device)])
 
     def to(self, device: str | torch.device) -> "Split":
         """The split on another device."""
-        return Split(self.inputs.to(device), self.targets.to(device))
+        return self._map(lambda x: x.to(device))
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> "Split":
+        return Split(pytree.tree_map(function, self.inputs), function(self.targets))
 
 
 def _turns(labels: Tensor) -> Tensor:
@@ -118,6 +124,13 @@ class DataSet:
                     remedy="Number the classes from 0 without gaps, or correct their count.",
                 )
 
+    def __str__(self) -> str:
+        lines = [f"{self.name}, of {self.classes} classes" if self.classes else self.name]
+        for name, split in self.splits.items():
+            shapes = [str(tuple(x.shape[1:])) for x in pytree.tree_leaves(split.inputs)]
+            lines.append(f"  {name}: {len(split)} samples of shape {', '.join(shapes)}")
+        return "\n".join(lines)
+
     def __getitem__(self, split: str) -> Split:
         try:
             return self.splits[split]
@@ -130,7 +143,7 @@ class DataSet:
         digest = hashlib.blake2b(digest_size=16)
         for name in sorted(self.splits):
             split = self.splits[name]
-            for x in (split.inputs, split.targets):
+            for x in pytree.tree_leaves((split.inputs, split.targets)):
                 digest.update(f"{name} {x.dtype} {tuple(x.shape)};".encode())
                 # As bytes first: numpy has no bfloat16.
                 flat = x.detach().cpu().contiguous().flatten().view(torch.uint8)

@@ -7,9 +7,7 @@ network's constant and affine parts once and J times, and only the rest at every
 by one or stacked.
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, Protocol
 
 import torch
@@ -20,6 +18,7 @@ from ridgeline.engine.degrees import CONSTANT, GENERAL, Degree, degrees
 from ridgeline.engine.programs import Programs, cut
 from ridgeline.engine.residents import Resident
 from ridgeline.errors import NotTraceable
+from ridgeline.functional.looping import looping_quietly
 from ridgeline.objective import Objective
 from ridgeline.state import cast
 from ridgeline.tracing import Trace, flatten
@@ -73,7 +72,7 @@ class Batched:
 
         for at in _groups(positions, self.group):
             stacked = self.resident.stack(self.resident.moving, at)
-            with _vmap_quietly():
+            with looping_quietly():
                 out = torch.vmap(run)(stacked)
             yield from _unstack(out, len(at))
 
@@ -174,7 +173,7 @@ class Shared:
         values |= {node: moving[name] for node, name in self.moved.items()}
         if self.programs.output in general.gives:
             axes = tuple(0 if n in stacked else None for n in general.takes)
-            with _vmap_quietly():
+            with looping_quietly():
                 (out,) = torch.vmap(general.run, in_dims=axes)(*[values[n] for n in general.takes])
         else:
             out = values[self.programs.output]
@@ -223,14 +222,6 @@ def _mix(values: Sequence[Tensor], coefficients: Sequence[float]) -> Tensor:
     for value, coefficient in terms[1:]:
         total.add_(value, alpha=coefficient)
     return total
-
-
-@contextmanager
-def _vmap_quietly() -> Iterator[None]:
-    """Without the warning that an operation is looped over: whether that pays is measured."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)
-        yield
 
 
 def _groups(positions: Sequence[int], size: int) -> Iterator[Sequence[int]]:

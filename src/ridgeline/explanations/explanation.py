@@ -35,8 +35,8 @@ class Layer:
     """Paired by sample."""
     error: float | None
     """The same of the error."""
-    halfway: float
-    """Loss with this layer at the position nearest to 1/2, less the loss at the end."""
+    halfway: float | None
+    """Loss with this layer at t = 1/2, less the loss at the end; None if it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Explanation:
         for name, one in self.layers.items():
             curve = one.curve()
             first, last = curve.ends()
-            middle = int(np.abs(curve.t - 0.5).argmin())
+            middle = next(iter(np.flatnonzero(curve.t == 0.5)), None)
             wrong = one.curve("error").mean if "error" in next(iter(one.curves.values())) else None
             found.append(
                 Layer(
@@ -116,7 +116,9 @@ class Explanation:
                     cost=float(curve.mean[first] - curve.mean[last]),
                     stderr=curve.stderr_of({first: 1.0, last: -1.0}),
                     error=None if wrong is None else float(wrong[first] - wrong[last]),
-                    halfway=float(curve.mean[middle] - curve.mean[last]),
+                    halfway=None
+                    if middle is None
+                    else float(curve.mean[middle] - curve.mean[last]),
                 )
             )
         return sorted(found, key=lambda layer: -layer.cost)

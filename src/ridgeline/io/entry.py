@@ -63,8 +63,7 @@ def resolve(spec: str, *, kind: str, offered: Mapping[str, Any] | None = None) -
         trail = module_name
         for name in names:
             if not hasattr(found, name):
-                public = [n for n in dir(found) if not n.startswith("_")]
-                raise UnknownName(f"name in {trail!r} (for the {kind})", name, public)
+                raise UnknownName(f"name in {trail!r} (for the {kind})", name, _offered(found))
             found, trail = getattr(found, name), f"{trail}.{name}"
         if not callable(found):
             raise UsageError(
@@ -83,6 +82,19 @@ def resolve(spec: str, *, kind: str, offered: Mapping[str, Any] | None = None) -
                 got=f"{type(error).__name__}: {error}",
                 remedy=f"{spec} raised it; the cause shows the line. Check the arguments.",
             ) from error
+
+
+def _offered(owner: Any) -> list[str]:
+    """Functions and classes that an owner exports or defines, not what it imports for itself."""
+    exported = getattr(owner, "__all__", None)
+    names = exported or [n for n in dir(owner) if not n.startswith("_")]
+    made = {n: x for n in names if callable(x := getattr(owner, n, None))}
+    root = _root(getattr(owner, "__module__", None) or owner.__name__)
+    return [n for n, x in made.items() if exported or _root(getattr(x, "__module__", "")) == root]
+
+
+def _root(module: str | None) -> str:
+    return (module or "").partition(".")[0]
 
 
 def _takes(function: Callable[..., Any], name: str) -> bool:

@@ -81,11 +81,12 @@ def ambiguous(found: Mapping[str, State], where: str, reason: str) -> Checkpoint
     Returns:
         The error, to be raised.
     """
+    first = next(iter(found))
     shown = ", ".join(f"{place} ({len(state)} tensors)" for place, state in found.items())
     return CheckpointError(
         "A checkpoint that holds several states must be told which one is meant.",
         got=f"{where} with {shown}, {reason}",
-        remedy=f"Choose one, as in key={next(iter(found))!r}.",
+        remedy=f"Choose one: key={first!r}, or {where}:{first} on the command line.",
     )
 
 
@@ -175,5 +176,5 @@ def _nothing(tree: object, where: str) -> CheckpointError:
         "A checkpoint must hold a state: names to tensors, and nothing else beside them.",
         got=f"{what} in {where}",
         remedy="Save model.state_dict(), alone or under one of "
-        f"{', '.join(KEYS[:4])}; or name its place with key=.",
+        f"{', '.join(KEYS[:4])}; or name its place: key=, or FILE:KEY on the command line.",
     )

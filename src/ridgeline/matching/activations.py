@@ -31,6 +31,10 @@ from ridgeline.tracing import Forward
 __all__ = ["ActivationMatching", "Likeness"]
 
 Likeness = Literal["covariance", "correlation"]
+UNSEEN = (
+    "not seen, and left in place: {}; what a fused operation (as of recurrent layers) computes "
+    "inside is no value of the trace: match by weights, which sees all"
+)
 FLOOR = 1e-4
 
 
@@ -118,7 +122,7 @@ class ActivationMatching:
         search = _Search(symmetry, inside, likeness)
         orders = search.solved()
         missed = [g.name for g in symmetry.groups if not search.known(g.name)]
-        notes = (f"not seen, and left in place: {', '.join(missed)}",) if missed else ()
+        notes = (UNSEEN.format(", ".join(missed)),) if missed else ()
         return Matched(
             transform=compose(orders, symmetry),
             objective={"before": search.before, "after": search.after},

@@ -9,16 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
 from torch import Tensor
 
 from ridgeline import state as states
-from ridgeline.errors import UsageError
+from ridgeline.errors import UsageError, WrongKind
+from ridgeline.matching.moved import Moved, moved_by
 from ridgeline.state import State
-from ridgeline.symmetry import Permutation, Symmetry, Transform
-from ridgeline.symmetry.frame import collapse
+from ridgeline.symmetry import Symmetry, Transform
 
-__all__ = ["Aligned", "Matched", "Progress", "Strategy", "align", "check_groups"]
+__all__ = ["Aligned", "Matched", "Progress", "Strategy", "align", "check_groups", "check_strategy"]
 
 Progress = Callable[[str, int, int], None]
 """Told (what is done, how much of it, of how much)."""
@@ -107,8 +106,8 @@ class Aligned:
     """The distance of a and b over their coordinates."""
     after: float
     """The distance of a and `state`."""
-    moved: Mapping[str, float]
-    """Group name to the share of its units that do not stay in their place."""
+    moved: Mapping[str, Moved]
+    """Group name to what was done to its units; empty if units were mixed by no transform."""
 
     def summary(self) -> dict[str, Any]:
         """The record in plain values."""
@@ -120,8 +119,10 @@ class Aligned:
             "distance": {"before": self.before, "after": self.after},
             "sweeps": self.matched.sweeps,
             "history": list(self.matched.history),
-            "moved": dict(self.moved),
-            "permutation": self.transform is not None,
+            "moved": {name: moved.summary() for name, moved in self.moved.items()},
+            "permutation": self.transform is not None
+            and not any(moved.how for moved in self.moved.values()),
+            "same_function": self.transform is not None,
             "notes": list(self.matched.notes),
         }
 
@@ -135,11 +136,11 @@ class Aligned:
         if {"before", "after"} <= set(self.matched.objective):
             o = self.matched.objective
             name = self.matched.measure or "objective"
-            lines.append(f"  {name}: {o['before']:.6g} -> {o['after']:.6g}, "
-                         f"{self.matched.sweeps} rounds")  # fmt: skip
+            rounds = f"{self.matched.sweeps} round{'s' * (self.matched.sweeps != 1)}"
+            lines.append(f"  {name}: {o['before']:.6g} -> {o['after']:.6g}, {rounds}")
         if self.transform is None:
             lines.append("  units were mixed: the function is not that of b")
-        lines += [f"  {name}: {share:.0%} of its units moved" for name, share in self.moved.items()]
+        lines += [f"  {name}: {moved}" for name, moved in self.moved.items()]
         return "\n".join([*lines, *(f"  {note}" for note in self.matched.notes)])
 
 
@@ -168,14 +169,15 @@ def align(
     Raises:
         StateMismatch: If the states differ in their tensors, or the symmetry is of others.
         NonFinite: If a state holds NaN or infinity.
-        UsageError: If the symmetry has no groups, or a strategy that promises never to be worse
-            than the identity was.
+        UsageError: If an argument is of another kind, if the symmetry has no groups, or a strategy
+            that promises never to be worse than the identity was.
     """
     if by is None:
         from ridgeline.matching.weights import WeightMatching
 
         by = WeightMatching()
-    a, b = states.detached(a), states.detached(b)
+    check_strategy(by, "match", "WeightMatching")
+    a, b = states.detached(a, "a"), states.detached(b, "b")
     states.check_same(a, b)
     check_groups(symmetry)
     for name, x in (("a", a), ("b", b)):
@@ -198,7 +200,7 @@ def align(
         matched=matched,
         before=states.distance(a, b),
         after=states.distance(a, carried),
-        moved=_moved(matched.transform, symmetry),
+        moved=moved_by(matched.transform, symmetry),
     )
 
 
@@ -206,8 +208,15 @@ def check_groups(symmetry: Symmetry) -> None:
     """Refuse a symmetry with nothing to search.
 
     Raises:
-        UsageError: If it has neither groups nor scalings.
+        UsageError: If it is none, or has neither groups nor scalings.
     """
+    if not isinstance(symmetry, Symmetry):
+        raise WrongKind(
+            "A symmetry is what `rl.symmetries(model, example)` gives.",
+            symmetry,
+            name="symmetry",
+            remedy="It comes after the states: `rl.align(a, b, symmetry)`.",
+        )
     if not symmetry.groups and not symmetry.scalings:
         raise UsageError(
             "Alignment needs a symmetry with one group of units at least.",
@@ -216,20 +225,16 @@ def check_groups(symmetry: Symmetry) -> None:
         )
 
 
-def _moved(transform: Transform | None, symmetry: Symmetry) -> dict[str, float]:
-    """The share of units that are moved, by group; a unit counts as moved among its own fibre."""
-    if transform is None:
-        return {}
-    # Scalings and mixings leave units in their places.
-    kept = tuple(x for x in transform.actions if isinstance(x, Permutation))
-    transform = Transform(kept, transform.ties)
-    try:
-        orders = collapse(transform, symmetry)
-    except UsageError:  # groups of another symmetry
-        return {name: n / symmetry.group(name).identity().size
-                for name, n in transform.moved.items()}  # fmt: skip
-    return {
-        name: float((order != np.arange(order.shape[1])).mean())
-        for name, order in orders.items()
-        if order.size
-    }
+def check_strategy(by: object, verb: str, example: str) -> None:
+    """Refuse what is no strategy.
+
+    Args:
+        by: What was given as one.
+        verb: The method that it must have.
+        example: Name of one that has it.
+
+    Raises:
+        UsageError: If it is a class, or has no such method.
+    """
+    if isinstance(by, type) or not hasattr(by, verb):
+        raise WrongKind(f"A strategy is an instance, such as `rl.{example}()`.", by, name="by")

@@ -83,13 +83,14 @@ class SimulatedAnnealing:
         walk = _Walk(a, b, symmetry, self.energy)
         cooling = np.log(self.coldest / self.hottest)
         best, least, history, taken = walk.orders, walk.energy, [walk.energy], 0
-        before = walk.energy
+        before, late = walk.energy, 0
         for step in range(self.steps):
             heat = self.hottest * np.exp(cooling * step / max(self.steps - 1, 1))
             rise = walk.propose(draws)
             if rise <= 0 or draws.random() < np.exp(-rise / heat):
                 walk.accept()
                 taken += 1
+                late += step >= self.steps - self._tail
                 if walk.energy < least:
                     best, least = walk.orders, walk.energy
             else:
@@ -107,7 +108,21 @@ class SimulatedAnnealing:
             measure="squared distance" if self.energy is None else "energy",
             sweeps=self.steps,
             history=tuple(history),
-            notes=(f"{taken} of {self.steps} swaps were taken",),
+            notes=(f"{taken} of {self.steps} swaps were taken{self._heat(late)}",),
+        )
+
+    @property
+    def _tail(self) -> int:
+        """Steps that count as the end of the cooling."""
+        return max(1, self.steps // 10)
+
+    def _heat(self, late: int) -> str:
+        """What to say if the end was a random walk still."""
+        if late <= self._tail / 2:
+            return ""
+        return (
+            f", {late} of the last {self._tail}: at these temperatures it is a random walk; lower "
+            "`hottest` and `coldest` (--hottest, --coldest)"
         )
 
 

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from ridgeline import state as states
-from ridgeline.errors import UsageError
-from ridgeline.matching.align import Progress, check_groups
+from ridgeline.matching.align import Progress, check_groups, check_strategy
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry, Transform
 from ridgeline.symmetry.frame import collapse
@@ -111,7 +110,8 @@ class AlignedMany:
     def __str__(self) -> str:
         return (
             f"{len(self.states)} states aligned by {type(self.by).__name__}: "
-            f"spread {self.before:.4g} -> {self.after:.4g}"
+            f"spread {self.before:.4g} -> {self.after:.4g}\n"
+            "  spread: root mean square distance of the states from their mean"
         )
 
 
@@ -128,7 +128,7 @@ def align_many(
     Args:
         given: Two states or more of one network.
         symmetry: What leaves the network's function unchanged.
-        by: The strategy; `CycleConsistent` by default.
+        by: The strategy; `MergeMany` by default.
         seed: Of whatever the strategy draws.
         progress: Told how far the work is.
 
@@ -136,22 +136,20 @@ def align_many(
         The carried states, their transforms and mean, and the spread before and after.
 
     Raises:
-        UsageError: If there are fewer than two states, or the symmetry has no groups.
+        UsageError: If an argument is of another kind, if there are fewer than two states, or the
+            symmetry has no groups.
         StateMismatch: If the states differ in their tensors, or the symmetry is of others.
         NonFinite: If a state holds NaN or infinity.
     """
     if by is None:
-        from ridgeline.matching.universe import CycleConsistent
+        from ridgeline.matching.universe import MergeMany
 
-        by = CycleConsistent()
-    if len(given) < 2:
-        raise UsageError("There are two states or more to align.", got=f"{len(given)}")
+        by = MergeMany()
+    check_strategy(by, "match_many", "MergeMany")
+    given = states.check_states(given, least=2)
     check_groups(symmetry)
-    given = [states.detached(x) for x in given]
-    for i, x in enumerate(given):
-        states.check_same(given[0], x, names=("state 0", f"state {i}"))
+    for x in given:
         symmetry.check(x)
-        states.check_finite(x, f"state {i}")
     matched = by.match_many(given, symmetry, seed=seed, progress=progress)
     carried = tuple(t(x) for t, x in zip(matched.transforms, given, strict=True))
     return AlignedMany(

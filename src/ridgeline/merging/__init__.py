@@ -2,7 +2,8 @@
 
 from ridgeline.merging.fisher import diagonal_fisher
 from ridgeline.merging.grams import gram_matrices
-from ridgeline.merging.merging import Chosen, Merged, merge
+from ridgeline.merging.merged import Merged
+from ridgeline.merging.merging import Chosen, merge
 from ridgeline.merging.pool import Plan, Pool, Strategy
 from ridgeline.merging.running import Running, running_average
 from ridgeline.merging.sparse import Dare, Ties

@@ -1,6 +1,5 @@
 """The diagonal of the Fisher information, from gradients of single samples."""
 
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ from torch.func import grad, vmap
 from torch.utils import _pytree as pytree
 
 from ridgeline.errors import UnknownName, UsageError
+from ridgeline.functional.looping import looping_quietly
 from ridgeline.merging.grams import some
 from ridgeline.merging.outer import Layers
 from ridgeline.objective import Objective
@@ -141,9 +141,7 @@ class _Gradients:
         """Name to the gradients of all samples, shape (B, ...)."""
         if self.mapped:
             try:
-                with warnings.catch_warnings():
-                    # An operation without a batching rule is looped over, and torch says so.
-                    warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)
+                with looping_quietly():
                     return vmap(gradient, in_dims=(None, 0, 0))(self.moving, inputs, targets)
             except (RuntimeError, ValueError):  # a recurrence, a branch on values
                 self.mapped = False

@@ -1,52 +1,30 @@
 """The verb: several states merged into one."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from math import isfinite
 
 import torch
 from torch import Tensor
 
-from ridgeline.errors import UnknownName, UsageError
+from ridgeline.errors import UnknownName, UsageError, WrongKind
+from ridgeline.merging.merged import Merged
 from ridgeline.merging.pool import Plan, Pool, Strategy, mean
 from ridgeline.merging.strategies import Mean
 from ridgeline.state import (
     State,
     check_finite,
     check_same,
+    check_states,
     detached,
     is_statistic,
     layers,
     place,
 )
 
-__all__ = ["Chosen", "Merged", "merge"]
+__all__ = ["Chosen", "merge"]
 
 Chosen = Sequence[str] | Callable[[str], bool]
 """Names of layers (module prefixes) or single tensors, or a predicate of a layer's name."""
-
-
-@dataclass(frozen=True, eq=False)
-class Merged:
-    """A merged state, and how it came to be."""
-
-    state: State
-    by: Strategy
-    """The strategy, with its settings."""
-    count: int
-    """States that were merged."""
-    weights: tuple[float, ...] | None
-    """As they were given."""
-    merged: tuple[str, ...]
-    """Floating tensors that were merged; all others are the first state's."""
-    notes: tuple[str, ...] = ()
-    """What must be known before the state is used."""
-
-    def __str__(self) -> str:
-        kept = sum(x.is_floating_point() for x in self.state.values()) - len(self.merged)
-        held = f"; {kept} as in the first" if kept else ""
-        lines = [f"{self.count} states merged by {self.by}: {len(self.merged)} tensors{held}"]
-        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
 
 def merge(
@@ -98,7 +76,8 @@ def merge(
     state = _carry_out(pool, plan, chosen)
     check_finite(state, "the merged state")
     merged = tuple(n for n in given[0] if n in chosen and given[0][n].is_floating_point())
-    return Merged(state, by, len(given), pool.weights, merged, tuple(dict.fromkeys(plan.notes)))
+    averaged, remarks = _averaged(pool, state, merged), tuple(dict.fromkeys(plan.notes))
+    return Merged(state, by, len(given), pool.weights, merged, averaged, remarks)
 
 
 # --- checks ------------------------------------------------------------------------------
@@ -107,12 +86,9 @@ def merge(
 def _checked(
     states: Sequence[Mapping[str, Tensor]], base: Mapping[str, Tensor] | None, by: Strategy
 ) -> tuple[tuple[State, ...], State | None]:
-    if isinstance(states, Mapping) or not len(states):
-        raise UsageError("There must be a list of one state at least to merge.", got=_kind(states))
-    given = tuple(detached(s) for s in states)
-    for i, state in enumerate(given):
-        check_same(given[0], state, names=("state 0", f"state {i}"))
-        check_finite(state, f"state {i}")
+    if isinstance(by, type) or not hasattr(by, "plan"):
+        raise WrongKind("A strategy is an instance, such as `rl.Mean()`.", by, name="by")
+    given = check_states(states)
     if strange := [n for n, x in given[0].items() if x.is_complex()]:
         raise UsageError(
             "Tensors that are merged are real.",
@@ -127,14 +103,10 @@ def _checked(
         )
     if base is None:
         return given, None
-    start = detached(base)
+    start = detached(base, "the base")
     check_same(start, given[0], names=("the base", "state 0"))
     check_finite(start, "the base")
     return given, start
-
-
-def _kind(states: object) -> str:
-    return "one state" if isinstance(states, Mapping) else "none"
 
 
 def _weights(weights: Sequence[float] | None, count: int) -> tuple[float, ...] | None:
@@ -225,15 +197,7 @@ def _labels(pool: Pool, plan: Plan, name: str) -> Tensor:
 
 
 def _remarks(pool: Pool, result: State, chosen: frozenset[str]) -> list[str]:
-    """What was done with statistics and labels, in words."""
-    notes = []
-    floats = [n for n, x in result.items() if n in chosen and x.is_floating_point()]
-    statistics = [n for n in floats if is_statistic(n)]
-    if statistics:
-        notes.append(
-            f"{len(statistics)} running statistics were averaged; they are those of no network: "
-            "recompute them on data before use."
-        )
+    """What was done with labels, in words."""
     differ = [
         name
         for name, x in result.items()
@@ -241,8 +205,18 @@ def _remarks(pool: Pool, result: State, chosen: frozenset[str]) -> list[str]:
         and not x.is_floating_point()
         and any(not torch.equal(x.cpu(), s[name].cpu()) for s in pool.states)
     ]
-    if differ:
-        whose = "the base" if pool.base is not None else "the state that counts most"
-        more = f" and {len(differ) - 5} more" if len(differ) > 5 else ""
-        notes.append(f"Labels that differ are of {whose}: {', '.join(differ[:5])}{more}.")
-    return notes
+    if not differ:
+        return []
+    whose = "the base" if pool.base is not None else "the state that counts most"
+    more = f" and {len(differ) - 5} more" if len(differ) > 5 else ""
+    return [f"Labels that differ are of {whose}: {', '.join(differ[:5])}{more}."]
+
+
+def _averaged(pool: Pool, result: State, merged: Sequence[str]) -> tuple[str, ...]:
+    """Running statistics that are not those of any of the states."""
+    return tuple(
+        name
+        for name in merged
+        if is_statistic(name)
+        and not any(torch.equal(result[name].cpu(), s[name].cpu()) for s in pool.states)
+    )

@@ -50,7 +50,7 @@ class Pool:
             raise UsageError(
                 "Weights of a mean are not negative, and one at least is positive.",
                 got=str(list(self.factors)),
-                remedy="To go beyond a state use a path, or TaskArithmetic.",
+                remedy="To go beyond a state use a path, or task arithmetic.",
             )
         return tuple(w / total for w in self.factors)
 

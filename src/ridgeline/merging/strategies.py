@@ -63,8 +63,11 @@ class Slerp:
         if len(pool.states) != 2 or pool.weights is not None:
             raise UsageError(
                 "A great circle goes through two states, and t says how far.",
-                got=f"{len(pool.states)} states" + (" with weights" if pool.weights else ""),
-                remedy="Leave out weights; for more states use Mean.",
+                got=f"{len(pool.states)} state{'s' * (len(pool.states) != 1)}"
+                + (" with weights" if pool.weights else ""),
+                remedy="Leave out weights: t is the second's."
+                if len(pool.states) == 2
+                else "Take the mean of more states than two.",
             )
         a, b = pool.states
         plan = Plan(lambda name: self._point(pool, name, whole, plan), (1 - self.t, self.t))
@@ -141,7 +144,8 @@ class ModelStock:
         if count < 2 or pool.weights is not None:
             raise UsageError(
                 "Model stock compares two states at least, all alike.",
-                got=f"{count} states" + (" with weights" if pool.weights else ""),
+                got=f"{count} state{'s' * (count != 1)}"
+                + (" with weights" if pool.weights else ""),
             )
 
         def rule(name: str) -> Tensor:

@@ -217,8 +217,15 @@ def per_sample(function: Metric) -> Metric:
     return function
 
 
-def checked(name: str, values: Any, count: int) -> Tensor:
-    """What a loss or metric returned, or a refusal if it is not one number per sample."""
+def measured(name: str, function: Metric, outputs: Any, targets: Any, count: int) -> Tensor:
+    """What a loss or metric gives; refusals name it, also that of what is no number per sample."""
+    try:
+        values = function(outputs, targets)
+    except UsageError as refused:
+        by = "the loss" if name == "loss" else f"the metric {name!r}"
+        raise UsageError(
+            refused.rule, got=f"{refused.got}, for {by}", remedy=refused.remedy
+        ) from refused
     if not isinstance(values, Tensor) or values.shape != (count,):
         shape = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
         raise UsageError(

@@ -19,18 +19,18 @@ from ridgeline.errors import (
 )
 from ridgeline.objective.losses import (
     Metric,
-    checked,
     cross_entropy,
     error,
     higher_is_better,
     ignored_label,
+    measured,
     per_sample,
 )
-from ridgeline.objective.probe import activation_bytes, check_labels, probe
+from ridgeline.objective.probe import activation_bytes, check_labels, probe, unpicked
 from ridgeline.objective.samples import Samples, collect
 from ridgeline.objective.statistics import normalisers, recompute
 from ridgeline.state import State
-from ridgeline.tracing import Forward, Network, Trace
+from ridgeline.tracing import Forward, Network, Trace, unpacked
 
 __all__ = ["Objective", "StatisticsPolicy"]
 
@@ -211,7 +211,7 @@ class Objective:
     def score(self, outputs: Any, targets: Any) -> dict[str, Tensor]:
         """Loss and metrics of outputs, each of shape (B,)."""
         count = len(pytree.tree_leaves(targets)[0])
-        return {n: checked(n, f(outputs, targets), count) for n, f in self.metrics.items()}
+        return {n: measured(n, f, outputs, targets, count) for n, f in self.metrics.items()}
 
     def recomputed(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The normalisation statistics that the policy sets at a state; empty to keep its own."""
@@ -261,6 +261,7 @@ class Objective:
         """Ask twice, look at labels and shapes, and choose the size of chunks."""
         first = self.samples[: min(len(self), 32)]
         tensors = states.cast(self.network.tensors, self.dtype, self.device)
+        outputs = None
         with self.computing():
             try:
                 outputs = probe(self.network, tensors, first)
@@ -273,8 +274,9 @@ class Objective:
             except RidgelineError:
                 raise
             except Exception as failure:  # the user's model, loss or metric
+                hint = unpacked(failure, first.inputs) or unpicked(outputs)
                 raise ForwardFailed(
-                    "The model, its loss or a metric", "probing the first samples", failure
+                    "The model, its loss or a metric", "probing the first samples", failure, hint
                 ) from failure
             few = self.samples[: min(len(self), 2)]
             self.activation_bytes = activation_bytes(self.network, tensors, few)

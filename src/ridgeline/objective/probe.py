@@ -14,7 +14,7 @@ from ridgeline.objective.samples import Samples, equal
 from ridgeline.rng import untouched
 from ridgeline.tracing import Network
 
-__all__ = ["activation_bytes", "check_labels", "probe"]
+__all__ = ["activation_bytes", "check_labels", "probe", "unpicked"]
 
 
 def probe(network: Network, tensors: Mapping[str, Tensor], samples: Samples) -> Any:
@@ -151,6 +151,17 @@ def check_labels(outputs: Any, targets: Any, ignored: int = -100) -> None:
             got=f"label {int(bad)} at sample {at} ({int(wrong.sum())} in all)",
             remedy="Labels count from 0; check that model and data have the same classes.",
         )
+
+
+def unpicked(outputs: Any) -> str:
+    """What to do where the outputs are no tensor, as losses and metrics take; empty if they are."""
+    if outputs is None or isinstance(outputs, Tensor):
+        return ""
+    keys = f" of {', '.join(map(str, outputs))}" if isinstance(outputs, Mapping) else ""
+    return (
+        f"The outputs are a {type(outputs).__name__}{keys}, and losses take a tensor: give "
+        '`forward=` that returns it, as `lambda model, x: model(x)["logits"]` does.'
+    )
 
 
 class _Largest(TorchDispatchMode):

@@ -134,9 +134,11 @@ def _read(data: Any, labelled: bool) -> Samples:
     if isinstance(data, Iterable) and not isinstance(data, str | bytes | Mapping | Tensor):
         again = not isinstance(data, Iterator | Sequence)
         return _twice(data, labelled, data) if again else _stack(data, labelled)
+    splits = getattr(data, "splits", None)
     raise UsageError(
         "Data are arrays (inputs, targets), a Dataset, a DataLoader or an iterable of batches.",
         got=type(data).__name__,
+        remedy=f"Take one of its splits: data[{next(iter(splits))!r}]." if splits else "",
     )
 
 

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ridgeline import state as states
-from ridgeline.errors import UsageError
 from ridgeline.paths.combination import Combination
 from ridgeline.paths.grid import Grid, grid
 from ridgeline.state import State
@@ -70,12 +69,7 @@ def check_points(points: Sequence[State], names: Sequence[str]) -> tuple[State, 
         NonFinite: If one holds NaN or infinity.
     """
     for point, name in zip(points, names, strict=True):
-        if not isinstance(point, dict) or not point:
-            raise UsageError(
-                "A point is a state: a dict from names to tensors, and not empty.",
-                got=f"{name} of type {type(point).__name__}",
-                remedy="Use model.state_dict(), state.capture(model) or load(path).",
-            )
+        states.check_state(point, name)
     for point, name in zip(points[1:], names[1:], strict=True):
         states.check_same(points[0], point, names=(names[0], name))
     for point, name in zip(points, names, strict=True):

@@ -8,7 +8,7 @@ import numpy as np
 
 from ridgeline import measures
 from ridgeline.engine import Moments, StrategyName, evaluate
-from ridgeline.errors import UnknownName, UsageError
+from ridgeline.errors import UnknownName, UsageError, WrongKind
 from ridgeline.measures import Array, Barrier, BarrierKind, Curve, Length, Monotonicity, Plateau
 from ridgeline.objective import Objective, error
 from ridgeline.paths import Grid, Path, grid
@@ -168,9 +168,12 @@ def profile(
         StateMismatch: If the path's states are not the model's.
         UnknownName: If the strategy, or the precision's metric, is unknown.
         NotTraceable: If a repair is asked for and the network cannot be traced.
-        UsageError: If a repair is asked for outside of [0, 1], has nothing to repair, or would
-            give each split another network.
+        UsageError: If path or objective are of another kind; if a repair is asked for outside of
+            [0, 1], has nothing to repair, or would give each split another network.
     """
+    if not isinstance(path, Path):
+        remedy = "It comes first: `rl.profile(path, objective)`."
+        raise WrongKind("A path is such as `rl.Line(a, b)`.", path, name="path", remedy=remedy)
     t = grid(points, extrapolate=extrapolate)
     if repair is not None:
         check_one_network(repair, as_splits(objective))
@@ -217,11 +220,14 @@ def profile(
 
 def as_splits(objective: Objectives) -> Mapping[str, Objective]:
     """Objectives by split; a single one is the split ``data``."""
-    if isinstance(objective, Objective):
-        return {"data": objective}
-    if not objective:
+    given = objective if isinstance(objective, Mapping) else {"data": objective}
+    for goal in given.values():
+        if not isinstance(goal, Objective):
+            rule = "What is measured is an `rl.Objective`, or several by the names of splits."
+            raise WrongKind(rule, goal, name="objective")
+    if not given:
         raise UsageError("There must be an objective for one split at least.", got="none")
-    return objective
+    return given
 
 
 def _curve(t: Array, name: str, moments: Moments, objective: Objective) -> Curve:

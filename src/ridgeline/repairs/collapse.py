@@ -44,6 +44,14 @@ class Collapse:
     squared_mean: NDArray[np.float64]
     ends: NDArray[np.float64]
 
+    def __str__(self) -> str:
+        lines = ["Variance of each layer's output over the mean of the ends' (and its bias share)"]
+        for k, s in enumerate(self.t):
+            held = zip(self.layers, self.ratio[k], self.bias_share[k], strict=True)
+            told = (f"{name} {ratio:.3g} ({share:.0%})" for name, ratio, share in held)
+            lines.append(f"  t = {s:g}: {', '.join(told)}")
+        return "\n".join(lines)
+
     @property
     def ratio(self) -> NDArray[np.float64]:
         """Variance over the mean of the ends', shape (K, L); NaN where the ends have none."""

@@ -22,8 +22,8 @@ from ridgeline.state import State
 
 __all__ = ["KINDS", "Repair", "RepairKind"]
 
-RepairKind = Literal["forward", "closed form", "statistics"]
-KINDS: tuple[RepairKind, ...] = ("forward", "closed form", "statistics")
+RepairKind = Literal["forward", "closed-form", "statistics"]
+KINDS: tuple[RepairKind, ...] = ("forward", "closed-form", "statistics")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Repair:
             its code corrects the output layer too in its perceptrons, and only convolutions in
             its convolutional networks.
         kind: ``"forward"`` measures the merged network layer by layer, each after those before it
-            were corrected: exact. ``"closed form"`` expects its deviations from those of the ends
+            were corrected: exact. ``"closed-form"`` expects its deviations from those of the ends
             and their covariance, without a pass through it (Jordan et al. 2022, authors' code for
             fully connected networks; that for VGG takes the correlation after the activation):
             exact for layers that read the data. Behind others it takes a layer's inputs as the

@@ -56,7 +56,8 @@ class Repairer:
             with torch.no_grad():
                 self._find(held)
         if not self.sites and not objective.normalisers:
-            reasons = "; ".join(f"{s.weight}: {s.why}" for s in self.left)
+            # A weight that is used twice is two sites.
+            reasons = "; ".join(dict.fromkeys(f"{s.weight}: {s.why}" for s in self.left))
             raise UsageError(
                 "A repair needs layers whose weights are tensors of the state, or running "
                 "statistics.",
@@ -74,7 +75,7 @@ class Repairer:
         order = {n.name: i for i, n in enumerate(self.graphs.trace.graph.nodes)}
         stops: list[Site | Normaliser] = [*self.sites, *normalisers(self.graphs.trace)]
         self.stops = sorted(stops, key=lambda s: (order[_seen(s)], isinstance(s, Normaliser)))
-        pairs = self.repair.kind == "closed form"
+        pairs = self.repair.kind == "closed-form"
         values = {s.value: JointMoments(self.count, pairs=pairs) for s in self.sites}
         axes = {s.value: s.axis for s in self.sites}
         ends = [self._settled(end) for end in ends]
@@ -137,7 +138,7 @@ class Repairer:
         with torch.no_grad():
             if self.repair.kind == "forward":
                 return self._forward(tensors, t)
-            if self.repair.kind == "closed form":
+            if self.repair.kind == "closed-form":
                 layers = Correction(tuple(self._expected(site, t) for site in self.sites))
                 return Correction(layers.layers, self._statistics(layers(tensors)))
             return Correction((), self._statistics(tensors))

@@ -133,6 +133,15 @@ class Calibrated:
     loss_error: NDArray[np.float64]
     before_error: NDArray[np.float64]
 
+    def __str__(self) -> str:
+        held = zip(self.t, self.temperature, self.before, self.loss, strict=True)
+        lines = [
+            f"  t = {t:.3g}: {before:.4g} -> {loss:.4g} at temperature {best:.3g}"
+            for t, best, before, loss in held
+        ]
+        first = f"Loss over {self.n} samples at temperature 1 -> at the best"
+        return "\n".join([first, *lines])
+
 
 def calibrated(
     path: Path,

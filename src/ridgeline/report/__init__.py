@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ridgeline.report.bars import layers_figure
     from ridgeline.report.charts import chart_figure, chart_table
     from ridgeline.report.contours import surface_figure
+    from ridgeline.report.dots import scores_figure
     from ridgeline.report.explained import (
         explanation_figures,
         explanation_tables,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         distinct,
         score_sentence,
         score_table,
+        several,
         summarise_merge,
     )
     from ridgeline.report.page import Card, Page, Section, verdict_card, write_page
@@ -84,7 +86,9 @@ __all__ = [
     "rows",
     "score_sentence",
     "score_table",
+    "scores_figure",
     "sentences",
+    "several",
     "summarise",
     "summarise_alignment",
     "summarise_explanation",
@@ -111,6 +115,7 @@ _HOME = {
     "bars": ("layers_figure",),
     "charts": ("chart_figure", "chart_table"),
     "contours": ("surface_figure",),
+    "dots": ("scores_figure",),
     "explained": (
         *("explanation_figures", "explanation_tables"),
         "summarise_explanation",
@@ -118,7 +123,10 @@ _HOME = {
     "figures": ("Figure",),
     "learning": ("learning_figure",),
     "markdown": ("to_markdown",),
-    "merged": ("Scores", "distinct", "score_sentence", "score_table", "summarise_merge"),
+    "merged": (
+        *("Scores", "distinct", "score_sentence", "score_table", "several"),
+        "summarise_merge",
+    ),
     "page": ("Card", "Page", "Section", "verdict_card", "write_page"),
     "panels": ("profile_figure",),
     "printed": ("render_table",),

@@ -36,7 +36,6 @@ def aligned_sentences(found: "Aligned", profiles: Profiles) -> list[str]:
     """
     share = 1 - found.after / found.before if found.before else 0.0
     way = "nearer" if share >= 0 else "farther"
-    moved = [m for m in found.moved.values() if m]
     said = [
         f"{type(found.by).__name__} brings b {abs(share):.0%} {way}: from distance "
         f"{number(found.before)} to {number(found.after)}."
@@ -47,12 +46,20 @@ def aligned_sentences(found: "Aligned", profiles: Profiles) -> list[str]:
             f"Its objective ({found.matched.measure or found.matched.goal}) goes from "
             f"{number(objective['before'])} to {number(objective['after'])}."
         )
-    said.append(
-        f"Units move in {len(moved)} of {len(found.moved)} groups; the function of b stays."
-        if found.transform is not None
-        else "Units were mixed: the function is not that of b."
-    )
+    said.append(_acted(found))
     return [*said, *found.matched.notes, *_barriers(profiles)]
+
+
+def _acted(found: "Aligned") -> str:
+    """How many groups were acted on, and how."""
+    if found.transform is None:
+        return "Units were mixed: the function is not that of b."
+    counts: dict[str, int] = {}
+    for moved in found.moved.values():
+        for how in (["permuted"] if moved.share else []) + list(moved.how):
+            counts[how] = counts.get(how, 0) + 1
+    told = ", ".join(f"{count} {how}" for how, count in counts.items()) or "none acted on"
+    return f"Of {len(found.moved)} groups of units {told}; the function of b stays."
 
 
 def _barriers(profiles: Profiles) -> list[str]:
@@ -84,28 +91,42 @@ def alignment_headline(profiles: Profiles) -> str:
 
 
 def barrier_table(profiles: Profiles, title: str = "Barriers") -> Table:
-    """The barrier of every line, split and metric, with the ends and the middle."""
-    rows = []
+    """The barrier of every line, split and metric, with the ends and t = 1/2, if it is there."""
+    rows, tidy = [], []
     for name, one in profiles.items():
         for split, metrics in one.curves.items():
             for metric, curve in metrics.items():
                 barrier = one.barrier(metric=metric, split=split)
                 first, last = curve.ends()
-                middle = int(abs(curve.t - 0.5).argmin())
-                values = [float(curve.mean[k]) for k in (first, middle, last)]
-                rows.append([name, split, metric, *values, plus_minus(barrier.height,
+                start, end = (float(curve.mean[k]) for k in (first, last))
+                half = next((float(y) for y in curve.mean[curve.t == 0.5]), "-")
+                rows.append([name, split, metric, start, half, end, plus_minus(barrier.height,
                              barrier.stderr), barrier.at])  # fmt: skip
+                low, high = barrier.interval()
+                tidy.append({
+                    "line": name, "split": split, "metric": metric, "at a": start,
+                    "half way": None if half == "-" else half, "at b": end,
+                    "barrier": barrier.height, "low": low, "high": high, "at t": barrier.at,
+                })  # fmt: skip
     columns = ["line", "split", "metric", "at a", "half way", "at b", "barrier (95 %)", "at t"]
-    return Table(title, columns, rows, "Against the chord between the ends; intervals are paired.")
+    note = "Against the chord between the ends; intervals are paired."
+    if any(row[4] == "-" for row in rows):
+        note += " Where nothing stands half way, t = 1/2 was not among the points."
+    return Table(title, columns, rows, note, tidy)
 
 
 def alignment_tables(found: "Aligned", profiles: Profiles) -> list[Table]:
-    """The barriers, and how many units of each group moved."""
+    """The barriers, and what was done to the units of each group."""
     tables = [barrier_table(profiles)] if profiles else []
     if found.moved:
-        rows = [[name, f"{share:.0%}"] for name, share in found.moved.items()]
-        note = "Units inside of others (channels of a head) count as moved among their own."
-        tables.append(Table("Units that moved", ["group", "moved"], rows, note))
+        rows = [
+            [name, moved.share, ", ".join(moved.how) or None] for name, moved in found.moved.items()
+        ]
+        note = (
+            "Share of the units that do not stay in their place; those inside of others (channels "
+            "of a head) count among their own."
+        )
+        tables.append(Table("Units that moved", ["group", "moved", "besides"], rows, note))
     return tables
 
 

@@ -30,7 +30,8 @@ def explanation_tables(found: "Explanation") -> list[Table]:
     if found.layers:
         columns = ["layer", "loss at its start", "± (95 %)", "error at its start", "loss half way"]
         rows = [
-            [x.name, x.cost, 1.96 * x.stderr, "-" if x.error is None else x.error, x.halfway]
+            [x.name, x.cost, 1.96 * x.stderr]
+            + ["-" if y is None else y for y in (x.error, x.halfway)]
             for x in found.matter()
         ]
         note = "Less those at the end; all other layers at their end."

@@ -16,8 +16,10 @@ __all__ = ["Label", "Line", "caption", "labels", "lines", "samples_in_words", "u
 UNITS = {"error": "share of samples", "accuracy": "share of samples", "loss": "mean per sample"}
 CROWD = 2
 """With more lines than this, only those of the first split get a chord and a label."""
-WIDE, HIGH = 0.34, 0.085
+WIDE, HIGH = 0.3, 0.085
 """Room of a label, as shares of a panel."""
+ASIDE = 0.9
+"""What it costs a label to be beside its top, against being above it: as much as this far up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +97,7 @@ def lines(wanted: Mapping[str, Mapping[str, Mapping[str, Curve]]], metric: str) 
 
 
 def labels(panel: Sequence[Line]) -> tuple[list[Label], tuple[float, float]]:
-    """Where each barrier's height is written: above every curve near its top.
+    """Where each barrier's height is written: above its top, or beside it, where room is nearest.
 
     Args:
         panel: Its lines.
@@ -112,10 +114,14 @@ def labels(panel: Sequence[Line]) -> tuple[list[Label], tuple[float, float]]:
     for line in sorted((p for p in panel if p.top), key=lambda p: p.peak[1]):
         assert line.top is not None
         t, value, _ = line.peak
-        x = min(max(t, WIDE / 2), 1 - WIDE / 2)
-        y = max(_ceiling(panel, x), value) + 0.7 * step
-        while any(abs(x - a.x) < WIDE and abs(y - a.y) < step for a in found):
-            y += 0.25 * step
+        above = min(max(t, WIDE / 2), 1 - WIDE / 2)
+        places = []
+        for x in (above, *np.linspace(WIDE / 2, 1 - WIDE / 2, 12).tolist()):
+            y = value + 0.7 * step
+            while not _free(x, y, step, panel, found):
+                y += 0.25 * step
+            places.append(((y - value) / span + ASIDE * abs(x - above), x, y))
+        _, x, y = min(places)
         found.append(Label(x, y, plus_minus(line.top.height, line.top.stderr), line.colour))
     top = max([high + 0.5 * step, *(a.y + 0.8 * step for a in found)])
     return found, (low - 0.05 * span, top)
@@ -170,10 +176,24 @@ def _chord(curve: Curve) -> Array | None:
     return ends if np.isfinite(ends).all() else None
 
 
-def _ceiling(panel: Sequence[Line], x: float) -> float:
-    """The highest value of any line over the width of a label."""
-    found = []
+def _free(x: float, y: float, step: float, panel: Sequence[Line], taken: Sequence[Label]) -> bool:
+    """Whether a label there covers no curve, no other label and no upright line to a top."""
+    if any(abs(x - a.x) < WIDE and abs(y - a.y) < step for a in taken):
+        return False
+    low, high = y - step / 2, y + step / 2
+    across = np.linspace(x - WIDE / 2, x + WIDE / 2, 41)
     for line in panel:
-        near = (line.shown + line.half)[np.abs(line.curve.t - x) < WIDE / 2]
-        found += near[np.isfinite(near)].tolist()
-    return max(found, default=-np.inf)
+        good = np.isfinite(line.shown)
+        if not good.any():
+            continue
+        under, over = (
+            np.interp(across, line.curve.t[good], (line.shown + side * line.half)[good])
+            for side in (-1, 1)
+        )
+        if not (under > high).all() and not (over < low).all():
+            return False
+        if line.top:
+            at, top, foot = line.peak
+            if abs(at - x) < WIDE / 2 and foot < high and top > low:
+                return False
+    return True

@@ -1,7 +1,8 @@
 """What merging did: each checkpoint's loss and metrics beside those of what was made of them."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,20 @@ from numpy.typing import NDArray
 
 from ridgeline.numerals import plus_minus
 from ridgeline.report.summary import plain
-from ridgeline.report.tables import Table
+from ridgeline.report.tables import Row, Table
 
 if TYPE_CHECKING:
     from ridgeline.merging import Merged
 
-__all__ = ["Scores", "distinct", "score_sentence", "score_table", "summarise_merge"]
+__all__ = [
+    "Scores",
+    "distinct",
+    "merge_sentence",
+    "score_sentence",
+    "score_table",
+    "several",
+    "summarise_merge",
+]
 
 FORMAT = "ridgeline-merge"
 VERSION = 1
@@ -40,20 +49,56 @@ class Scores:
 
         The error is paired: of the difference on the same samples.
         """
-        mean = np.mean([self.values[g][split][metric] for g in self.given], axis=0)
-        return _mean(self.values[name][split][metric] - mean)
+        with np.errstate(invalid="ignore"):
+            mean = np.mean([self.values[g][split][metric] for g in self.given], axis=0)
+            return _mean(self.values[name][split][metric] - mean)
+
+    def value(self, name: str, split: str, metric: str) -> tuple[float, float]:
+        """A state's mean over the samples, and its standard error."""
+        return _mean(self.values[name][split][metric])
+
+    def count(self, split: str) -> int:
+        """Samples of a split."""
+        return len(self.values[self.given[0]][split]["loss"])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All states, what was made first."""
+        return (*self.made, *self.given)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """On what was measured."""
+        return tuple(self.values[self.given[0]])
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What was measured, the loss first."""
+        return tuple(self.values[self.given[0]][self.splits[0]])
 
     def __iter__(self) -> Iterator[tuple[str, str, str]]:
         """Every split, metric and name."""
-        for split, metrics in self.values[self.given[0]].items():
-            for metric in metrics:
-                for name in (*self.given, *self.made):
+        for split in self.splits:
+            for metric in self.metrics:
+                for name in self.names:
                     yield split, metric, name
+
+    def rows(self) -> list[Row]:
+        """Tidy rows: split, metric, state, made, value, stderr, n, above and above_stderr."""
+        found = []
+        for split, metric, name in self:
+            value, stderr = self.value(name, split, metric)
+            row: Row = {"split": split, "metric": metric, "state": name, "made": name in self.made}
+            row |= {"value": value, "stderr": stderr, "n": self.count(split)}
+            above = self.cost(name, split, metric) if name in self.made else (None, None)
+            found.append(row | dict(zip(("above", "above_stderr"), above, strict=True)))
+        return found
 
 
 def _mean(x: NDArray[np.float64]) -> tuple[float, float]:
-    spread = float(x.std(ddof=1)) / len(x) ** 0.5 if len(x) > 1 else float("nan")
-    return float(x.mean()), spread
+    with np.errstate(invalid="ignore"):  # a sample whose loss is infinite leaves no interval
+        spread = float(x.std(ddof=1)) / len(x) ** 0.5 if len(x) > 1 else float("nan")
+        return float(x.mean()), spread
 
 
 def distinct(paths: Sequence[str]) -> list[str]:
@@ -67,17 +112,18 @@ def distinct(paths: Sequence[str]) -> list[str]:
 
 
 def score_table(scores: Scores) -> Table:
-    """A row for each split, metric and state."""
+    """A row for each split, metric and state, what was made first."""
     rows = []
     for split, metric, name in scores:
-        value = plus_minus(*_mean(scores.values[name][split][metric]))
+        value = plus_minus(*scores.value(name, split, metric))
         cost = plus_minus(*scores.cost(name, split, metric)) if name in scores.made else "-"
         rows.append([split, metric, name, value, cost])
     return Table(
         "Before and after",
-        ["split", "metric", "state", "value (95 %)", "above the mean of those given"],
+        ["split", "metric", "state", "value (95 %)", "above the mean of the checkpoints"],
         rows,
         "The last column is paired: of the difference on the same samples.",
+        tidy=scores.rows(),
     )
 
 
@@ -87,9 +133,31 @@ def score_sentence(scores: Scores) -> str:
     said = []
     for name in scores.made:
         cost, stderr = scores.cost(name, split, "loss")
-        side = "above" if cost >= 0 else "below"
-        said.append(f"{plus_minus(abs(cost), stderr)} {side} ({name})")
-    return f"The loss on {split}, against the mean of those given: {', '.join(said)}."
+        side = " above" if cost >= 0 else " below" if cost < 0 else ""
+        said.append(f"{plus_minus(abs(cost), stderr)}{side} ({name})")
+    return f"The loss on {split}, against the mean of the checkpoints: {', '.join(said)}."
+
+
+def merge_sentence(found: "Merged") -> str:
+    """What was merged, and how, as ``2 checkpoints merged by ties (keep 0.2, scale 1)``."""
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(found.by).__name__).lower()
+    given = {f.name: getattr(found.by, f.name) for f in fields(found.by)}  # type: ignore[arg-type]  # strategies are dataclasses
+    numbers = [f"{n} {v:g}" for n, v in given.items() if isinstance(v, float)]
+    if found.weights is not None:
+        numbers.append("weights " + ", ".join(f"{w:g}" for w in found.weights))
+    settings = f" ({'; '.join(numbers)})" if numbers else ""
+    floats = sum(x.is_floating_point() for x in found.state.values())
+    many = "all" if len(found.merged) == floats else f"{len(found.merged)} of"
+    rest = "" if many == "all" else ", the others as in the first"
+    return (
+        f"{several(found.count, 'checkpoint')} merged by {name}{settings}: "
+        f"{many} {several(floats, 'tensor')}{rest}."
+    )
+
+
+def several(count: int, what: str) -> str:
+    """A number of things: ``1 checkpoint``, ``3 checkpoints``."""
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def summarise_merge(
@@ -109,7 +177,7 @@ def summarise_merge(
     told: dict[str, Any] = {}
     for split, metric, name in scores or ():
         assert scores is not None
-        value, stderr = _mean(scores.values[name][split][metric])
+        value, stderr = scores.value(name, split, metric)
         entry: dict[str, Any] = {"value": value, "stderr": stderr}
         if name in scores.made:
             above, spread = scores.cost(name, split, metric)
@@ -123,7 +191,7 @@ def summarise_merge(
             "count": found.count,
             "weights": found.weights,
             "merged": list(found.merged),
-            "said": [*said, *str(found).splitlines()[:1], *found.notes],
+            "said": [*said, merge_sentence(found), *found.notes],
             "scores": told,
         }
     )

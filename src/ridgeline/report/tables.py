@@ -42,6 +42,8 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]] = field(default_factory=list)
     note: str = ""
+    tidy: Sequence[Row] = ()
+    """For files: numbers, where cells are text for reading; the cells by default."""
 
     @property
     def name(self) -> str:
@@ -49,8 +51,8 @@ class Table:
         return slug(self.title)
 
     def records(self) -> list[Row]:
-        """The rows as dicts."""
-        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+        """The rows as dicts, for files."""
+        return list(self.tidy) or [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
 
 def rows(profile: "Profile", **more: Any) -> list[Row]:

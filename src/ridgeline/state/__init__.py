@@ -9,9 +9,16 @@ Sums are accumulated in float64, so a norm of a half-precision checkpoint is rig
 """
 
 from ridgeline.state.arithmetic import add, lerp, mean, scale, subtract, wide
-from ridgeline.state.checks import check_finite, check_same, non_finite
+from ridgeline.state.checks import (
+    check_finite,
+    check_same,
+    check_state,
+    check_states,
+    detached,
+    non_finite,
+)
 from ridgeline.state.geometry import Comparison, angle, compare, cosine, distance, dot, norm
-from ridgeline.state.naming import State, capture, cast, coordinates, detached, is_statistic, layers
+from ridgeline.state.naming import State, capture, cast, coordinates, is_statistic, layers
 from ridgeline.state.sharing import place, tie, ties
 
 __all__ = [
@@ -23,6 +30,8 @@ __all__ = [
     "cast",
     "check_finite",
     "check_same",
+    "check_state",
+    "check_states",
     "compare",
     "coordinates",
     "cosine",

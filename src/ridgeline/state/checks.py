@@ -1,13 +1,91 @@
-"""States that are not of one network, or not finite, are refused."""
+"""What is no state, not of one network, or not finite is refused."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ridgeline.errors import NonFinite, StateMismatch
+from ridgeline.errors import NonFinite, StateMismatch, UsageError, WrongKind
 
-__all__ = ["check_finite", "check_same", "non_finite"]
+__all__ = ["check_finite", "check_same", "check_state", "check_states", "detached", "non_finite"]
+
+
+def check_state(state: object, name: str = "a state") -> None:
+    """Refuse what is no state.
+
+    Args:
+        state: Whatever was given as one.
+        name: What to call it in the message.
+
+    Raises:
+        UsageError: If it is no mapping of names to tensors, or an empty one.
+    """
+    fits = isinstance(state, Mapping) and all(isinstance(x, Tensor) for x in state.values())
+    if not fits or not state:
+        rule = "A state maps names to tensors, and is not empty."
+        raise WrongKind(rule, state, name=name, remedy=_remedy(state))
+
+
+def _remedy(given: object) -> str:
+    """Where the state is that was meant."""
+    if isinstance(given, nn.Module):
+        return "Give the module's state: `rl.state.capture(model)`."
+    if isinstance(given, str | os.PathLike):
+        return "Read the file: `rl.load(path)`."
+    if isinstance(given, Mapping):
+        odd = next((n for n, x in given.items() if not isinstance(x, Tensor)), None)
+        holds = f"{odd!r} is no tensor: " if given else ""
+        return f"{holds}`rl.load(path)` finds the state in a checkpoint's file."
+    for part in ("state", "states"):
+        if hasattr(given, part):
+            return f"Give what it holds: `.{part}`."
+    return "Check the order of the arguments; a state is what `rl.load(path)` gives."
+
+
+def detached(state: Mapping[str, Tensor], name: str = "a state") -> dict[str, Tensor]:
+    """The same values without their history, for states that were taken from parameters.
+
+    Args:
+        state: Names to tensors.
+        name: What to call it in the message.
+
+    Raises:
+        UsageError: If it is no state.
+    """
+    check_state(state, name)
+    return {name: x.detach() for name, x in state.items()}
+
+
+def check_states(
+    given: Iterable[Mapping[str, Tensor]], least: int = 1
+) -> tuple[dict[str, Tensor], ...]:
+    """Several states of one network, without their history.
+
+    Args:
+        given: The states, in order.
+        least: How many there must be.
+
+    Raises:
+        UsageError: If it is no list of so many states.
+        StateMismatch: If their tensors differ.
+        NonFinite: If one holds NaN or infinity.
+    """
+    rule = "Several states are given as a list."
+    if isinstance(given, Mapping):
+        nested = any(isinstance(x, Mapping) for x in given.values())
+        remedy = "Give `list(states.values())`." if nested else "One state: `[state]`."
+        raise WrongKind(rule, given, name="states", remedy=remedy)
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise WrongKind(rule, given, name="states", remedy=_remedy(given))
+    found = tuple(detached(x, f"state {i}") for i, x in enumerate(given))
+    if len(found) < least:
+        many = "one state" if least == 1 else f"{least} states"
+        raise UsageError(f"There must be {many} at least.", got=str(len(found) or "none"))
+    for i, x in enumerate(found):
+        check_same(found[0], x, names=("state 0", f"state {i}"))
+        check_finite(x, f"state {i}")
+    return found
 
 
 def check_same(

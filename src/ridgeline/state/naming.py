@@ -13,7 +13,6 @@ __all__ = [
     "capture",
     "cast",
     "coordinates",
-    "detached",
     "is_statistic",
     "layers",
 ]
@@ -47,11 +46,6 @@ def capture(model: torch.nn.Module) -> State:
             copies[place(tensor)] = tensor.clone()
         state[name] = copies[place(tensor)]
     return state
-
-
-def detached(state: Mapping[str, Tensor]) -> State:
-    """The same values without their history, for states that were taken from parameters."""
-    return {name: x.detach() for name, x in state.items()}
 
 
 def cast(

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from ridgeline.data import Split
 from ridgeline.errors import DataError
+from ridgeline.objective import Samples
+from ridgeline.tracing import call, unpacked
 
 __all__ = ["check_fit", "misfit"]
 
@@ -48,14 +50,16 @@ def misfit(model: nn.Module, data: Split, *, loss: object = "cross_entropy") -> 
         data: Samples.
         loss: The loss's name.
     """
-    inputs, targets = data.inputs[:SAMPLES], data.targets
+    inputs, targets = Samples(data.inputs, None)[:SAMPLES].inputs, data.targets
     was = model.training
     seen: list[tuple[nn.Module, Tensor]] = []
     try:
         with torch.no_grad(), _watched(model, seen):
-            outputs = model.eval()(inputs)
+            outputs = call(model.eval(), inputs)
     except Exception as error:  # whatever a network of the user's raises
-        return _told(inputs, seen) or f"{type(error).__name__}: {_first(error)}"
+        hint = unpacked(error, inputs)
+        raised = f"{type(error).__name__}: {_first(error)}{hint and f'. {hint}'}"
+        return _told(inputs, seen) or raised
     finally:
         model.train(was)
     if loss != "cross_entropy" or targets.is_floating_point() or not isinstance(outputs, Tensor):
@@ -82,9 +86,9 @@ def _watched(model: nn.Module, seen: list[tuple[nn.Module, Tensor]]) -> Iterator
             hook.remove()
 
 
-def _told(inputs: Tensor, seen: list[tuple[nn.Module, Tensor]]) -> str:
+def _told(inputs: object, seen: list[tuple[nn.Module, Tensor]]) -> str:
     """Features against features, or channels against channels, of the layer that refused."""
-    if not seen:
+    if not seen or not isinstance(inputs, Tensor):
         return ""
     layer, given = seen[-1]
     shape = _shape(inputs)

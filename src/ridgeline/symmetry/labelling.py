@@ -5,7 +5,7 @@ from itertools import count
 
 import numpy as np
 
-__all__ = ["FIXED", "NOTHING", "TIMES", "Labels", "coordinates", "occurrences"]
+__all__ = ["FIXED", "NOTHING", "TIMES", "Labels", "coordinates", "occurrences", "of_inputs"]
 
 Labels = np.ndarray
 """Integers, of a shape that broadcasts to that of a value: what each element belongs to."""
@@ -21,13 +21,23 @@ TIMES = -(1 << 61)
 
 
 _systems = count()
-"""Numbers of the axes that coordinates were given to."""
+"""Numbers of the axes that coordinates were given to, halved: those of inputs are odd."""
 
 
-def coordinates(shape: Sequence[int]) -> Labels:
-    """Labels of places that never move, in order; different from all others."""
-    size = int(np.prod(shape))
-    return -1 - (next(_systems) << 32) - np.arange(size, dtype=np.int64).reshape(tuple(shape))
+def coordinates(shape: Sequence[int], *, inputs: bool = False) -> Labels:
+    """Labels of places that never move, in order; different from all others.
+
+    Args:
+        shape: Of the labels.
+        inputs: Whether they are places of the network's inputs.
+    """
+    size, system = int(np.prod(shape)), 2 * next(_systems) + inputs
+    return -1 - (system << 32) - np.arange(size, dtype=np.int64).reshape(tuple(shape))
+
+
+def of_inputs(labels: Labels) -> np.ndarray:
+    """Which labels are coordinates of the network's inputs."""
+    return (labels < NOTHING) & (labels > TIMES >> 1) & ((-1 - labels) >> 32 & 1 == 1)
 
 
 def occurrences(before: Labels, after: Labels) -> Labels:

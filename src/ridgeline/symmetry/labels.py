@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ridgeline.symmetry.cuts import cut
 from ridgeline.symmetry.neighbours import without_places
-from ridgeline.symmetry.units import NOTHING, Labels, Units, coordinates
+from ridgeline.symmetry.units import NOTHING, Labels, Units, coordinates, of_inputs
 
 __all__ = ["Value", "combine", "compress", "contract", "move", "reduce", "spatial", "taken", "tidy"]
 
@@ -28,10 +28,11 @@ class Value:
     layers: tuple[Labels, ...] = ()
 
     @classmethod
-    def of(cls, shape: Sequence[int]) -> "Value":
+    def of(cls, shape: Sequence[int], *, inputs: bool = False) -> "Value":
         """A value whose every axis is of coordinates: data, or a table of constants."""
         shape = tuple(shape)
-        return cls(shape, tuple(_along(shape, k) for k, n in enumerate(shape) if n > 1))
+        axes = [(k, coordinates([n], inputs=inputs)) for k, n in enumerate(shape) if n > 1]
+        return cls(shape, tuple(_along(shape, k, labels) for k, labels in axes))
 
     def full(self, layer: Labels) -> Tensor:
         """A layer's labels at every element, not copied."""
@@ -99,7 +100,8 @@ def tidy(layers: Sequence[Labels]) -> tuple[Labels, ...]:
         if len(alike) > 1:
             rows = np.stack([f.ravel() for f in alike], axis=1)
             places = np.unique(rows, axis=0, return_inverse=True)[1].ravel()
-            alike = [coordinates([int(places.max()) + 1])[places].reshape(shape)]
+            made = coordinates([int(places.max()) + 1], inputs=bool(of_inputs(rows).all()))
+            alike = [made[places].reshape(shape)]
         kept += alike
     return tuple(kept)
 

@@ -62,7 +62,8 @@ def symmetries(
 
     Args:
         model: Any module; left as it is.
-        example: A batch of inputs, as the model takes them; one or two samples are enough.
+        example: A batch of inputs, as the model takes them; one or two samples are enough. A dict
+            is given to the model as keywords, a tuple by position.
         forward: How the model is called; ``model(inputs)`` by default, of whose outputs the first
             counts, or the logits.
         without: Names of groups to leave out, such as those that an error names.

@@ -214,6 +214,9 @@ class Symmetry:
         sizes = {n: prod(s) for n, s in self.shapes.items() if n not in self.ties}
         return sum(sizes[n] for n in touched if n in sizes) / max(sum(sizes.values()), 1)
 
+    def __repr__(self) -> str:
+        return f"Symmetry(of {', '.join(g.name for g in self.groups) or 'nothing'})"
+
     def __str__(self) -> str:
         from ridgeline.symmetry.words import describe
 

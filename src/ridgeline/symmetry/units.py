@@ -22,6 +22,7 @@ from ridgeline.symmetry.labelling import (
     Labels,
     coordinates,
     occurrences,
+    of_inputs,
 )
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Units",
     "coordinates",
     "occurrences",
+    "of_inputs",
 ]
 
 
@@ -217,7 +219,9 @@ class Units:
         """Each inner label has one outer one."""
         units = inner > 0
         self.hold(inner[units], outer[units])
-        self.fix(outer[~units], "meets coordinates that never move")
+        given = of_inputs(inner)
+        self.fix(outer[~units & ~given], "meets coordinates that never move")
+        self.fix(outer[given], "inputs of the network")
 
     def _blocks(self, x: Labels, y: Labels, why: str) -> None:
         """Several grids side by side: each is a block that both its rows and columns stand in."""

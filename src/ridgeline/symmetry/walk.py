@@ -115,7 +115,8 @@ class Tracing(Walk):
                 self.unused.append(self.names[node])
         elif node in self._data:
             data = node.meta.get("val")  # a number, a name or None is part of the trace
-            self.values[node] = Value.of(data.shape) if isinstance(data, Tensor) else Value(())
+            shape = data.shape if isinstance(data, Tensor) else ()
+            self.values[node] = Value.of(shape, inputs=True)
         elif node.op == "get_attr":
             self.constants[node] = _attribute(self.trace.owner, str(node.target))
             self.values[node] = _of_constant(self.constants[node])

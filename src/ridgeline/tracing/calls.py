@@ -11,7 +11,7 @@ from torch.utils import _pytree as pytree
 
 from ridgeline.errors import NotTraceable
 
-__all__ = ["Caller", "Forward", "call", "check_outputs", "flatten", "take_apart"]
+__all__ = ["Caller", "Forward", "call", "check_outputs", "flatten", "take_apart", "unpacked"]
 
 Forward = Callable[[nn.Module, Any], Any]
 """How a model is called: ``(module, inputs) -> outputs``."""
@@ -46,6 +46,22 @@ def call(module: nn.Module, inputs: Any) -> Any:
     if isinstance(outputs, tuple) and not hasattr(outputs, "logits"):
         return outputs[0]
     return getattr(outputs, "logits", outputs)
+
+
+def unpacked(error: Exception, inputs: Any) -> str:
+    """What to do where `call` took inputs apart that the model wants whole; empty if it did not.
+
+    Args:
+        error: What the model raised.
+        inputs: What it was called with.
+    """
+    apart = isinstance(inputs, (Mapping, tuple)) and isinstance(error, TypeError)
+    if not apart or not any(x in str(error) for x in ("keyword argument", "positional argument")):
+        return ""
+    return (
+        "A model is given a dict as keywords, one for each key, and a tuple as positions. One that "
+        "takes the dict or tuple itself needs `forward=lambda model, example: model(example)`."
+    )
 
 
 def flatten(data: Any) -> list[Tensor]:

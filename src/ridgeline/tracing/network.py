@@ -11,6 +11,7 @@ from torch.func import functional_call
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.utils.stateless import _reparametrize_module  # what functional_call is made of
 
+from ridgeline.errors import WrongKind
 from ridgeline.functional import make_functional
 from ridgeline.rng import untouched
 from ridgeline.tracing.calls import Caller, Forward, call, check_outputs, take_apart
@@ -27,9 +28,19 @@ class Network:
     Args:
         model: Any module; left as it is.
         forward: How it is called; `call` by default.
+
+    Raises:
+        UsageError: If the model is no module.
     """
 
     def __init__(self, model: nn.Module, forward: Forward | None = None) -> None:
+        if not isinstance(model, nn.Module):
+            raise WrongKind(
+                "A model is an instance of torch.nn.Module.",
+                model,
+                name="model",
+                remedy="It comes first, then what it is called with.",
+            )
         self.module = private_copy(model)
         """Shares its tensors with the caller's model; in evaluation mode."""
         self.forward = forward or call
@@ -110,7 +121,7 @@ class Network:
             return outputs
 
         held = list(tensors.values())
-        with refusing(), untouched(), torch.no_grad(), quiet():
+        with refusing(inputs), untouched(), torch.no_grad(), quiet():
             traced = make_fx(
                 run, tracing_mode="fake", pre_dispatch=True, _allow_non_fake_inputs=True
             )(held, data)

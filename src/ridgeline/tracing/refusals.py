@@ -1,18 +1,31 @@
 """What a user is told when a network cannot be traced."""
 
+import linecache
 import logging
+import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from traceback import walk_tb
+from typing import Any
 
+import torch
 from torch.nn.utils.rnn import PackedSequence
 
 from ridgeline.errors import NotTraceable
+from ridgeline.tracing.calls import unpacked
 
 __all__ = ["quiet", "refusing"]
 
 LOGGERS = ("torch._subclasses.fake_tensor", "torch.fx.experimental.symbolic_shapes")
 """Of torch, which write down at length what is also raised."""
+BY_VALUE = (
+    "The network could not be traced: its forward pass branches on values, or takes one out of a "
+    "tensor."
+)
+MACHINERY = (Path(torch.__file__).parent, Path(__file__).parents[1])
+STDLIB = Path(sysconfig.get_paths()["stdlib"])
+"""Whose lines say nothing about the user's network."""
 
 
 @contextmanager
@@ -30,11 +43,14 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def refusing() -> Iterator[None]:
+def refusing(inputs: Any = None) -> Iterator[None]:
     """Turn whatever a user's forward or the tracer may raise into one refusal.
 
+    Args:
+        inputs: What the network is called with.
+
     Raises:
-        NotTraceable: With the first line of the reason, and what to do.
+        NotTraceable: With the first line of the reason, the user's own line, and what to do.
     """
     try:
         yield
@@ -42,25 +58,42 @@ def refusing() -> Iterator[None]:
         raise
     except Exception as error:
         reason = str(error).strip().splitlines() or [""]
+        at = _line(error)
         raise NotTraceable(
-            "The network could not be traced.",
-            got=f"{type(error).__name__}: {reason[0][:200]}",
-            remedy=_remedy(error),
+            BY_VALUE if _by_value(error) else "The network could not be traced.",
+            got=f"{at and f'{at}: '}{type(error).__name__}: {reason[0][:200]}",
+            remedy=unpacked(error, inputs) or _remedy(error),
         ) from error
+
+
+def _line(error: Exception) -> str:
+    """The innermost line of the user's code that the error came through; empty if there is none."""
+    for frame, number in reversed(list(walk_tb(error.__traceback__))):
+        file = frame.f_code.co_filename
+        line = linecache.getline(file, number, frame.f_globals).strip()
+        library = Path(file).is_relative_to(STDLIB) and "-packages" not in file
+        if line and not library and not any(Path(file).is_relative_to(x) for x in MACHINERY):
+            return f"{Path(file).name}, line {number}, `{line}`"
+    return ""
+
+
+def _by_value(error: Exception) -> bool:
+    """Whether it was asked for a value, which no tensor of a trace has."""
+    text = f"{type(error).__name__} {error}"
+    return any(sign in text for sign in ("DataDependent", "numpy", "data-dependent", ".item()"))
 
 
 def _remedy(error: Exception) -> str:
     """What to do about a network that could not be traced."""
-    text = f"{type(error).__name__} {error}"
     if _is_packed(error):
         return (
             "Packed sequences have sizes that depend on the lengths. Give `forward=`, a function "
             "(model, inputs) -> outputs that runs the recurrent layer on the padded batch, of "
             "sequences of one length."
         )
-    if "dynamo" in text:
+    if "dynamo" in f"{type(error).__name__} {error}":
         return "Give the module with its functions as they were before `torch.compile`."
-    if any(sign in text for sign in ("DataDependent", "numpy", "data-dependent", ".item()")):
+    if _by_value(error):
         return (
             "Something depends on the values of the data or of the weights: a branch, a loop, a "
             "number taken out of a tensor. Give `forward=`, a function (model, inputs) -> outputs "

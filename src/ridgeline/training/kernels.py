@@ -8,7 +8,6 @@ Shapes: K members, B samples.
 """
 
 import logging
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
@@ -21,6 +20,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ridgeline.errors import ForwardFailed, NotStackable, RidgelineError
+from ridgeline.functional.looping import looping_quietly
 from ridgeline.rng import untouched
 from ridgeline.tracing import Network
 from ridgeline.training.heads import Head, written_out
@@ -239,12 +239,8 @@ def _reseed(seed: int, device: torch.device) -> None:
 
 @contextmanager
 def _stacked() -> Iterator[None]:
-    """Attention in operations that `vmap` knows, and no word of those that it loops over.
-
-    Whether a stack pays in spite of that loop is measured by who chooses its size.
-    """
-    with warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
-        warnings.filterwarnings("ignore", message="There is a performance drop")
+    """Attention in operations that `vmap` knows, and no word of those that it loops over."""
+    with looping_quietly(), sdpa_kernel(SDPBackend.MATH):
         yield
 
 

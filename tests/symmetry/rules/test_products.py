@@ -174,4 +174,4 @@ def test_distances_to_centres():
 def test_what_is_compared_with_the_inputs_stays():
     model = Run(lambda m, x: F.cosine_similarity(m.a(x), x[..., :6], -1), a=nn.Linear(6, 6))
     s = derive(model, X, [], LONG)
-    assert fixed(s)["a.weight", 0] == "meets coordinates that never move"
+    assert fixed(s)["a.weight", 0] == "inputs of the network"

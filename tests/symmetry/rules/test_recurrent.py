@@ -172,4 +172,4 @@ def test_a_cell_that_starts_from_the_inputs_is_fixed():
         )
     )()
     s = derive(model, X, [], LONG)
-    assert fixed(s)["r.weight_hh", 0] == "meets coordinates that never move"
+    assert fixed(s)["r.weight_hh", 0] == "inputs of the network"

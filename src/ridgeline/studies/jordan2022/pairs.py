@@ -28,7 +28,7 @@ WAYS = {
     "repaired alone": (False, "forward"),
     "aligned": (True, None),
     "aligned, repaired": (True, "forward"),
-    "aligned, closed form": (True, "closed form"),
+    "aligned, closed form": (True, "closed-form"),
 }
 """Name to whether the second network is aligned to the first, and the kind of repair."""
 RESET = {

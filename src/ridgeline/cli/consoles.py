@@ -1,0 +1,89 @@
+"""What a command tells: results on standard output, how far one is on standard error."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ridgeline.errors import MissingExtra
+
+__all__ = ["progress_bar", "say", "stderr_console", "stdout_console"]
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar on a terminal; elsewhere one plain line at the start of each stage.
+
+    Yields:
+        Told (what, done, of).
+    """
+    console = stderr_console()
+    if not console.is_terminal:
+        seen: set[str] = set()
+
+        def line(what: str, _: int, of: int) -> None:
+            if what not in seen:
+                seen.add(what)
+                print(f"{what} ({of})", file=sys.stderr)
+
+        yield line
+        return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        transient=True,
+    ) as bar:
+        tasks: dict[str, Any] = {}
+
+        def move(what: str, done: int, of: int) -> None:
+            if what not in tasks:
+                for task in tasks.values():
+                    bar.update(task, visible=False)
+                tasks[what] = bar.add_task(what, total=of)
+            bar.update(tasks[what], completed=done, total=of)
+
+        yield move
+
+
+def stderr_console() -> Any:
+    """A rich console on standard error.
+
+    Raises:
+        MissingExtra: If rich is not installed.
+    """
+    try:
+        from rich.console import Console
+    except ImportError as error:
+        raise MissingExtra("rich", "cli", "The command line") from error
+    return Console(stderr=True)
+
+
+def stdout_console(*, wide: bool = False) -> Any:
+    """A rich console on standard output.
+
+    Args:
+        wide: Whether lines may be as long as they like where it is not a terminal, so that a
+            table's row is one line for the programs that read it.
+    """
+    from rich.console import Console
+
+    piped = not sys.stdout.isatty()
+    return Console(soft_wrap=piped, width=1000 if wide and piped else None)
+
+
+def say(sentences: Iterable[str]) -> None:
+    """Print sentences to standard output, as they are."""
+    console = stdout_console()
+    for sentence in sentences:
+        console.print(sentence, highlight=False, markup=False)

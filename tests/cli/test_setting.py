@@ -1,0 +1,157 @@
+"""Networks and data of the user's own on the command line, and what is said of the numbers."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from ridgeline.cli.main import main
+
+SOURCE = """
+import torch
+from torch import nn
+
+import ridgeline as rl
+
+def normalised():
+    return nn.Sequential(nn.Linear(64, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 10))
+
+def wide():
+    return nn.Linear(64, 64)
+
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(32, 8), nn.Linear(32, 8)
+        self.c, self.n = nn.Linear(16, 10), nn.BatchNorm1d(16)
+
+    def forward(self, top, bottom):
+        x = torch.cat([self.a(top).relu(), self.b(bottom).relu()], 1)
+        return self.c(self.n(x))
+
+class Whole(Two):
+    def forward(self, batch):
+        return super().forward(**batch)
+
+def digits():
+    return rl.data.load("digits?train=60&test=30").splits
+
+def pair():
+    return {n: ((d.inputs[:, :32], d.inputs[:, 32:]), d.targets) for n, d in digits().items()}
+
+def named():
+    return {n: (dict(zip(("top", "bottom"), x)), y) for n, (x, y) in pair().items()}
+
+def copied():
+    return {n: (d.inputs, d.inputs) for n, d in digits().items()}
+
+def alone():
+    return digits()["train"].inputs, digits()["train"].targets
+"""
+D = "digits?train=60&test=30"
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch, capsys):
+    """Two checkpoints of a function of the user's, and the command on them."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    Path("setting_own.py").write_text(SOURCE)
+    nets = importlib.import_module("setting_own")
+
+    def call(verb, net, data, *words):
+        for seed, name in enumerate("ab"):
+            torch.manual_seed(seed)
+            torch.save(getattr(nets, net)().state_dict(), f"{name}.pt")
+        points = [] if verb == "symmetries" else ["a.pt", "b.pt"]
+        given = data if data == D else f"setting_own:{data}"
+        words = (*points, "--model", f"setting_own:{net}", "--data", given, *words)
+        code = main([verb, *words])
+        return code, *capsys.readouterr()
+
+    yield call
+    del sys.modules["setting_own"]
+
+
+KEPT = "Running statistics are kept as they are"
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [
+        ("profile", ("--points", "3", "--out", "page")),
+        ("layers", ("--points", "3", "--out", "page")),
+        ("explain", ("--points", "3", "--no-layers", "--anyway", "--out", "page")),
+        ("align", ("--points", "3", "--report", "page")),
+    ],
+)
+def test_the_policy_of_running_statistics_is_said_and_stands_on_the_page(own, verb, words):
+    code, out, err = own(verb, "normalised", D, *words)
+    said = "Running statistics are recomputed at every point, on 60 inputs of train."
+    assert code == 0, err
+    assert said in " ".join(out.split())
+    assert f"<p>{said}" in Path("page/report.html").read_text()
+    _, out, _ = own(verb, "normalised", D, *words, "--overwrite", "--statistics", "keep")
+    assert KEPT in " ".join(out.split())
+
+
+def test_a_plane_says_the_policy_too(own, capsys):
+    own("profile", "normalised", D, "--points", "3")
+    words = ("--model", "setting_own:normalised", "--data", D, "--points", "2")
+    assert main(["plane", "a.pt", *words]) == 0
+    assert "are recomputed at every point" in capsys.readouterr().out
+
+
+def test_without_training_data_or_running_statistics_nothing_untrue_is_said(own):
+    _, out, _ = own("profile", "normalised", "alone", "--points", "3")
+    assert "at every point, on the inputs that are measured on." in " ".join(out.split())
+    _, out, _ = own("profile", "wide", D, "--points", "3", "--json")
+    notes = json.loads(out)["provenance"]["notes"]
+    assert len(notes) == 1 and "Running" not in notes[0]
+
+
+def test_outputs_beyond_the_classes_are_told(own):
+    _, out, _ = own("profile", "wide", D, "--points", "3")
+    assert "has 64 outputs and the targets are of 10 classes" in " ".join(out.split())
+    _, out, _ = own("profile", "normalised", D, "--points", "3")
+    assert "outputs" not in out
+
+
+def test_a_regression_has_no_error_unless_asked_and_a_misplaced_metric_is_named(own):
+    words = ("--points", "3", "--loss", "squared_error")
+    code, out, err = own("profile", "wide", "copied", *words, "--json")
+    assert code == 0, err
+    assert set(json.loads(out)["splits"]["train"]) == {"loss"}
+    code, _, err = own("profile", "wide", "copied", *words, "--metrics", "error")
+    assert code == 2
+    assert "for the metric 'error'" in err
+    code, out, _ = own("profile", "wide", D, "--points", "3", "--metrics", "", "--json")
+    assert set(json.loads(out)["splits"]["train"]) == {"loss"}
+
+
+@pytest.mark.parametrize("data", ["pair", "named"])
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [
+        ("profile", ("--points", "3")),
+        ("explain", ("--points", "3", "--anyway")),
+        ("align", ("--points", "3")),
+        ("align", ("--points", "3", "--by", "activations", "--samples", "20")),
+        ("symmetries", ()),
+    ],
+)
+def test_several_inputs_by_position_and_by_name(own, verb, words, data):
+    code, out, err = own(verb, "Two", data, *words)
+    assert code == 0, err
+    assert out
+
+
+@pytest.mark.parametrize("verb", ["symmetries", "profile", "explain"])
+def test_a_model_that_takes_the_dict_itself_is_to_be_wrapped(own, verb):
+    code, _, err = own(verb, "Whole", "named")
+    assert code in (2, 3)
+    assert "a dict as keywords" in err
+    assert "On the command line: wrap the model in a module" in err
