@@ -110,8 +110,8 @@ class AlignedMany:
     def __str__(self) -> str:
         return (
             f"{len(self.states)} states aligned by {type(self.by).__name__}: "
-            f"spread {self.before:.4g} -> {self.after:.4g}\n"
-            "  spread: root mean square distance of the states from their mean"
+            f"spread {self.before:.4g} -> {self.after:.4g} (root mean square distance of the "
+            "states from their mean)"
         )
 
 

@@ -119,14 +119,15 @@ def alignment_tables(found: "Aligned", profiles: Profiles) -> list[Table]:
     """The barriers, and what was done to the units of each group."""
     tables = [barrier_table(profiles)] if profiles else []
     if found.moved:
-        rows = [
-            [name, moved.share, ", ".join(moved.how) or None] for name, moved in found.moved.items()
-        ]
+        columns = ["group", "moved", "besides"]
+        tidy = [[n, x.share, ", ".join(x.how) or None] for n, x in found.moved.items()]
+        rows = [[name, f"{share:.0%}", how] for name, share, how in tidy]
         note = (
             "Share of the units that do not stay in their place; those inside of others (channels "
             "of a head) count among their own."
         )
-        tables.append(Table("Units that moved", ["group", "moved", "besides"], rows, note))
+        records = [dict(zip(columns, row, strict=True)) for row in tidy]
+        tables.append(Table("Units that moved", columns, rows, note, records))
     return tables
 
 
