@@ -7,7 +7,7 @@ from ridgeline.errors import GridError
 from ridgeline.paths import grid
 
 
-@pytest.mark.parametrize("n", [2, 3, 25, 51, 101, np.int64(7)])
+@pytest.mark.parametrize("n", [2, 3, 25, 51, 99, 101, np.int64(7)])
 def test_n_points_are_n_values_with_both_ends_and_symmetric(n):
     t = grid(n)
     assert len(t) == n and t[0] == 0 and t[-1] == 1

@@ -34,7 +34,8 @@ def grid(points: Grid, *, extrapolate: bool = False) -> NDArray[np.float64]:
                 got=f"points={points}",
                 remedy="51 is the usual number; it contains t = 0.5.",
             )
-        return np.linspace(0.0, 1.0, int(points))
+        # Divided, not stepped as by `linspace`, which misses 1/2 by rounding at 99 points.
+        return np.arange(points, dtype=np.float64) / (points - 1)
     t = np.asarray(points, dtype=np.float64)
     if t.ndim != 1 or len(t) < 2:
         raise GridError("A grid is a list of two positions or more.", got=f"shape {t.shape}")
