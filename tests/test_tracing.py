@@ -240,6 +240,15 @@ def test_what_depends_on_values_is_refused(work):
         Network(Functional(work)).trace(X)
 
 
+def test_a_word_in_an_error_of_the_users_own_is_no_value_asked_for():
+    def work(fc, x):
+        raise ValueError("needs numpyro")
+
+    with pytest.raises(NotTraceable, match="needs numpyro") as caught:
+        Network(Functional(work)).trace(X)
+    assert "branches on values" not in str(caught.value)
+
+
 def test_a_refusal_says_what_to_do():
     with pytest.raises(NotTraceable, match=r"Give `forward=`.*torch\.where"):
         Network(Functional(lambda fc, x: fc(x) if x.sum() > 0 else x)).trace(X)

@@ -4,7 +4,7 @@ import math
 
 from ridgeline.measures import interval
 
-__all__ = ["Z", "change", "number", "plus_minus", "position"]
+__all__ = ["Z", "change", "number", "plus_minus", "position", "several"]
 
 Z = interval(0.0, 1.0)[1]
 """Half the width of a 95 % interval in standard errors."""
@@ -72,3 +72,8 @@ def change(saved: float, digits: int) -> str:
 def position(t: float | None) -> str:
     """A position on the path."""
     return "?" if t is None else f"{t:.3g}"
+
+
+def several(count: int, what: str) -> str:
+    """A number of things: ``1 state``, ``3 states``."""
+    return f"{count} {what}{'s' * (count != 1)}"

@@ -141,7 +141,7 @@ def test_without_data_what_to_do_names_data_too(trained, ridgeline):
     code, out, err = ridgeline(*words)
     assert code == 0, err
     assert STALE in out and "each with --data" in out
-    assert out.startswith("2 checkpoints merged by mean: all 14 tensors.")
+    assert out.startswith("2 checkpoints merged by Mean: all 14 tensors.")
 
 
 # --- what is refused before any work ------------------------------------------------------------
@@ -170,7 +170,7 @@ def test_one_checkpoint_has_its_statistics_recomputed(trained, ridgeline):
     words = ("merge", "a.pt", *SPEC, "--repair", "statistics", "--out", "m.safetensors")
     code, out, err = ridgeline(*words)
     assert code == 0, err
-    assert out.startswith("1 checkpoint merged by mean: all 14 tensors.")
+    assert out.startswith("1 checkpoint merged by Mean: all 14 tensors.")
     assert STALE not in out
 
 
@@ -187,7 +187,7 @@ def test_one_checkpoint_and_a_base_are_merged(trained, ridgeline):
     )
     code, out, err = ridgeline("merge", "a.pt", *SPEC[:2], *words)
     assert code == 0, err
-    assert "1 checkpoint merged by task-arithmetic (scale 0.5)" in out
+    assert "1 checkpoint merged by TaskArithmetic (scale 0.5)" in out
 
 
 def test_what_exists_is_refused_with_the_option_that_allows_it(trained, capsys):

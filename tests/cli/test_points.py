@@ -1,5 +1,7 @@
 """A checkpoint by its file, and by its place in a file that holds several."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -34,6 +36,20 @@ def test_each_file_has_its_own_key(states, ridgeline):
     code, out, err = ridgeline("merge", "flat.pt", "both.pt:second.shadow", *words)
     assert code == 0, err
     assert torch.equal(io.load("mean.safetensors")["weight"], torch.full((3, 4), 1.5))
+
+
+def test_the_states_of_a_trajectory_too(states, ridgeline):
+    torch.save(
+        {"x": {"weight": torch.zeros(3, 4), "bias": torch.ones(3)}, "y": states[0]}, "way.pt"
+    )
+    points = ["flat.pt", "both.pt:second.shadow", "way.pt:x"]
+    words = ["--data", "way_data:data", "--model", MODEL, "--points", "3"]
+    Path("way_data.py").write_text(
+        "import torch\n\n\ndef data():\n    return torch.ones(6, 4), torch.arange(6) % 3\n"
+    )
+    line = "way=way.pt:x,way.pt:y"
+    code, out, err = ridgeline("plane", *points, *words, "--trajectory", line)
+    assert code == 0, err
 
 
 def test_which_state_is_asked_for_in_the_command_s_words(states, ridgeline):

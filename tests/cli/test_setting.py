@@ -76,7 +76,7 @@ def own(tmp_path, monkeypatch, capsys):
     del sys.modules["setting_own"]
 
 
-KEPT = "Running statistics are kept as they are"
+KEPT = "Running statistics are those of each state"
 
 
 @pytest.mark.parametrize(

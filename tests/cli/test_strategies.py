@@ -184,7 +184,7 @@ def test_many_are_brought_together(here, ridgeline, words, said):
     code, out, err = ridgeline("merge", *THREE, *ON, "--align", *words)
     assert code == 0, err
     assert f"3 states aligned by {said}" in out
-    before, after = (float(x) for x in out.split("spread ")[1].split("\n")[0].split(" -> "))
+    before, after = (float(x) for x in out.split("spread ")[1].split(" (")[0].split(" -> "))
     assert after < before
 
 

@@ -27,6 +27,9 @@ def several(kind):
     x, y = pair()
     return {"tuple": (x, torch.ones(6)), "dict": {"x": x, "more": torch.ones(6)}}[kind], y
 
+def zipped():
+    return tuple(zip(*[(torch.ones(3) * k, k) for k in range(5)]))
+
 def echo(text):
     return torch.ones(len(text)), torch.zeros(len(text), dtype=torch.int64)
 
@@ -151,6 +154,12 @@ def test_several_inputs_are_taken_as_an_objective_takes_them(kind):
     assert type(read.inputs).__name__ == kind
     assert [tuple(x.shape) for x in parts] == [(3, 2), (3,)]
     assert all(x.dtype == torch.float32 for x in parts)
+
+
+@pytest.mark.usefixtures("project")
+def test_a_tuple_of_samples_is_one_input():
+    read = data.load("own_data:zipped")["all"]
+    assert torch.equal(read.inputs, torch.arange(5.0)[:, None].expand(5, 3))
 
 
 @pytest.mark.usefixtures("project")

@@ -382,6 +382,20 @@ def test_a_dict_that_the_model_wants_whole_is_refused_with_what_to_do():
     assert len(Objective(Whole(), data, forward=lambda model, x: model(x)["logits"])) == 23
 
 
+def test_a_loss_of_the_users_own_that_raises_is_not_told_of_the_model():
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = mlp()
+
+        def forward(self, x, more):
+            return {"logits": self.net(x + more)}
+
+    with pytest.raises(ForwardFailed, match=r"KeyError: 'zz'") as caught:
+        Objective(Two(), ((X, X), Y), loss=lambda out, y: {}["zz"], metrics={})
+    assert "forward=" not in str(caught.value)
+
+
 def test_a_state_of_another_model_is_refused_with_a_diff():
     model = mlp()
     objective, wrong = Objective(model, (X, Y)), model.state_dict()

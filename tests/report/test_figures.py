@@ -11,6 +11,7 @@ import pytest
 
 from report.shapes import T, bump, curve
 from ridgeline.errors import UnknownName, UsageError
+from ridgeline.measures import Curve
 from ridgeline.profiles import Profile
 from ridgeline.report import Figure, layers_figure, profile_figure, surface_figure
 from ridgeline.report.levels import levels, named_levels
@@ -134,6 +135,17 @@ def test_a_low_curve_under_a_high_one_is_labelled_beside_it_not_above_both(hill)
     small, large = sorted(written, key=lambda label: label.y)
     assert small.colour == panel[1].colour and abs(small.x - 0.5) > 0.2
     assert small.y < least + 0.5 * (most - least) and large.x == pytest.approx(panel[0].peak[0])
+
+
+@pytest.mark.parametrize("value", [1.0, 1e160])
+def test_a_barrier_that_is_rounding_or_of_no_finite_error_has_its_label(value):
+    mean = np.full(51, value)
+    mean[20] = np.nextafter(value, np.inf)
+    one = Curve(T, mean, np.full((51, 51), 0.0 if value == 1 else np.inf), 4, 4, np.zeros(51, int))
+    panel = lines({"flat": {"data": {"loss": one}}}, "loss")
+    written, (low, high) = labels(panel)
+    assert len(written) == 1 and low < value < written[0].y < high
+    assert np.isfinite([low, high]).all()
 
 
 def test_the_first_split_alone_is_marked_in_a_crowd(hill):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from ridgeline.merging import Fisher, Slerp, Ties, merge
+from ridgeline.merging.pool import Plan
 from ridgeline.numerals import Z
 from ridgeline.report import Scores, score_sentence, score_table, scores_figure
 from ridgeline.report.merged import merge_sentence
@@ -71,15 +72,26 @@ def test_what_is_not_finite_is_left_out_and_named(scores):
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        (merge, "2 checkpoints merged by mean: all 2 tensors."),
-        (lambda s: merge(s[:1]), "1 checkpoint merged by mean: all 2 tensors."),
-        (lambda s: merge(s, weights=[1, 3]), "by mean (weights 1, 3)"),
+        (merge, "2 checkpoints merged by Mean: all 2 tensors."),
+        (lambda s: merge(s[:1]), "1 checkpoint merged by Mean: all 2 tensors."),
+        (lambda s: merge(s, weights=[1, 3]), "by Mean (weights 1, 3)"),
         (lambda s: merge(s, layers=["fc"]), "1 of 2 tensors, the others as in the first."),
-        (lambda s: merge(s, by=Slerp(0.25)), "by slerp (t 0.25)"),
-        (lambda s: merge(s, by=Ties(keep=0.5), base=s[0]), "by ties (keep 0.5; scale 1)"),
-        (lambda s: merge(s, by=Fisher(s)), "by fisher: all"),
+        (lambda s: merge(s, by=Slerp(0.25)), "by Slerp (t 0.25)"),
+        (lambda s: merge(s, by=Ties(keep=0.5), base=s[0]), "by Ties (keep 0.5, scale 1)"),
+        (lambda s: merge(s, by=Fisher(s)), "by Fisher: all"),
     ],
 )
 def test_a_merge_is_told_with_the_numbers_that_were_chosen(made, said):
     states = [{"fc.weight": torch.ones(2) * k, "out.weight": torch.ones(2)} for k in (1, 2)]
     assert said in merge_sentence(made(states))
+
+
+def test_a_merge_by_the_users_own_strategy_is_told():
+    class First:
+        needs_base = False
+
+        def plan(self, pool):
+            return Plan(lambda name: pool.states[0][name].double(), pool.equal)
+
+    states = [{"fc.weight": torch.ones(2) * k} for k in (1, 2)]
+    assert merge_sentence(merge(states, by=First())).startswith("2 checkpoints merged by First: ")

@@ -157,6 +157,12 @@ def noisy():
     return net
 
 
+def test_several_inputs_are_refused_in_words():
+    x, y = problem()
+    with pytest.raises(DataError, match=r"trained here on one tensor of inputs\. Got 2 inputs"):
+        train(fcn(6, 4, 3), (x, x), y, epochs=1, batch_size=BATCH)
+
+
 def test_the_callers_network_is_untouched():
     net = noisy()
     before = fingerprint(net)

@@ -22,6 +22,7 @@ from ridgeline.cli.together import many_of
 from ridgeline.io.naming import fit
 from ridgeline.matching import align, align_many
 from ridgeline.merging import Merged, merge
+from ridgeline.numerals import several
 from ridgeline.repairs import repaired_among
 from ridgeline.report import Scores
 from ridgeline.state import State
@@ -157,7 +158,7 @@ def _write(
     assert scores is not None  # a report without data was refused
     table = report.score_table(scores)
     page = report.Page(
-        title=f"{report.several(len(chosen.states), 'checkpoint')} merged by {chosen.by}",
+        title=f"{several(len(chosen.states), 'checkpoint')} merged by {chosen.by}",
         lead=report.score_sentence(scores),
         sections=[
             report.Section(

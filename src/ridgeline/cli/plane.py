@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from ridgeline import io
 from ridgeline.cli.consoles import progress_bar, say, stderr_console, stdout_console
 from ridgeline.cli.points import load_points
 from ridgeline.cli.setting import Setting, words
@@ -34,7 +33,7 @@ def run(chosen: argparse.Namespace) -> int:
     states = load_points(setting, chosen.states)
     plane = Plane(*states) if len(states) == 3 else Plane.random(states[0], seed=chosen.seed)
     drawn = {
-        name: [plane.project(io.load(p, model=setting.model, dtype=setting.dtype)) for p in paths]
+        name: [plane.project(state) for state in load_points(setting, paths)]
         for name, paths in lines.items()
     }
     with interruptible() as came, progress_bar() as tell:

@@ -91,8 +91,8 @@ class Setting:
             return []
         if objective.calibration is None:
             return [
-                "Running statistics are kept as they are: between checkpoints they are those of "
-                "the checkpoints, interpolated."
+                "Running statistics are those of each state; between checkpoints they are theirs, "
+                "interpolated."
             ]
         on = f"{len(objective.calibration):,} inputs of train"
         if "train" not in self.data.splits:

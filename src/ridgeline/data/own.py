@@ -47,17 +47,20 @@ def _split(pair: object, spec: str) -> Split:
             got=f"{type(pair).__name__} from {spec}",
             remedy="Return (inputs, targets) as two arrays or tensors.",
         )
-    inputs, targets = _inputs(pair[0], spec), _tensor(pair[1], spec)
+    targets = _tensor(pair[1], spec)
+    inputs = _inputs(pair[0], spec, len(targets) if targets.ndim else 0)
     whole = not targets.is_floating_point() and not targets.is_complex()
     return Split(inputs, targets.to(torch.int64) if whole else targets)
 
 
-def _inputs(x: object, spec: str) -> Any:
-    """One tensor; or several, where the model takes several."""
+def _inputs(x: object, spec: str, count: int) -> Any:
+    """One tensor; or several, where the model takes several, each of all samples."""
     if isinstance(x, Mapping):
         return {str(name): _tensor(value, spec) for name, value in x.items()}
-    if isinstance(x, tuple) and all(isinstance(value, Tensor | np.ndarray) for value in x):
-        return tuple(_tensor(value, spec) for value in x)
+    if isinstance(x, tuple) and all(isinstance(y, Tensor | np.ndarray) and y.ndim for y in x):
+        samples = len(x) == count and any(len(y) != count for y in x)  # as `zip(*pairs)` gives
+        if not samples:
+            return tuple(_tensor(value, spec) for value in x)
     return _tensor(x, spec)
 
 
@@ -72,7 +75,7 @@ def _tensor(x: object, spec: str) -> Tensor:
         raise DataError(
             "Inputs and targets are arrays or tensors of numbers.",
             got=f"{type(x).__name__} from {spec} ({error})",
-            remedy="Stack the samples into one array.",
+            remedy="Stack the samples into one array; several inputs are a tuple of arrays.",
         ) from error
     return tensor.to(torch.get_default_dtype()) if tensor.is_floating_point() else tensor
 

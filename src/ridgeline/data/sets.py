@@ -25,6 +25,12 @@ class Split:
     targets: Tensor
 
     def __post_init__(self) -> None:
+        if not isinstance(self.inputs, Tensor | tuple | Mapping):
+            raise DataError(
+                "Inputs are a tensor, or several of them in a tuple or a dict.",
+                got=type(self.inputs).__name__,
+                remedy="Stack the samples into one tensor.",
+            )
         parts = pytree.tree_leaves(self.inputs)
         if not parts or not all(x.ndim for x in (*parts, self.targets)):
             shapes = [str(tuple(x.shape)) for x in (*parts, self.targets)]
@@ -34,7 +40,7 @@ class Split:
                 remedy="Give arrays, not single numbers.",
             )
         if any(len(x) != len(self.targets) for x in parts):
-            counts = " and ".join(str(len(x)) for x in parts)
+            counts = " and ".join(dict.fromkeys(str(len(x)) for x in parts))
             raise DataError(
                 "Inputs and targets must be as many.",
                 got=f"{counts} inputs and {len(self.targets)} targets",
@@ -44,6 +50,21 @@ class Split:
             raise DataError(
                 "A split must hold a sample.", got="none", remedy="Check how it was selected."
             )
+
+    def of_one_input(self) -> "Split":
+        """The split, for what takes a single tensor of inputs.
+
+        Raises:
+            DataError: If there are several.
+        """
+        if not isinstance(self.inputs, Tensor):
+            raise DataError(
+                "Networks are trained here on one tensor of inputs.",
+                got=f"{len(pytree.tree_leaves(self.inputs))} inputs",
+                remedy="Train with a loop of your own. What is trained can be measured, aligned "
+                "and merged with several.",
+            )
+        return self
 
     def __len__(self) -> int:
         return len(self.targets)

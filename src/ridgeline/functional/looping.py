@@ -8,6 +8,9 @@ import torch
 
 __all__ = ["looping_quietly"]
 
+_within: list[None] = []
+"""As long as there are blocks open, inside each other or in several threads."""
+
 
 @contextmanager
 def looping_quietly() -> Iterator[None]:
@@ -22,8 +25,10 @@ def looping_quietly() -> Iterator[None]:
     switch = getattr(functorch, "_set_vmap_fallback_warning_enabled", lambda _: None)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)
+        _within.append(None)
         switch(False)
         try:
             yield
         finally:
-            switch(True)
+            _within.pop()
+            switch(not _within)

@@ -14,6 +14,7 @@ from torch import Tensor
 from ridgeline import state as states
 from ridgeline.errors import UsageError, WrongKind
 from ridgeline.matching.moved import Moved, moved_by
+from ridgeline.numerals import several
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry, Transform
 
@@ -136,7 +137,7 @@ class Aligned:
         if {"before", "after"} <= set(self.matched.objective):
             o = self.matched.objective
             name = self.matched.measure or "objective"
-            rounds = f"{self.matched.sweeps} round{'s' * (self.matched.sweeps != 1)}"
+            rounds = several(self.matched.sweeps, "round")
             lines.append(f"  {name}: {o['before']:.6g} -> {o['after']:.6g}, {rounds}")
         if self.transform is None:
             lines.append("  units were mixed: the function is not that of b")

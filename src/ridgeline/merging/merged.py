@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ridgeline.merging.pool import Strategy
+from ridgeline.numerals import several
 from ridgeline.state import State
 
 __all__ = ["Merged"]
@@ -40,7 +41,6 @@ class Merged:
     def __str__(self) -> str:
         kept = sum(x.is_floating_point() for x in self.state.values()) - len(self.merged)
         held = f"; {kept} as in the first" if kept else ""
-        states = f"{self.count} state{'s' * (self.count != 1)}"
-        tensors = f"{len(self.merged)} tensor{'s' * (len(self.merged) != 1)}"
+        states, tensors = several(self.count, "state"), several(len(self.merged), "tensor")
         lines = [f"{states} merged by {self.by}: {tensors}{held}"]
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.merging.pool import Plan, Pool, affine, mean
+from ridgeline.numerals import several
 from ridgeline.state import State, cosine
 
 __all__ = ["Mean", "ModelStock", "Slerp", "TaskArithmetic"]
@@ -63,8 +64,7 @@ class Slerp:
         if len(pool.states) != 2 or pool.weights is not None:
             raise UsageError(
                 "A great circle goes through two states, and t says how far.",
-                got=f"{len(pool.states)} state{'s' * (len(pool.states) != 1)}"
-                + (" with weights" if pool.weights else ""),
+                got=several(len(pool.states), "state") + (" with weights" if pool.weights else ""),
                 remedy="Leave out weights: t is the second's."
                 if len(pool.states) == 2
                 else "Take the mean of more states than two.",
@@ -144,8 +144,7 @@ class ModelStock:
         if count < 2 or pool.weights is not None:
             raise UsageError(
                 "Model stock compares two states at least, all alike.",
-                got=f"{count} state{'s' * (count != 1)}"
-                + (" with weights" if pool.weights else ""),
+                got=several(count, "state") + (" with weights" if pool.weights else ""),
             )
 
         def rule(name: str) -> Tensor:

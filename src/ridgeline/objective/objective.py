@@ -18,6 +18,7 @@ from ridgeline.errors import (
     UsageError,
 )
 from ridgeline.objective.losses import (
+    METRICS,
     Metric,
     cross_entropy,
     error,
@@ -274,7 +275,9 @@ class Objective:
             except RidgelineError:
                 raise
             except Exception as failure:  # the user's model, loss or metric
-                hint = unpacked(failure, first.inputs) or unpicked(outputs)
+                ours = outputs is not None and any(f in METRICS.values() for f in self._functions)
+                hint = unpacked(failure, first.inputs) if outputs is None else ""
+                hint = unpicked(outputs) if ours else hint
                 raise ForwardFailed(
                     "The model, its loss or a metric", "probing the first samples", failure, hint
                 ) from failure

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
         distinct,
         score_sentence,
         score_table,
-        several,
         summarise_merge,
     )
     from ridgeline.report.page import Card, Page, Section, verdict_card, write_page
@@ -88,7 +87,6 @@ __all__ = [
     "score_table",
     "scores_figure",
     "sentences",
-    "several",
     "summarise",
     "summarise_alignment",
     "summarise_explanation",
@@ -124,7 +122,7 @@ _HOME = {
     "learning": ("learning_figure",),
     "markdown": ("to_markdown",),
     "merged": (
-        *("Scores", "distinct", "score_sentence", "score_table", "several"),
+        *("Scores", "distinct", "score_sentence", "score_table"),
         "summarise_merge",
     ),
     "page": ("Card", "Page", "Section", "verdict_card", "write_page"),

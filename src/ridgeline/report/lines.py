@@ -18,6 +18,8 @@ CROWD = 2
 """With more lines than this, only those of the first split get a chord and a label."""
 WIDE, HIGH = 0.3, 0.085
 """Room of a label, as shares of a panel."""
+FLAT = 1e-9
+"""Least height of a panel, as a share of its values: where these differ by rounding alone."""
 ASIDE = 0.9
 """What it costs a label to be beside its top, against being above it: as much as this far up."""
 
@@ -44,8 +46,8 @@ class Line:
 
     @property
     def half(self) -> Array:
-        """Half the width of the 95 % band."""
-        return Z * np.nan_to_num(self.curve.stderr)
+        """Half the width of the 95 % band; zero where it is not finite."""
+        return np.where(np.isfinite(self.curve.stderr), Z * self.curve.stderr, 0.0)
 
     @property
     def peak(self) -> tuple[float, float, float]:
@@ -108,7 +110,7 @@ def labels(panel: Sequence[Line]) -> tuple[list[Label], tuple[float, float]]:
     edges = np.concatenate([e for p in panel for e in (p.shown - p.half, p.shown + p.half)])
     good = edges[np.isfinite(edges)]
     low, high = (float(good.min()), float(good.max())) if len(good) else (0.0, 1.0)
-    span = (high - low) or abs(high) or 1.0
+    span = max(high - low, FLAT * abs(high)) or 1.0
     step = span * HIGH
     found: list[Label] = []
     for line in sorted((p for p in panel if p.top), key=lambda p: p.peak[1]):
@@ -117,9 +119,9 @@ def labels(panel: Sequence[Line]) -> tuple[list[Label], tuple[float, float]]:
         above = min(max(t, WIDE / 2), 1 - WIDE / 2)
         places = []
         for x in (above, *np.linspace(WIDE / 2, 1 - WIDE / 2, 12).tolist()):
-            y = value + 0.7 * step
-            while not _free(x, y, step, panel, found):
-                y += 0.25 * step
+            rows = value + step * (0.7 + 0.25 * np.arange(5 / HIGH + 8 * len(found)))
+            # The last lie above all curves and labels.
+            y = next((y for y in rows.tolist() if _free(x, y, step, panel, found)), rows[-1])
             places.append(((y - value) / span + ASIDE * abs(x - above), x, y))
         _, x, y = min(places)
         found.append(Label(x, y, plus_minus(line.top.height, line.top.stderr), line.colour))

@@ -1,15 +1,14 @@
 """What merging did: each checkpoint's loss and metrics beside those of what was made of them."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ridgeline.numerals import plus_minus
+from ridgeline.numerals import plus_minus, several
 from ridgeline.report.summary import plain
 from ridgeline.report.tables import Row, Table
 
@@ -22,7 +21,6 @@ __all__ = [
     "merge_sentence",
     "score_sentence",
     "score_table",
-    "several",
     "summarise_merge",
 ]
 
@@ -139,13 +137,13 @@ def score_sentence(scores: Scores) -> str:
 
 
 def merge_sentence(found: "Merged") -> str:
-    """What was merged, and how, as ``2 checkpoints merged by ties (keep 0.2, scale 1)``."""
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(found.by).__name__).lower()
-    given = {f.name: getattr(found.by, f.name) for f in fields(found.by)}  # type: ignore[arg-type]  # strategies are dataclasses
+    """What was merged, and how, as ``2 checkpoints merged by Ties (keep 0.2, scale 1)``."""
+    name, by = type(found.by).__name__, found.by
+    given = {f.name: getattr(by, f.name) for f in fields(by)} if is_dataclass(by) else {}
     numbers = [f"{n} {v:g}" for n, v in given.items() if isinstance(v, float)]
     if found.weights is not None:
         numbers.append("weights " + ", ".join(f"{w:g}" for w in found.weights))
-    settings = f" ({'; '.join(numbers)})" if numbers else ""
+    settings = f" ({', '.join(numbers)})" if numbers else ""
     floats = sum(x.is_floating_point() for x in found.state.values())
     many = "all" if len(found.merged) == floats else f"{len(found.merged)} of"
     rest = "" if many == "all" else ", the others as in the first"
@@ -153,11 +151,6 @@ def merge_sentence(found: "Merged") -> str:
         f"{several(found.count, 'checkpoint')} merged by {name}{settings}: "
         f"{many} {several(floats, 'tensor')}{rest}."
     )
-
-
-def several(count: int, what: str) -> str:
-    """A number of things: ``1 checkpoint``, ``3 checkpoints``."""
-    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def summarise_merge(

@@ -54,7 +54,7 @@ def detached(state: Mapping[str, Tensor], name: str = "a state") -> dict[str, Te
         UsageError: If it is no state.
     """
     check_state(state, name)
-    return {name: x.detach() for name, x in state.items()}
+    return {key: x.detach() for key, x in state.items()}
 
 
 def check_states(

@@ -175,7 +175,7 @@ def _load(name: str, root: str | None, download: bool) -> DataSet:
 
 def _data(config: DataConfig, sources: Sources) -> tuple[DataSet, Split, Split | None]:
     held = _load(config.set, sources.root, sources.download)
-    split, test = train_of(held), held.splits.get("test")
+    split, test = train_of(held).of_one_input(), held.splits.get("test")
     if config.targets == "inputs":
         split = _doubled(split)
         test = _doubled(test) if test is not None else None

@@ -24,8 +24,9 @@ BY_VALUE = (
     "tensor."
 )
 MACHINERY = (Path(torch.__file__).parent, Path(__file__).parents[1])
-STDLIB = Path(sysconfig.get_paths()["stdlib"])
 """Whose lines say nothing about the user's network."""
+STDLIB = Path(sysconfig.get_paths()["stdlib"])
+"""Nor its; it may hold the packages, in which the network may be."""
 
 
 @contextmanager
@@ -80,7 +81,7 @@ def _line(error: Exception) -> str:
 def _by_value(error: Exception) -> bool:
     """Whether it was asked for a value, which no tensor of a trace has."""
     text = f"{type(error).__name__} {error}"
-    return any(sign in text for sign in ("DataDependent", "numpy", "data-dependent", ".item()"))
+    return any(sign in text for sign in ("DataDependent", "numpy()", "data-dependent", ".item()"))
 
 
 def _remedy(error: Exception) -> str:

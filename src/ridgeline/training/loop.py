@@ -183,7 +183,7 @@ def _renumbered(keeper: Keeper | None, stack: Sequence[int]) -> Keeper | None:
 
 
 def _split(data: Split | tuple[Tensor, Tensor]) -> Split:
-    return data if isinstance(data, Split) else Split(*data)
+    return (data if isinstance(data, Split) else Split(*data)).of_one_input()
 
 
 def _end_epoch(population: Population, clock: "_Clock", ended: bool) -> None:
