@@ -1,6 +1,6 @@
 """Weight matching against the loops that others run, on the same networks and groups.
 
-    python -m benchmarks.matching                  # everything, about a quarter of an hour
+    python -m benchmarks.matching                  # everything, about ten minutes
     python -m benchmarks.matching --only MLP
 
 Two contenders, both given the same groups, seeds and linear assignment solver (scipy's):

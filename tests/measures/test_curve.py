@@ -118,7 +118,8 @@ def test_the_cost_is_up_where_it_is_worse():
 
 def test_the_ends_are_those_of_the_path_and_not_of_an_extrapolated_grid():
     curve = Curve.exact([-0.5, 0, 0.5, 1, 1.5], np.arange(5))
-    assert curve.ends() == (1, 3)
+    assert curve.ends() == (1, 3) and curve.middle == 2
+    assert Curve.exact([0, 1], [1, 2]).middle is None
     assert curve.mean[curve.inside()].tolist() == [1, 2, 3]
     with pytest.raises(UsageError, match=r"must contain 0 and 1\. Got t from 0\.1 to 1\. Add"):
         Curve.exact([0.1, 1], [0, 0]).ends()

@@ -108,7 +108,7 @@ class Explanation:
         for name, one in self.layers.items():
             curve = one.curve()
             first, last = curve.ends()
-            middle = next(iter(np.flatnonzero(curve.t == 0.5)), None)
+            middle = curve.middle
             wrong = one.curve("error").mean if "error" in next(iter(one.curves.values())) else None
             found.append(
                 Layer(

@@ -80,14 +80,13 @@ def barrier(curve: Curve, kind: BarrierKind = "chord") -> Barrier:
     t, cost = curve.t, curve.cost
     top = -1
     if kind == "half":
-        middle = np.flatnonzero(t == 0.5)
-        if not len(middle):
+        if curve.middle is None:
             raise UsageError(
                 "The barrier at the midpoint needs t = 0.5 on the grid.",
                 got=f"{len(t)} points",
                 remedy="Use an odd number of points.",
             )
-        top = int(middle[0])
+        top = curve.middle
     with np.errstate(invalid="ignore"):
         if kind == "chord":
             against = (1 - t) * cost[first] + t * cost[last]

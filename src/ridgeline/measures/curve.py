@@ -114,6 +114,12 @@ class Curve:
             )
         return int(at[0][0]), int(at[1][0])
 
+    @property
+    def middle(self) -> int | None:
+        """Index of t = 1/2; None if it is not among the positions."""
+        at = np.flatnonzero(self.t == 0.5)
+        return int(at[0]) if len(at) else None
+
     def inside(self) -> slice:
         """The positions from t = 0 to t = 1, extrapolated ones left out."""
         first, last = self.ends()

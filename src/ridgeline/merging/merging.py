@@ -6,7 +6,8 @@ from math import isfinite
 import torch
 from torch import Tensor
 
-from ridgeline.errors import UnknownName, UsageError, WrongKind
+from ridgeline.errors import UnknownName, UsageError
+from ridgeline.matching.align import check_strategy
 from ridgeline.merging.merged import Merged
 from ridgeline.merging.pool import Plan, Pool, Strategy, mean
 from ridgeline.merging.strategies import Mean
@@ -86,8 +87,7 @@ def merge(
 def _checked(
     states: Sequence[Mapping[str, Tensor]], base: Mapping[str, Tensor] | None, by: Strategy
 ) -> tuple[tuple[State, ...], State | None]:
-    if isinstance(by, type) or not hasattr(by, "plan"):
-        raise WrongKind("A strategy is an instance, such as `rl.Mean()`.", by, name="by")
+    check_strategy(by, "plan", "Mean")
     given = check_states(states)
     if strange := [n for n, x in given[0].items() if x.is_complex()]:
         raise UsageError(

@@ -275,9 +275,11 @@ class Objective:
             except RidgelineError:
                 raise
             except Exception as failure:  # the user's model, loss or metric
-                ours = outputs is not None and any(f in METRICS.values() for f in self._functions)
-                hint = unpacked(failure, first.inputs) if outputs is None else ""
-                hint = unpicked(outputs) if ours else hint
+                if outputs is None:
+                    hint = unpacked(failure, first.inputs)
+                else:  # what a loss of the user's own makes of them is not known
+                    ours = any(f in METRICS.values() for f in self._functions)
+                    hint = unpicked(outputs) if ours else ""
                 raise ForwardFailed(
                     "The model, its loss or a metric", "probing the first samples", failure, hint
                 ) from failure

@@ -155,7 +155,7 @@ def check_labels(outputs: Any, targets: Any, ignored: int = -100) -> None:
 
 def unpicked(outputs: Any) -> str:
     """What to do where the outputs are no tensor, as losses and metrics take; empty if they are."""
-    if outputs is None or isinstance(outputs, Tensor):
+    if isinstance(outputs, Tensor):
         return ""
     keys = f" of {', '.join(map(str, outputs))}" if isinstance(outputs, Mapping) else ""
     return (

@@ -99,7 +99,7 @@ def barrier_table(profiles: Profiles, title: str = "Barriers") -> Table:
                 barrier = one.barrier(metric=metric, split=split)
                 first, last = curve.ends()
                 start, end = (float(curve.mean[k]) for k in (first, last))
-                half = next((float(y) for y in curve.mean[curve.t == 0.5]), "-")
+                half = "-" if curve.middle is None else float(curve.mean[curve.middle])
                 rows.append([name, split, metric, start, half, end, plus_minus(barrier.height,
                              barrier.stderr), barrier.at])  # fmt: skip
                 low, high = barrier.interval()

@@ -38,7 +38,7 @@ def layer_barriers(
     """
     named = dict(layers) | ({WHOLE: whole} if whole is not None else {})
     curves = {label: p.curve(metric, split) for label, p in named.items()}
-    if whole is None or not all((c.t == 0.5).any() for c in curves.values()):
+    if whole is None or not all(c.middle is not None for c in curves.values()):
         found = {label: p.barrier(metric=metric, split=split) for label, p in named.items()}
         return found, "the chord between its path's ends"
     found = {label: _half(curves[label], curves[WHOLE]) for label in layers}
@@ -47,7 +47,8 @@ def layer_barriers(
 
 
 def _half(curve: Curve, whole: Curve) -> Barrier:
-    middle = int(np.flatnonzero(curve.t == 0.5)[0])
+    middle = curve.middle
+    assert middle is not None  # as the caller asked
     own, ends = list(curve.ends()), list(whole.ends())
     with np.errstate(invalid="ignore"):
         height = curve.cost[middle] - whole.cost[ends].mean()

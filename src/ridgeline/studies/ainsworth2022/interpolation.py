@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from ridgeline.profiles import Profile
 from ridgeline.studies.common import curves_chart, mean_sd
 from ridgeline.studies.matched import (
@@ -111,7 +109,8 @@ def table(
 
 def _middle(profile: Profile) -> float:
     curve = profile.curve("error", "test")
-    return float(curve.mean[np.flatnonzero(curve.t == 0.5)[0]])
+    assert curve.middle is not None  # the points of every scale are odd
+    return float(curve.mean[curve.middle])
 
 
 def _ends(profile: Profile) -> float:
