@@ -7,18 +7,16 @@ import pytest
 import torch
 from torch import nn
 
-from ridgeline.errors import UnknownName, UsageError
+from ridgeline.errors import UsageError
 from ridgeline.objective import (
-    METRICS,
     accuracy,
     binary_cross_entropy,
     cross_entropy,
     error,
-    metric,
     squared_error,
     top_k,
 )
-from ridgeline.objective.losses import higher_is_better, ignored_label, measured, per_sample
+from ridgeline.objective.losses import ignored_label, measured, per_sample
 
 rng = torch.Generator().manual_seed(0)
 LOGITS = torch.randn(9, 5, generator=rng, dtype=torch.float64)
@@ -114,14 +112,6 @@ def test_a_loss_of_torch_is_asked_for_its_unreduced_values(module, plain, target
     before = module.reduction
     assert torch.allclose(per_sample(module)(LOGITS, targets), plain(LOGITS, targets))
     assert module.reduction == before
-
-
-def test_metrics_by_name():
-    assert metric("error") is error
-    assert float(metric("top5_error")(LOGITS, CLASSES).sum()) == 0
-    with pytest.raises(UnknownName, match=r"Got 'acuracy'\. Did you mean 'accuracy'"):
-        metric("acuracy")
-    assert {n for n, f in METRICS.items() if higher_is_better(f)} == {"accuracy"}
 
 
 def test_which_functions_are_of_classes():

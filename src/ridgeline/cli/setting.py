@@ -9,7 +9,7 @@ from torch import nn
 
 from ridgeline import data, io
 from ridgeline.errors import UnknownName, UsageError
-from ridgeline.objective import METRICS, Objective, Samples, cross_entropy, metric
+from ridgeline.objective import Objective, Samples, cross_entropy, loss, metric
 
 __all__ = [
     "Setting",
@@ -61,8 +61,6 @@ class Setting:
         splits = self.data.splits
         if split not in splits:
             raise UnknownName(f"split of {self.data.name}", split, splits)
-        if chosen.loss not in METRICS:
-            raise UnknownName("loss", chosen.loss, METRICS)
         calibration = splits.get("train")
         used = splits[split]
         if samples is not None and samples < len(used):
@@ -73,7 +71,7 @@ class Setting:
         return Objective(
             self.model,
             used,
-            loss=metric(chosen.loss),
+            loss=loss(chosen.loss),
             metrics=metrics,
             statistics=chosen.statistics,
             calibration=Samples(calibration.inputs, None) if calibration is not None else None,

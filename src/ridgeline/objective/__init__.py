@@ -1,20 +1,20 @@
 """Objectives: what is measured at a state."""
 
 from ridgeline.objective.losses import (
-    METRICS,
     Metric,
     accuracy,
     binary_cross_entropy,
     cross_entropy,
     error,
-    metric,
     squared_error,
     top_k,
 )
+from ridgeline.objective.names import LOSSES, METRICS, loss, metric
 from ridgeline.objective.objective import Objective, StatisticsPolicy
 from ridgeline.objective.samples import Samples, collect
 
 __all__ = [
+    "LOSSES",
     "METRICS",
     "Metric",
     "Objective",
@@ -25,6 +25,7 @@ __all__ = [
     "collect",
     "cross_entropy",
     "error",
+    "loss",
     "metric",
     "squared_error",
     "top_k",

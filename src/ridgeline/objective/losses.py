@@ -14,10 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ridgeline.errors import UnknownName, UsageError
+from ridgeline.errors import UsageError
 
 __all__ = [
-    "METRICS",
     "Metric",
     "accuracy",
     "binary_cross_entropy",
@@ -25,7 +24,6 @@ __all__ = [
     "error",
     "higher_is_better",
     "ignored_label",
-    "metric",
     "per_sample",
     "squared_error",
     "top_k",
@@ -159,28 +157,6 @@ def top_k(k: int) -> Metric:
     if k < 1:
         raise UsageError("k is at least 1.", got=f"{k}")
     return partial(_top_k_error, k=k)
-
-
-METRICS: dict[str, Metric] = {
-    "error": error,
-    "accuracy": accuracy,
-    "top5_error": top_k(5),
-    "cross_entropy": cross_entropy,
-    "squared_error": squared_error,
-    "binary_cross_entropy": binary_cross_entropy,
-}
-"""What the command line knows by name."""
-
-
-def metric(name: str) -> Metric:
-    """A metric by its name.
-
-    Raises:
-        UnknownName: With the names that are known, the nearest first.
-    """
-    if name not in METRICS:
-        raise UnknownName("metric", name, METRICS)
-    return METRICS[name]
 
 
 def higher_is_better(function: Metric) -> bool:

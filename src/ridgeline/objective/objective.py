@@ -1,6 +1,6 @@
 """The objective: state -> per-sample loss and metrics, over fixed data."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import Any, Literal
@@ -17,8 +17,8 @@ from ridgeline.errors import (
     StateMismatch,
     UsageError,
 )
+from ridgeline.objective import names
 from ridgeline.objective.losses import (
-    METRICS,
     Metric,
     cross_entropy,
     error,
@@ -55,8 +55,9 @@ class Objective:
     Args:
         model: Any module. Only its structure matters; weights come from the states.
         data: What `collect` reads: arrays, a data set, a loader, or an iterable of batches.
-        loss: ``(outputs, targets) -> (N,)``, or a loss of `torch.nn`.
-        metrics: Further numbers per sample, by name; the error, where targets are classes.
+        loss: ``(outputs, targets) -> (N,)``, a loss of `torch.nn`, or a name in `LOSSES`.
+        metrics: Further numbers per sample, by name, or names in `METRICS`; the error, where
+            targets are classes.
         statistics: Policy for layers with running statistics (BatchNorm). ``"recompute"``, the
             default, gathers them anew at each state, ends included; ``"keep"`` uses the state's,
             which a line interpolates, so that the ends give the checkpoints' own losses.
@@ -80,8 +81,8 @@ class Objective:
         model: nn.Module,
         data: Any,
         *,
-        loss: Metric = cross_entropy,
-        metrics: Mapping[str, Metric] | None = None,
+        loss: Metric | str = cross_entropy,
+        metrics: str | Iterable[str] | Mapping[str, Metric | str] | None = None,
         statistics: StatisticsPolicy = "recompute",
         calibration: Any = None,
         calibration_rows: int = CALIBRATION_ROWS,
@@ -113,9 +114,11 @@ class Objective:
             own = self.calibration_data is None
             self.calibrated_on = "the objective's own inputs" if own else "calibration data"
             self.calibration = self.samples if own else self.calibration_data
+        loss = names.loss(loss) if isinstance(loss, str) else loss
         if metrics is None:
             classes = loss is cross_entropy or isinstance(loss, nn.CrossEntropyLoss)
             metrics = {"error": error} if classes else {}
+        metrics = names.metrics_of(metrics)
         if "loss" in metrics:
             raise UsageError("The name 'loss' is that of the loss.", got="a metric called 'loss'")
         self.metrics: dict[str, Metric] = {
@@ -278,7 +281,7 @@ class Objective:
                 if outputs is None:
                     hint = unpacked(failure, first.inputs)
                 else:  # what a loss of the user's own makes of them is not known
-                    ours = any(f in METRICS.values() for f in self._functions)
+                    ours = any(f in names.METRICS.values() for f in self._functions)
                     hint = unpicked(outputs) if ours else ""
                 raise ForwardFailed(
                     "The model, its loss or a metric", "probing the first samples", failure, hint
