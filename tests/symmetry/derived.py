@@ -1,8 +1,10 @@
 """A derivation held against evaluation: what the groups are, and that outputs stay."""
 
 import copy
+import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -21,6 +23,37 @@ def sizes(symmetry: Symmetry) -> list[Any]:
 
 def fixed(symmetry: Symmetry) -> dict[tuple[str, int], str]:
     return {(f.tensor, f.axis): f.why for f in symmetry.fixed}
+
+
+def orders(*sizes: int) -> float:
+    """The natural logarithm of the number of elements of groups, by the size of each fibre."""
+    return sum(math.lgamma(n + 1) for n in sizes)
+
+
+def turned(model: nn.Module, symmetry: Symmetry, *inputs: Any) -> None:
+    """Each group alone, all of its units moved, changes no output in float64, at any inputs."""
+    double = copy.deepcopy(model).double().eval()
+    for seed, given in enumerate(inputs):
+        state = drawn(model, seed)
+        inputs = tuple(
+            x.double() if x.is_floating_point() else x
+            for x in (given if isinstance(given, tuple) else (given,))
+        )
+        before = pytree.tree_leaves(functional_call(double, state, inputs))
+        for group in symmetry.groups:
+            order = np.roll(group.identity(), 1, axis=1)
+            moved = symmetry.transform({group.name: order})(state)
+            after = pytree.tree_leaves(functional_call(double, moved, inputs))
+            for a, b in zip(before, after, strict=True):
+                torch.testing.assert_close(b, a, rtol=1e-9, atol=1e-9, msg=group.name)
+
+
+def planted(model: nn.Module, symmetry: Symmetry, moved: dict[str, Tensor] | None = None) -> None:
+    """A state moved by a random element, or by hand, comes back bit for bit."""
+    state = drawn(model, 50)
+    moved = symmetry.random(9)(state) if moved is None else moved
+    back = align(state, moved, symmetry).state
+    assert all(torch.equal(back[n], state[n]) for n in state)
 
 
 def drawn(model: nn.Module, seed: int) -> dict[str, Tensor]:

@@ -11,12 +11,18 @@ def settle(units: Units) -> None:
     """Follow what stands inside of two things: these have to do with each other, too.
 
     If a channel's head in one operation tells its head in another, and the other way round,
-    the two heads are one unit.
+    the two heads are one unit. What has met once is not related again: each time would make
+    other blocks of several grids, such as those of key-value heads, and the last of them would
+    meet none of the others.
     """
+    known: set[bytes] = set()
     for _ in range(4):
         before, count = units.size, len(units.held)
         for outer, other in _meetings(units):
-            units.relate(outer, other, "stands inside of two things that do not fit")
+            met = np.unique(units.find(np.stack([outer, other])), axis=1).tobytes()
+            if met not in known:
+                known.add(met)
+                units.relate(outer, other, "stands inside of two things that do not fit")
         if units.size == before and len(units.held) == count:
             break
 
