@@ -5,6 +5,7 @@ builds its message from facts, so that a caller raises with facts and the wordin
 """
 
 import difflib
+import errno
 from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
@@ -29,6 +30,11 @@ __all__ = [
     "UsageError",
     "WrongKind",
 ]
+
+UNWRITTEN = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.ENAMETOOLONG)
+)
+"""Numbers of system errors that say, wherever they come from, that writing failed."""
 
 
 class RidgelineError(Exception):

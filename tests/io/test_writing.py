@@ -1,10 +1,15 @@
+import errno
 import json
 import os
+import resource
+import stat
 from pathlib import Path
 
 import pytest
+import torch
 
-from ridgeline.errors import OutputError
+from ridgeline import io
+from ridgeline.errors import OutputError, UsageError
 from ridgeline.io import writing
 from ridgeline.io.writing import MANIFEST, atomic_path, fresh_directory
 
@@ -185,3 +190,70 @@ def test_the_version_is_known_or_said_not_to_be(monkeypatch):
 
     monkeypatch.setattr(writing.importlib.metadata, "version", missing)
     assert writing.version() == "unknown"
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_a_written_state_has_the_mode_that_the_umask_gives(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        made = io.save({"w": torch.ones(2)}, tmp_path / "new" / "a.safetensors")
+        io.save({"w": torch.ones(2)}, made, overwrite=True)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(made.stat().st_mode) == 0o666 & ~mask
+    assert stat.S_IMODE(made.parent.stat().st_mode) == 0o777 & ~mask
+
+
+def test_a_private_file_that_a_library_puts_in_the_place_gets_the_mode_too(tmp_path):
+    with atomic_path(tmp_path / "a") as temporary:
+        temporary.chmod(0o600)
+    (tmp_path / "b").touch()
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+@pytest.mark.parametrize("make", [atomic_path, fresh_directory])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS])
+def test_a_full_disk_is_told_in_words(tmp_path, make, number):
+    context = make(tmp_path / "deep" / "a")
+    with pytest.raises(OutputError, match=f"{os.strerror(number)}.*Check the name"):
+        fail_in(context, OSError(number, os.strerror(number)))
+    assert names(tmp_path) == []
+
+
+def test_an_error_of_reading_while_writing_stays_what_it_is(tmp_path):
+    with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "a"):
+        (tmp_path / "data.csv").read_text()
+    assert names(tmp_path) == []
+
+
+def test_a_state_larger_than_the_disk_leaves_nothing(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        with pytest.raises(OutputError, match=r"written whole.*Nothing was kept"):
+            io.save({"w": torch.ones(10_000)}, tmp_path / "a.safetensors")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("make", [atomic_path, fresh_directory])
+@pytest.mark.parametrize("name", ["n" * 300, "x/" + "n" * 300 + "/a", "é" * 200])
+def test_a_name_too_long_is_refused(tmp_path, make, name):
+    with pytest.raises(OutputError, match="File name too long"):
+        make(tmp_path / name).__enter__()
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["n" * 255, "é" * 127, "a." + "b" * 253, "n" * 243 + ".safetensors"]
+)
+def test_the_longest_names_that_there_are_can_be_written(tmp_path, name):
+    with atomic_path(tmp_path / name) as temporary:
+        temporary.write_text("x")
+    assert names(tmp_path) == [name]
+
+
+def test_a_zero_byte_in_a_name_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="no zero byte"):
+        atomic_path(tmp_path / "a\0b").__enter__()

@@ -203,6 +203,18 @@ def test_a_torn_file_is_told_by_line_and_column(tmp_path):
         load_spec(path)
 
 
+def test_a_byte_order_mark_is_no_part_of_a_spec(tmp_path):
+    path = tmp_path / "windows.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + TINY.replace("\n", "\r\n").encode())
+    assert load_spec(path).runs == load_spec("\ufeff" + TINY).runs == load_spec(TINY).runs
+
+
+def test_a_spec_in_utf_16_is_told_what_it_is(tmp_path):
+    (tmp_path / "windows.toml").write_text(TINY, encoding="utf-16")
+    with pytest.raises(DataError, match=r"Got the byte order mark of UTF-16.*Save it as UTF-8"):
+        load_spec(tmp_path / "windows.toml")
+
+
 def test_files_that_cannot_be_read_are_refused(tmp_path):
     (tmp_path / "digits.toml").write_text(TINY)
     with pytest.raises(DataError, match=r"No such file.*Beside it: .*digits\.toml"):

@@ -62,11 +62,7 @@ def stderr_console() -> Any:
     Raises:
         MissingExtra: If rich is not installed.
     """
-    try:
-        from rich.console import Console
-    except ImportError as error:
-        raise MissingExtra("rich", "cli", "The command line") from error
-    return Console(stderr=True)
+    return _console(stderr=True)
 
 
 def stdout_console(*, wide: bool = False) -> Any:
@@ -76,10 +72,21 @@ def stdout_console(*, wide: bool = False) -> Any:
         wide: Whether lines may be as long as they like where it is not a terminal, so that a
             table's row is one line for the programs that read it.
     """
-    from rich.console import Console
-
     piped = not sys.stdout.isatty()
-    return Console(soft_wrap=piped, width=1000 if wide and piped else None)
+    return _console(soft_wrap=piped, width=1000 if wide and piped else None)
+
+
+def _console(**options: Any) -> Any:
+    try:
+        from rich.console import Console
+    except ImportError as error:
+        raise MissingExtra("rich", "cli", "The command line") from error
+
+    class Pipe(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would end the process with code 1
+
+    return Pipe(**options)
 
 
 def say(sentences: Iterable[str]) -> None:

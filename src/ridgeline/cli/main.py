@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from ridgeline import __version__
 from ridgeline.cli import options
-from ridgeline.errors import RidgelineError, UsageError
+from ridgeline.cli.signals import Terminated, terminable
+from ridgeline.cli.streams import silence_broken, stand_in
+from ridgeline.errors import UNWRITTEN, RidgelineError, UsageError
 
 __all__ = ["main", "parser"]
 
@@ -19,7 +21,8 @@ EXITS = """exit codes:
   2    the command was wrong: an option, a name, a grid
   3    the input was refused: a checkpoint, data, a model, a place to write to
   130  interrupted (Ctrl-C); what was finished is written and says so
-  143  terminated (SIGTERM); the same
+  141  whoever read the output stopped reading (a closed pipe)
+  143  terminated (SIGTERM); as 130
 """
 
 
@@ -47,6 +50,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    stand_in()
+    try:
+        try:
+            with terminable():
+                return _run(arguments)
+        finally:
+            sys.stdout.flush()  # what fails here would else fail after the exit code was chosen
+    except BrokenPipeError:  # `ridgeline ... | head`
+        silence_broken()
+        return 141
+    except OSError as error:
+        if error.errno not in UNWRITTEN or isinstance(error, RidgelineError):
+            raise
+        silence_broken()
+        where = f"'{error.filename}'" if error.filename else "standard output"
+        remedy = "Check the space left there, or send it elsewhere."
+        said = f"What a command tells must be written. Got {error.strerror} for {where}. {remedy}"
+        print(f"ridgeline: {said}", file=sys.stderr)
+        return 3
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     chosen = parser().parse_args(arguments)
     try:
         return options.run(chosen)
@@ -54,12 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(refusal, chosen, 2)
     except RidgelineError as refusal:
         return _refuse(refusal, chosen, 2 if isinstance(refusal, LookupError) else 3)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("ridgeline: interrupted; nothing half-written is left.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # `ridgeline ... | head`
-        sys.stderr.close()
-        return 0
+        return 143 if isinstance(stop, Terminated) else 130
 
 
 def _refuse(refusal: RidgelineError, chosen: argparse.Namespace, code: int) -> int:

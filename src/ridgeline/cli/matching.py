@@ -135,7 +135,7 @@ def check_written(
                 got=repr(chosen.out),
                 remedy=f"Name it {Path(chosen.out).stem or 'result'}{suffix}.",
             )
-        check_file(chosen.out, overwrite=chosen.overwrite)
+        check_file(chosen.out, chosen)
     if report is not None:
         if chosen.data is None:
             raise UsageError(
@@ -143,7 +143,7 @@ def check_written(
                 got="--report without --data",
                 remedy="Give --data as well.",
             )
-        check_folder(report, overwrite=chosen.overwrite)
+        check_folder(report, chosen)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from ridgeline import io
 from ridgeline.cli.setting import Setting
 from ridgeline.state import State
 
-__all__ = ["in_format_of", "load_points", "place_of"]
+__all__ = ["exists", "in_format_of", "load_points", "place_of"]
 
 
 def place_of(text: str) -> tuple[str, str | None]:
@@ -18,9 +18,15 @@ def place_of(text: str) -> tuple[str, str | None]:
     A file whose own name holds the colon is meant before all else.
     """
     file, colon, key = text.rpartition(":")
-    return (
-        (file, key) if colon and not Path(text).exists() and Path(file).exists() else (text, None)
-    )
+    return (file, key) if colon and not exists(text) and exists(file) else (text, None)
+
+
+def exists(path: str) -> bool:
+    """Whether there is a file or a folder; none is where a name cannot be one."""
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # a name too long, a folder that may not be looked into
+        return False
 
 
 def load_points(setting: Setting, texts: Sequence[str]) -> list[State]:

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -54,7 +55,10 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Turn SIGTERM into `Terminated` within the block."""
+    """Turn SIGTERM into `Terminated` within the block; only the main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def stop(_: int, __: FrameType | None) -> None:
         raise Terminated

@@ -3,6 +3,7 @@
 from ridgeline.io.checkpoints import load, save
 from ridgeline.io.entry import resolve
 from ridgeline.io.inspection import Inspection, TensorInfo, inspect
+from ridgeline.io.replacing import is_made_here
 from ridgeline.io.rewriting import in_format_of
 from ridgeline.io.symmetries import load_symmetry, save_symmetry, symmetry_record
 from ridgeline.io.writing import atomic_path, fresh_directory, version
@@ -14,6 +15,7 @@ __all__ = [
     "fresh_directory",
     "in_format_of",
     "inspect",
+    "is_made_here",
     "load",
     "load_symmetry",
     "resolve",

@@ -13,14 +13,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ridgeline.errors import OutputError
+from ridgeline.errors import UNWRITTEN, OutputError, RidgelineError, UsageError
+from ridgeline.io.replacing import MAKER, MANIFEST, refuse_existing_file, refuse_existing_folder
 
 __all__ = ["MANIFEST", "atomic_path", "fresh_directory", "version"]
 
-MANIFEST = "manifest.json"
-"""Written last into a folder that Ridgeline made: its presence says that the folder is complete."""
-
-MAKER = "ridgeline"
+LONGEST_STEM, LONGEST_SUFFIX = 40, 20
+"""Of a temporary's name; 40 characters are 160 bytes at most, and a name has 255."""
 
 
 def version() -> str:
@@ -44,26 +43,24 @@ def atomic_path(path: str | os.PathLike[str], *, overwrite: bool = False) -> Ite
 
     Raises:
         OutputError: If the file exists and may not be replaced, if `path` is a folder, or if
-            the folder cannot be written to.
+            it cannot be written: the folder is read-only, the disk is full, the name too long.
+        UsageError: If `path` is no name of a file.
     """
     final = _named(path)
-    _refuse_existing_file(final, overwrite)
-    with _parents(final):
-        temporary = _beside(final)
+    temporary = _beside(final)
+    with _in_words(final, temporary), _parents(final):
+        refuse_existing_file(final, overwrite)
+        # Made here, so that an unwritable folder is known before hours of work, not after.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         try:
-            # Made here, so that an unwritable folder is known before hours of work, not after.
-            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        except OSError as error:
-            raise _unwritable(final, error) from error
-        try:
+            mode = temporary.stat().st_mode
             yield temporary
-            _refuse_existing_file(final, overwrite)  # another process may have been faster
-            try:
-                _flush(temporary)
-                temporary.replace(final)
-                _flush(final.parent)
-            except OSError as error:
-                raise _unwritable(final, error) from error
+            refuse_existing_file(final, overwrite)  # another process may have been faster
+            if temporary.stat().st_mode != mode:  # a library put a private file in its place
+                temporary.chmod(mode)
+            _flush(temporary)
+            temporary.replace(final)
+            _flush(final.parent)
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -93,25 +90,43 @@ def fresh_directory(
     Raises:
         OutputError: If the folder holds something and may not be replaced, if Ridgeline did not
             make it, or if it cannot be written.
+        UsageError: If `path` is no name of a folder.
     """
     final = _named(path)
-    _refuse_existing_folder(final, overwrite)
-    with _parents(final):
-        temporary = _beside(final)
-        try:
-            temporary.mkdir()
-        except OSError as error:
-            raise _unwritable(final, error) from error
+    temporary = _beside(final)
+    with _in_words(final, temporary), _parents(final):
+        refuse_existing_folder(final, overwrite)
+        temporary.mkdir()
         try:
             yield temporary
-            _refuse_existing_folder(final, overwrite)
-            try:
-                _write_manifest(temporary, about or {})
-                _swap(temporary, final)
-            except OSError as error:
-                raise _unwritable(final, error) from error
+            refuse_existing_folder(final, overwrite)
+            _write_manifest(temporary, about or {})
+            _swap(temporary, final)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _in_words(final: Path, temporary: Path) -> Iterator[None]:
+    """Turn an error of writing into a refusal; what else is raised in between is the caller's."""
+    try:
+        yield
+    except RidgelineError:
+        raise
+    except OSError as error:
+        if error.errno not in UNWRITTEN and not _concerns(error, final, temporary):
+            raise
+        raise _unwritable(final, error) from error
+
+
+def _concerns(error: OSError, final: Path, temporary: Path) -> bool:
+    """Whether an error is about what is being written, or a folder above it."""
+    for name in (error.filename, error.filename2):
+        if isinstance(name, str | os.PathLike):
+            path = Path(name)
+            if path in (final, *final.parents) or path.is_relative_to(temporary):
+                return True
+    return False
 
 
 def _write_manifest(folder: Path, about: Mapping[str, object]) -> None:
@@ -141,61 +156,6 @@ def _swap(temporary: Path, final: Path) -> None:
     _flush(final.parent)
 
 
-def _refuse_existing_file(final: Path, overwrite: bool) -> None:
-    if final.is_dir():
-        raise OutputError(
-            "A file cannot be written where a folder is.",
-            got=f"'{final}'",
-            remedy="Give the name of a file inside it.",
-        )
-    if not overwrite and (final.exists() or final.is_symlink()):
-        raise OutputError(
-            "An existing file is not replaced unless asked.",
-            got=f"'{final}'",
-            remedy="Choose another name, or allow it with overwrite=True.",
-        )
-
-
-def _refuse_existing_folder(final: Path, overwrite: bool) -> None:
-    if not final.exists() and not final.is_symlink():
-        return
-    if not final.is_dir() or final.is_symlink():
-        raise OutputError(
-            "A folder cannot be made where a file is.",
-            got=f"'{final}'",
-            remedy="Choose another name.",
-        )
-    if not any(final.iterdir()):
-        return
-    if not overwrite:
-        raise OutputError(
-            "An existing folder is not replaced unless asked.",
-            got=f"'{final}', which is not empty",
-            remedy="Choose another name, or allow it with overwrite=True.",
-        )
-    if (strange := _not_ours(final)) is not None:
-        raise OutputError(
-            "Only a folder that Ridgeline made, and nobody added to, is replaced.",
-            got=f"'{final}', {strange}",
-            remedy="Choose another name, or remove the folder yourself.",
-        )
-
-
-def _not_ours(folder: Path) -> str | None:
-    """Why the folder may hold somebody else's work; None when its manifest accounts for it."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return f"which has no readable {MANIFEST}"
-    if not isinstance(manifest, dict) or manifest.get("made_by") != MAKER:
-        return f"whose {MANIFEST} is not Ridgeline's"
-    listed = manifest.get("files")
-    known = {MANIFEST, *(listed if isinstance(listed, dict) else ())}
-    present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
-    added = sorted(present - known)
-    return f"to which was added: {', '.join(added[:5])}" if added else None
-
-
 @contextmanager
 def _parents(final: Path) -> Iterator[None]:
     """Make the missing folders above `final`; take them away again if the block fails."""
@@ -204,10 +164,6 @@ def _parents(final: Path) -> Iterator[None]:
         for folder in [p for p in reversed(final.parents) if not p.exists()]:
             folder.mkdir()
             made.append(folder)
-    except OSError as error:
-        _remove_empty(made)
-        raise _unwritable(final, error) from error
-    try:
         yield
     except BaseException:
         _remove_empty(made)
@@ -221,8 +177,10 @@ def _remove_empty(folders: list[Path]) -> None:
 
 
 def _beside(final: Path) -> Path:
-    # The suffix is kept because some writers choose their format by it.
-    return final.with_name(f".{final.stem}.{secrets.token_hex(4)}.tmp{final.suffix}")
+    # The suffix is kept because some writers choose their format by it; the stem is cut, so that
+    # a name that is just short enough does not fail by what is added.
+    suffix = final.suffix if len(final.suffix) <= LONGEST_SUFFIX else ""
+    return final.with_name(f".{final.stem[:LONGEST_STEM]}.{secrets.token_hex(4)}.tmp{suffix}")
 
 
 def _flush(path: Path) -> None:
@@ -246,4 +204,6 @@ def _unwritable(final: Path, error: OSError) -> OutputError:
 def _named(path: str | os.PathLike[str]) -> Path:
     """The path; an absolute one where it has no last name (``.``), as neighbours need one."""
     final = Path(path)
+    if "\0" in str(final):
+        raise UsageError("The name of a file has no zero byte.", got=repr(str(final)))
     return final if final.name and final.name != ".." else final.resolve()

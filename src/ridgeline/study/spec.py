@@ -1,5 +1,6 @@
 """Specs: TOML files that declare runs. See docs/specs.md."""
 
+import codecs
 import copy
 import os
 import re
@@ -107,12 +108,18 @@ def spec_of(
 def read_text(source: str | os.PathLike[str]) -> tuple[str, Path | None]:
     """The text of a file, and the file; or the text itself, if it has a line break."""
     if isinstance(source, str) and "\n" in source:
-        return source, None
+        return source.removeprefix("\ufeff"), None
     path = Path(source)
     try:
-        return path.read_text(encoding="utf-8"), path
+        # With or without the byte order mark that editors on Windows put first.
+        return path.read_text(encoding="utf-8-sig"), path
     except UnicodeDecodeError as error:
-        raise DataError(f"A spec is text in UTF-8: {path}.", got=str(error)) from None
+        wide = error.object.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        raise DataError(
+            f"A spec is text in UTF-8: {path}.",
+            got="the byte order mark of UTF-16" if wide else str(error),
+            remedy="Save it as UTF-8: the editor has that beside the file's name.",
+        ) from None
     except OSError as error:
         near = sorted(str(p) for p in path.parent.glob("*.toml"))[:10]
         raise DataError(

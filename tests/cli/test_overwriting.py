@@ -1,0 +1,58 @@
+"""What ``--overwrite`` replaces, and what it leaves."""
+
+import os
+
+import pytest
+import torch
+
+from ridgeline import io
+
+MODEL = ("--model", "ridgeline.nets:fcn(64,16,10)")
+MERGE = ("merge", "a.safetensors", "b.safetensors", *MODEL, "--overwrite", "--out")
+
+
+def bytes_of(folder):
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+
+
+@pytest.mark.parametrize("name", ["a.safetensors", "./b.safetensors", "hard.safetensors"])
+def test_an_input_is_never_replaced(here, ridgeline, name):
+    os.link("b.safetensors", "hard.safetensors")
+    before = bytes_of(here)
+    code, _, err = ridgeline(*MERGE, name)
+    assert code == 3
+    assert "does not take the place of what it is made from" in err
+    assert bytes_of(here) == before
+
+
+def test_the_base_is_an_input_too(here, ridgeline):
+    words = ("--by", "task-arithmetic", "--base", "c.safetensors")
+    code, _, err = ridgeline(*MERGE, "c.safetensors", *words)
+    assert code == 3
+    assert "'c.safetensors' is read from" in err
+
+
+def test_a_file_of_others_stays(here, ridgeline):
+    (here / "m.safetensors").write_bytes(b"not ours")
+    code, _, err = ridgeline(*MERGE, "m.safetensors")
+    assert code == 3
+    assert "which it did not write" in err
+    assert (here / "m.safetensors").read_bytes() == b"not ours"
+
+
+def test_an_earlier_merge_is_replaced(here, ridgeline):
+    assert ridgeline(*MERGE, "m.safetensors")[0] == 0
+    assert ridgeline(*MERGE, "m.safetensors", "--weights", "1,3")[0] == 0
+    made, a, b = (io.load(f"{n}.safetensors") for n in "mab")
+    for name in a:
+        torch.testing.assert_close(made[name], a[name] / 4 + 3 * b[name] / 4)
+
+
+def test_a_folder_with_an_input_is_not_replaced(here, ridgeline):
+    with io.fresh_directory("out") as folder:
+        io.save(io.load("a.safetensors"), folder / "a.safetensors")
+    words = ("out/a.safetensors", "b.safetensors", *MODEL, "--data", "digits", "--points", "3")
+    code, _, err = ridgeline("profile", *words, "--out", "out", "--overwrite")
+    assert code == 3
+    assert "'out/a.safetensors' is read from" in err
+    assert (here / "out" / "a.safetensors").exists()
