@@ -12,7 +12,14 @@ import ridgeline as rl
 from ridgeline.errors import NonFinite, NotASymmetry, UnknownName, UsageError
 from ridgeline.symmetry import Group, Place, discover, prove, symmetries
 from ridgeline.symmetry.changes import change_of
-from ridgeline.symmetry.evaluation import drawn, far, outputs_of, random_state
+from ridgeline.symmetry.evaluation import (
+    Carried,
+    Precisions,
+    drawn,
+    far,
+    outputs_of,
+    random_state,
+)
 from ridgeline.symmetry.proof import Residual
 from ridgeline.symmetry.scaling import Rescalable
 from ridgeline.tracing import Network
@@ -238,3 +245,50 @@ def test_modules_of_torchscript_are_networks(scripted):
     model = scripted(nn.Sequential(nn.Linear(5, 7), nn.ReLU(), nn.Linear(7, 3)))
     (group,) = symmetries(model, torch.randn(2, 5)).groups
     assert group.size == 7
+
+
+# --- one state that is carried along -------------------------------------------------------------
+
+
+def test_a_state_carried_from_element_to_element_is_what_each_makes_of_the_first():
+    model = network(lambda m, x: m.o(hidden(m, x)))
+    found, net = symmetries(model, BATCH), Network(model)
+    state, carried = random_state(net.tensors, 3), Carried(net, 3, 1.0)
+    held = carried.by(None)
+    for element in (found.random(1), None, found.random(2), found.random(1), found.identity()):
+        wanted = state if element is None else element(state)
+        assert all(torch.equal(x, wanted[n]) for n, x in carried.by(element).items())
+    assert all(carried.by(None)[n] is x for n, x in held.items()), "no second state was made"
+
+
+def test_a_scaling_leaves_the_carried_state_as_it_was():
+    model = network(lambda m, x: m.o(m.a(x).relu()))
+    whole, net = rl.rescalable(symmetries(model, BATCH), model, BATCH), Network(model)
+    state, carried = random_state(net.tensors, 3), Carried(net, 3, 1.0)
+    carried.by(whole.random(1))
+    scaled = whole.scaling(whole.scalings[0], seed=0)
+    wanted = scaled(state)
+    assert all(torch.equal(x, wanted[n]) for n, x in carried.by(scaled).items())
+    assert all(torch.equal(x, state[n]) for n, x in carried.by(None).items())
+
+
+def test_a_network_that_gives_a_weight_itself_is_compared_with_what_it_gave():
+    model = network(lambda m, x: m.a.weight)
+    with pytest.raises(NotASymmetry, match="'wrong'"):
+        prove(wrong(model, BATCH, None), Network(model), BATCH)
+
+
+@pytest.mark.parametrize(
+    ("run", "lower"),
+    [
+        (lambda m, x: m.o(hidden(m, x)), False),
+        (lambda m, x: m.o(hidden(m, x).float().tanh().to(x.dtype)), True),
+        (lambda m, x: m.o(hidden(m, x) + torch.ones(8, dtype=torch.float32)), False),
+        (lambda m, x: m.o(hidden(m, x) * torch.arange(3.0).mean()), True),
+    ],
+)
+def test_rounding_to_less_than_float64_is_noticed_on_the_way(run, lower):
+    model, precisions = network(run).double(), Precisions()
+    with torch.no_grad(), precisions:
+        model(BATCH.double())
+    assert precisions.lower is lower

@@ -1,6 +1,6 @@
 """A network at random weights and inputs, in float64, the same each time it is evaluated."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,15 +12,19 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ridgeline.errors import UsageError
 from ridgeline.rng import seed_of, stream, untouched
 from ridgeline.state import State
+from ridgeline.symmetry.transform import Transform
 from ridgeline.tracing import Network
 
-__all__ = ["drawn", "far", "outputs_of", "random_state", "steadily"]
+__all__ = ["Carried", "Precisions", "drawn", "far", "outputs_of", "random_state", "steadily"]
 
 NOISE = 0.3
 """Of weights and inputs, over the spread of a tensor's own numbers."""
 
 FAR = 300.0
 """By how much the second inputs of a proof are larger than the example."""
+
+CHUNK = 1 << 20
+"""Numbers that are drawn at a time."""
 
 KEPT = 0.6
 """What a random mask is made of in a proof: neither all of a value nor nothing of it."""
@@ -39,16 +43,28 @@ def random_state(tensors: Mapping[str, Tensor], seed: int, *, noise: float = 1.0
         if not (x.is_floating_point() or x.is_complex()):
             found[name] = x
             continue
-        held = _wide(x.detach().cpu())
+        own = x.detach().cpu()
+        held = own.to(_wide_type(own), copy=True)
         draws = stream(seed, "proof", name)
-        e = noise * torch.randn(x.shape, generator=draws, dtype=held.dtype)
-        if not x.is_complex() and held.numel() > 0 and bool((held > 0).all()):
-            found[name] = held * torch.exp(NOISE * e)
-            continue
+        positive = not x.is_complex() and held.numel() > 0 and bool(held.min() > 0)
         size = float(held.abs().std()) if x.is_complex() else 0.0
         size = float(held.std()) if held.numel() > 1 and not x.is_complex() else size
-        found[name] = held + (NOISE * size if size > 0 else 0.1) * e
+        far = noise * (NOISE if positive or size > 0 else 0.1)
+        for part in _chunks(held):
+            # In float32, which is drawn five times as fast; its sums in float64 round less.
+            narrow = torch.complex64 if x.is_complex() else torch.float32
+            e = torch.randn(part.shape, generator=draws, dtype=narrow)
+            if positive:
+                part.mul_(torch.exp_(e.mul_(far)))
+            else:
+                part.add_(e, alpha=far * size if size > 0 else far)
+        found[name] = held
     return found
+
+
+def _chunks(x: Tensor) -> Iterable[Tensor]:
+    """A tensor in parts that share its memory."""
+    return x.view(-1).split(CHUNK) if x.is_contiguous() else (x,)
 
 
 def drawn(example: Any, seed: int) -> Any:
@@ -103,14 +119,70 @@ def far(inputs: Any) -> Iterator[Any]:
     yield pytree.tree_map(more, inputs)
 
 
+class Precisions(TorchDispatchMode):
+    """Notices whether an operation gives numbers of less precision than float64."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lower = False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:  # fmt: skip
+        made = func(*args, **(kwargs or {}))
+        if not self.lower and _tensors((args, kwargs)):
+            self.lower = any(x.dtype != _wide_type(x) for x in _tensors(made))
+        return made
+
+
+class Carried:
+    """One random state of a network, carried from element to element within its memory.
+
+    Args:
+        network: Whose.
+        seed: Of the weights.
+        noise: As `random_state` takes it.
+    """
+
+    def __init__(self, network: Network, seed: int, noise: float) -> None:
+        self._draw = lambda: random_state(network.tensors, seed, noise=noise)
+        self._state = self._draw()
+        self._done: Transform | None = None
+        """What it was carried by, if by something."""
+
+    def by(self, element: Transform | None) -> State:
+        """The state after an element, or as it was drawn; it holds until the next call.
+
+        Args:
+            element: Of the symmetry.
+        """
+        permutes = element is None or element.permutes
+        step = element if permutes else None
+        if self._done is not None:
+            step = self._done.inverse() if step is None else step @ self._done.inverse()
+        if step is not None:
+            self._done = None
+            try:
+                step.in_place(self._state)
+            except BaseException:
+                self._state = self._draw()
+                raise
+            self._done = element if permutes else None
+        return self._state if permutes or element is None else element(self._state)
+
+
 def _tensors(inputs: Any) -> list[Tensor]:
     return [x for x in pytree.tree_leaves(inputs) if isinstance(x, Tensor)]
 
 
 def _wide(x: Any) -> Any:
-    if not isinstance(x, Tensor):
-        return x
-    return x.double() if x.is_floating_point() else x.to(torch.complex128) if x.is_complex() else x
+    return x.to(_wide_type(x)) if isinstance(x, Tensor) else x
+
+
+def _wide_type(x: Tensor) -> torch.dtype:
+    return (
+        torch.float64 if x.is_floating_point() else torch.complex128 if x.is_complex() else x.dtype
+    )
 
 
 class _Constant(TorchDispatchMode):
@@ -160,6 +232,9 @@ def outputs_of(
     """
     with steadily(seed):
         made = _tensors(network(state, inputs))
+    held = {x.untyped_storage().data_ptr() for x in state.values()}
+    # A network may give a weight itself, whose memory is the state's.
+    made = [x.clone() if x.untyped_storage().data_ptr() in held else x for x in made]
     if not made:
         raise UsageError(
             "A symmetry is of a network's outputs, which are tensors.",

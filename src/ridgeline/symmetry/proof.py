@@ -7,13 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils import _pytree as pytree
 
 from ridgeline.errors import NonFinite, NotASymmetry, UsageError
 from ridgeline.state import State, is_statistic
 from ridgeline.symmetry.changes import change_of, finite
 from ridgeline.symmetry.discovery import discover
-from ridgeline.symmetry.evaluation import drawn, far, outputs_of, random_state
+from ridgeline.symmetry.evaluation import Carried, Precisions, drawn, far, outputs_of, random_state
 from ridgeline.symmetry.symmetry import Symmetry
 from ridgeline.symmetry.transform import Transform
 from ridgeline.symmetry.words import left_out, made_in
@@ -157,9 +156,11 @@ class Residual:
         self.network, self.seed = network, seed
         _sound(network)
         self._inputs = drawn(example, seed)
+        precisions = Precisions()
         for noise in (1.0, 0.1, 0.01):  # a logarithm may be undefined far from the weights
-            self.state = random_state(network.tensors, seed, noise=noise)
-            self._before = self._outputs(self.state)
+            self._carried = Carried(network, seed, noise)
+            with precisions:
+                self._before = self._outputs(self.state)
             if finite(self._before):
                 break
         else:
@@ -169,9 +170,13 @@ class Residual:
                 remedy="Give an example at which the model is defined, with its weights as they "
                 "are after training, or `forward=` a function that returns finite outputs.",
             )
-        rounds = _rounds(network, self.state, self._inputs)
-        self.tolerance = ROUNDED if rounds else TOLERANCE
+        self.tolerance = ROUNDED if precisions.lower else TOLERANCE
         self._noisy = False
+
+    @property
+    def state(self) -> State:
+        """The random weights; their tensors are written to when an element is tried."""
+        return self._carried.by(None)
 
     def elsewhere(self) -> "Residual | None":
         """The same at other inputs: larger ones, in a batch of another size, if that goes."""
@@ -196,7 +201,7 @@ class Residual:
         An output's size is that of its middle element, so that neither a huge output nor a huge
         element (what a mask adds) hides another. Of integers the share that changes counts.
         """
-        return change_of(self._before, self._outputs(element(self.state)))
+        return change_of(self._before, self._outputs(self._carried.by(element)))
 
     def small(self, residual: float) -> bool:
         """Whether a change is explained by rounding: far from the example, what that does there.
@@ -220,23 +225,12 @@ class Residual:
         return change_of(self._outputs(self.state), self._outputs(shaken))
 
 
-def _rounds(network: Network, state: State, inputs: Any) -> bool:
-    """Whether a value on the way is of lower precision than the weights and data."""
-    nodes = network.trace(inputs, state).graph.nodes
-    values = [v for n in nodes if n.all_input_nodes for v in pytree.tree_leaves(n.meta.get("val"))]
-    wide = (torch.float64, torch.complex128)
-    return any(
-        isinstance(v, Tensor) and (v.is_floating_point() or v.is_complex()) and v.dtype not in wide
-        for v in values
-    )
-
-
 def _sound(network: Network) -> None:
     """Refuse weights that diverged; a buffer may hold the infinities of a mask."""
     parameters = {n for n, _ in network.module.named_parameters()}
     counts: dict[str, tuple[int, int]] = {}
     for name, x in network.tensors.items():
-        if x.is_floating_point() or x.is_complex():
+        if (x.is_floating_point() or x.is_complex()) and not bool(x.sum().isfinite()):
             nans, infinite = int(x.isnan().sum()), int(x.isinf().sum())
             counted = name in parameters or is_statistic(name)
             if nans or (infinite and counted):

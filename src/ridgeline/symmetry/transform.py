@@ -1,7 +1,8 @@
 """Transforms: elements of a symmetry, that carry states to others with the same function."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 from ridgeline.errors import StateMismatch, UsageError
 from ridgeline.state import State, tie
 from ridgeline.symmetry.group import Group, Order
+from ridgeline.symmetry.permuting import Step, moved_in_place, permuted, steps_by_tensor
 
 if TYPE_CHECKING:
     from ridgeline.symmetry.symmetry import Symmetry
@@ -85,16 +87,41 @@ class Transform:
         Raises:
             StateMismatch: If a tensor is missing.
         """
+        names = {n: None for action in self.actions for n in action.group.tensors()}
+        if missing := [n for n in names if n not in state]:
+            raise StateMismatch(
+                missing=dict.fromkeys(missing, "of the symmetry"),
+                a="the symmetry",
+                b="the state",
+            )
         result = dict(state)
-        for action in self.actions:
-            if missing := [n for n in action.group.tensors() if n not in result]:
-                raise StateMismatch(
-                    missing=dict.fromkeys(missing, "of the symmetry"),
-                    a="the symmetry",
-                    b="the state",
-                )
-            result.update(action.changed(result))
+        for permuting, run in groupby(self.actions, lambda x: isinstance(x, Permutation)):
+            if permuting:
+                for name, steps in steps_by_tensor(_steps(run)).items():
+                    result[name] = permuted(result[name], steps)
+                continue
+            for action in run:
+                result.update(action.changed(result))
         return tie(result, self.ties)
+
+    def in_place(self, state: State) -> None:
+        """Carry a state of one's own, with no second one beside it.
+
+        Args:
+            state: Written to, its tensors too.
+
+        Raises:
+            UsageError: If the transform does something other than permute.
+        """
+        if not self.permutes:
+            raise UsageError("Permutations alone are done in place.", got="another action")
+        for name, steps in steps_by_tensor(_steps(self.actions)).items():
+            state[name] = moved_in_place(state[name], steps)
+
+    @property
+    def permutes(self) -> bool:
+        """Whether it does nothing but permute."""
+        return all(isinstance(a, Permutation) for a in self.actions)
 
     def inverse(self) -> Self:
         """The transform that undoes it."""
@@ -150,6 +177,13 @@ class Transform:
             name: int((order != np.arange(order.shape[1])).sum())
             for name, order in self.orders().items()
         }
+
+
+def _steps(actions: Iterable[Action]) -> Iterator[Step]:
+    for action in actions:
+        assert isinstance(action, Permutation)
+        for place in action.group.places:
+            yield place, action.order
 
 
 def _plain(permutations: Sequence[Permutation]) -> bool:
