@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ridgeline.errors import CheckpointError, UnknownName
-from ridgeline.state import State, ties
+from ridgeline.state import State, ties, unusable
 
 __all__ = ["KEYS", "ambiguous", "find", "same_state", "same_tensor"]
 
@@ -154,13 +154,13 @@ def _clean(tree: object, where: str) -> State:
     """Plain dense tensors, without gradients; names that share memory share one object."""
     assert isinstance(tree, Mapping)
     state: State = {k: v.detach() for k, v in tree.items() if isinstance(v, Tensor)}
-    for name, x in state.items():
-        if x.layout != torch.strided or x.is_quantized:
-            raise CheckpointError(
-                "The tensors of a state must be dense.",
-                got=f"{name} in {where}, {x.layout}, {x.dtype}",
-                remedy="Convert it with to_dense() or dequantize() and save it again.",
-            )
+    if found := unusable(state):
+        shown = [f"{name} in {where}, {what}" for name, what in list(found.items())[:5]]
+        raise CheckpointError(
+            "The tensors of a state must be dense and hold numbers.",
+            got="; ".join(shown),
+            remedy="Convert it with to_dense() or dequantize() and save it again.",
+        )
     for names in ties(state):
         state |= dict.fromkeys(names, state[names[0]])
     return state

@@ -12,9 +12,9 @@ from ridgeline.io.formats import (
     TORCH_SUFFIXES,
     plain_metadata,
     read_safetensors,
-    read_torch,
     sniff,
 )
+from ridgeline.io.pytorch import read_torch
 from ridgeline.state import State
 
 __all__ = ["Content", "read"]
@@ -59,10 +59,26 @@ def read(path: Path) -> Content:
         CheckpointError: If it is missing, ambiguous, torn, of no known format, or would
             execute code.
     """
+    try:
+        return _read(path)
+    except CheckpointError:
+        raise
+    except (OSError, ValueError) as error:  # a folder that may not be looked into, a name too long
+        reason = getattr(error, "strerror", None) or error
+        raise CheckpointError(
+            "A checkpoint must be readable.",
+            got=f"{str(path)!r} ({reason})",
+            remedy="Check the name, and the permissions of the file and its folder.",
+        ) from error
+
+
+def _read(path: Path) -> Content:
     if not path.exists():
         raise _missing(path)
     if path.is_dir():
         path = _inside(path)
+    if not path.is_file():
+        raise CheckpointError("A checkpoint is a file, or a folder.", got=f"'{path}'")
     kind = sniff(path)
     if kind == "index":
         return _read_sharded(path)
@@ -127,11 +143,11 @@ def _read_sharded(index: Path) -> Content:
 
 def _read_index(index: Path) -> tuple[dict[str, str], dict[str, str]]:
     try:
-        content = json.loads(index.read_text(encoding="utf-8"))
+        content = json.loads(index.read_text(encoding="utf-8-sig"))
         places = content["weight_map"]
         if not places or not all(isinstance(x, str) for pair in places.items() for x in pair):
             raise TypeError("weight_map is empty or holds other things than names")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(
             "An index must be JSON with a weight_map from tensor names to file names.",
             got=f"'{index}' ({type(error).__name__}: {error})",

@@ -132,14 +132,14 @@ def load_symmetry(path: str | os.PathLike[str]) -> Symmetry:
 
 def _read(path: Path, where: str) -> Mapping[str, Any]:
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
+        tree = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise CheckpointError(
             "A symmetry's file must be there and readable.",
             got=f"'{where}' ({error.strerror or error})",
             remedy="Make it with `ridgeline symmetries --model ... --out symmetry.json`.",
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(
             "A symmetry's file is JSON.",
             got=f"'{where}' ({error})",

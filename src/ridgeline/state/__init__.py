@@ -18,6 +18,7 @@ from ridgeline.state.checks import (
     non_finite,
 )
 from ridgeline.state.geometry import Comparison, angle, compare, cosine, distance, dot, norm
+from ridgeline.state.kinds import equal, unusable
 from ridgeline.state.naming import State, capture, cast, coordinates, is_statistic, layers
 from ridgeline.state.sharing import place, tie, ties
 
@@ -38,6 +39,7 @@ __all__ = [
     "detached",
     "distance",
     "dot",
+    "equal",
     "is_statistic",
     "layers",
     "lerp",
@@ -49,5 +51,6 @@ __all__ = [
     "subtract",
     "tie",
     "ties",
+    "unusable",
     "wide",
 ]
