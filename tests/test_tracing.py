@@ -538,14 +538,18 @@ def test_how_a_model_is_called():
     assert call(Echo(), {"a": X, "b": X, "c": X}).tolist() == [0, 3]
 
 
-def test_a_private_copy_shares_tensors_and_nothing_else():
+def test_a_private_copy_shares_weights_and_nothing_else():
     model = nn.Sequential(mlp(), nn.BatchNorm1d(3)).train()
-    model.note = torch.ones(2)
+    model.note, model.notes = torch.ones(2), [torch.ones(2)]
+    model.register_buffer("scratch", torch.ones(2), persistent=False)
     own = private_copy(model)
-    assert own is not model and not own.training and model.training
+    assert own is not model and not Network(model).module.training and model.training
     for mine, theirs in zip(own.parameters(), model.parameters(), strict=True):
         assert mine is theirs
-    assert own[1].running_mean is model[1].running_mean and own.note is model.note
+    assert own[1].running_mean is model[1].running_mean
+    for mine in (own.note, own.notes[0], own.scratch):  # what the module's code may write to
+        mine.zero_()
+    assert model.note.all() and model.notes[0].all() and model.scratch.all()
     own[0][0].register_forward_hook(lambda *_: None)
     assert not model[0][0]._forward_hooks
 
@@ -567,7 +571,7 @@ def test_locks_and_lists_of_computed_tensors_hinder_no_copy():
     model.lock, model.held = threading.Lock(), [model(X), {"x": (model(X),)}]
     own = Network(model).module
     assert own.lock is model.lock
-    assert own.held is not model.held and own.held[0] is model.held[0]
+    assert own.held is not model.held and torch.equal(own.held[0], model.held[0])
 
 
 def test_what_was_compiled_is_traced_as_it_was_written():

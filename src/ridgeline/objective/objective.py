@@ -1,5 +1,6 @@
 """The objective: state -> per-sample loss and metrics, over fixed data."""
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property, partial
@@ -27,9 +28,10 @@ from ridgeline.objective.losses import (
     measured,
     per_sample,
 )
+from ridgeline.objective.pickling import check_pickled
 from ridgeline.objective.probe import activation_bytes, check_labels, probe, unpicked
 from ridgeline.objective.samples import Samples, collect
-from ridgeline.objective.statistics import normalisers, recompute
+from ridgeline.objective.statistics import calibrating, kept_layers, normalisers, recompute
 from ridgeline.state import State
 from ridgeline.tracing import Forward, Network, Trace, unpacked
 
@@ -61,7 +63,8 @@ class Objective:
         statistics: Policy for layers with running statistics (BatchNorm). ``"recompute"``, the
             default, gathers them anew at each state, ends included; ``"keep"`` uses the state's,
             which a line interpolates, so that the ends give the checkpoints' own losses.
-        calibration: Data for recomputing, and for repairs; the objective's own inputs by default.
+        calibration: Data for recomputing, and for repairs: training data as a rule, of splits by
+            name those of ``train``; the objective's own inputs by default, which `notes` say.
         calibration_rows: Batch in which statistics are gathered; they depend on it slightly.
         rows: Samples per chunk; chosen from the size of activations by default.
         device: Where to compute; the CPU by default.
@@ -105,11 +108,12 @@ class Objective:
         self.calibration_data: Samples | None = None
         """What was given to calibrate on, whatever the policy; None if the own inputs serve."""
         if calibration is not None:
-            given = collect(calibration, labelled=False)
-            self.calibration_data = given.to(self.device, self.dtype)
+            self.calibration_data = calibrating(calibration).to(self.device, self.dtype)
         self.calibration: Samples | None = None
         """What statistics are recomputed on; None if they are not."""
         self.calibrated_on = ""
+        self.kept_statistics: dict[str, str] = {}
+        """Layers whose running statistics are the state's own all the same, with the reason."""
         if self.statistics == "recompute":
             own = self.calibration_data is None
             self.calibrated_on = "the objective's own inputs" if own else "calibration data"
@@ -140,7 +144,8 @@ class Objective:
 
     def __repr__(self) -> str:
         metrics = ", ".join(self.metrics)
-        return f"Objective({len(self)} samples; {metrics}; statistics={self.statistics!r})"
+        on = f" on {self.calibrated_on}" if self.calibration is not None else ""
+        return f"Objective({len(self)} samples; {metrics}; statistics={self.statistics!r}{on})"
 
     def __call__(self, state: State) -> dict[str, Tensor]:
         """Loss and metrics of one state.
@@ -238,7 +243,7 @@ class Objective:
             "device": str(self.device),
             "dtype": str(self.dtype).removeprefix("torch."),
             "autocast": str(self.autocast).removeprefix("torch.") if self.autocast else None,
-            "statistics": self.statistics if self.normalisers else "none in the model",
+            "statistics": self.statistics if self.keeps_statistics else "none in the model",
         }
         if self.calibration is not None:
             about["calibration"] = {
@@ -246,7 +251,56 @@ class Objective:
                 "samples": len(self.calibration),
                 "batch": self.calibration_rows,
             }
+        if self.kept_statistics:
+            about["kept statistics"] = dict(self.kept_statistics)
+        if self.notes:
+            about["notes"] = list(self.notes)
         return about
+
+    @property
+    def keeps_statistics(self) -> bool:
+        """Whether a layer of the network has running statistics."""
+        return bool(self.normalisers or self.kept_statistics)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What must be read with the numbers, in sentences."""
+        said = []
+        if self.calibration is not None and self.calibration_data is None:
+            said.append(
+                "Running statistics are recomputed on the samples that are measured, so that each "
+                "sample's loss depends on the others a little: give training data as "
+                "`calibration=`."
+            )
+        if self.kept_statistics:
+            named = "; ".join(f"{n or 'the network'} ({why})" for n, why in self._first_kept())
+            more = len(self.kept_statistics) - len(self._first_kept())
+            said.append(
+                f"Running statistics that are the state's own, between checkpoints interpolated: "
+                f"{named}{f'; and {more} more' if more else ''}."
+            )
+        return tuple(said)
+
+    def _first_kept(self) -> list[tuple[str, str]]:
+        return list(self.kept_statistics.items())[:5]
+
+    def calibrated(self, on: Samples) -> "Objective":
+        """The same objective with statistics that are recomputed on other inputs.
+
+        Args:
+            on: Targets are not looked at.
+        """
+        on = on.to(self.device, self.dtype)
+        made = copy.copy(self)
+        made.traces, made.calibration_data = self.traces, on
+        if self.statistics == "recompute":
+            made.calibration, made.calibrated_on = on, "calibration data"
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        functions = {f"the metric {n!r}": f for n, f in self.metrics.items()}
+        check_pickled(functions | {"`forward`": self.network.forward}, self.network.module)
+        return vars(self) | {"traces": {}}  # graphs cannot be pickled; they are made again
 
     @cached_property
     def _fingerprint(self) -> str:
@@ -286,6 +340,10 @@ class Objective:
                 raise ForwardFailed(
                     "The model, its loss or a metric", "probing the first samples", failure, hint
                 ) from failure
+            if self.calibration is not None or not self.normalisers:
+                self.kept_statistics = kept_layers(
+                    self.network, tensors, self.calibration, self.calibration_rows
+                )
             few = self.samples[: min(len(self), 2)]
             self.activation_bytes = activation_bytes(self.network, tensors, few)
             if chosen is None:

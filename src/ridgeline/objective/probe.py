@@ -32,12 +32,11 @@ def probe(network: Network, tensors: Mapping[str, Tensor], samples: Samples) -> 
         NotDeterministic: Naming the layer that stays in training mode, gives other outputs for
             equal inputs, writes to its buffers, or looks at other samples of its batch.
     """
-    for name, module in network.module.named_modules():
-        if module.training:
-            raise NotDeterministic(
-                f"{type(module).__name__} at {name!r}, which stays in training mode after eval()",
-                "Let its train() method obey, or take the layer out.",
-            )
+    for name, kind in network.modes.stubborn:
+        raise NotDeterministic(
+            f"{kind} at {name!r}, which stays in training mode after eval()",
+            "Let its train() method obey, or take the layer out.",
+        )
     buffers = dict(network.module.named_buffers())
     tensors = {n: x.clone() if n in buffers else x for n, x in tensors.items()}
     before = {n: tensors.get(n, x).clone() for n, x in buffers.items()}

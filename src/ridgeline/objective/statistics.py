@@ -5,29 +5,46 @@ interpolated state the interpolated statistics are those of no network: ResNet-2
 midpoint is at 11.7 % accuracy with them and at 90.3 % with its own (Jordan et al. 2022). So
 they are recomputed: one pass over calibration data with the normalisation layers in training
 mode and a cumulative average (Izmailov et al. 2018; Garipov et al. 2018), all else in
-evaluation mode.
+evaluation mode. A layer that this pass does not reach, or that is frozen, keeps the state's own.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from ridgeline.objective.samples import Samples
+from ridgeline.objective.samples import Samples, collect
+from ridgeline.state import is_statistic
 from ridgeline.tracing import Network
 
-__all__ = ["normalisers", "recompute"]
+__all__ = ["calibrating", "gather", "kept_layers", "normalisers", "recompute"]
+
+TRIED = 32
+"""Calibration samples on which layers are looked for that are not reached."""
 
 
 def normalisers(module: nn.Module) -> dict[str, _NormBase]:
-    """The layers that keep running statistics, by name."""
+    """The layers of torch's own kinds that keep running statistics, by name."""
     return {
         name: layer
         for name, layer in module.named_modules()
         if isinstance(layer, _NormBase) and layer.running_mean is not None
     }
+
+
+def calibrating(data: Any) -> Samples:
+    """The inputs to calibrate on: of several splits those of ``train``, all of them.
+
+    Args:
+        data: As for `collect`, without targets too; or splits by name.
+    """
+    splits = getattr(data, "splits", data)
+    if isinstance(splits, Mapping) and "train" in splits:
+        data = splits["train"]
+    return collect(data, labelled=False)
 
 
 def recompute(
@@ -45,30 +62,118 @@ def recompute(
         rows: Largest batch.
 
     Returns:
-        Name to recomputed tensor, for every running statistic of the network.
+        Name to recomputed tensor, for every running statistic of the network that is not frozen;
+        the state's own for layers that the calibration data did not reach.
     """
-    layers = normalisers(network.module)
-    fresh: dict[str, Tensor] = {}
+    found, reached = gather(network, tensors, calibration, rows)
+    return {
+        name: x if name.rpartition(".")[0] in reached else tensors[name]
+        for name, x in found.items()
+    }
+
+
+def gather(
+    network: Network, tensors: Mapping[str, Tensor], calibration: Samples, rows: int
+) -> tuple[dict[str, Tensor], set[str]]:
+    """Statistics gathered anew, and the names of the layers that gathered any.
+
+    Args:
+        network: As for `recompute`.
+        tensors: The same.
+        calibration: The same.
+        rows: The same.
+    """
+    layers = {
+        name: layer
+        for name, layer in normalisers(network.module).items()
+        if name not in network.modes.frozen
+    }
+    start: dict[str, Tensor] = {}
     for name, layer in layers.items():
-        prefix = f"{name}." if name else ""
-        for buffer, _ in layer.named_buffers(recurse=False):
-            fresh[prefix + buffer] = torch.zeros_like(tensors[prefix + buffer])
-    given = {**tensors, **fresh}
+        for buffer, _ in layer.named_buffers(prefix=name, recurse=False):
+            if is_statistic(buffer) and buffer in tensors:
+                start[buffer] = _start(buffer, tensors[buffer])
+    fresh = {name: x.clone() for name, x in start.items()}
     batches = -(-len(calibration) // rows)
-    with _gathering(layers), torch.no_grad():
+    with _gathering(layers) as begin, torch.no_grad():
         for part in torch.arange(len(calibration)).tensor_split(batches):
-            network(given, calibration[int(part[0]) : int(part[-1]) + 1].inputs)
-    return fresh
+            begin()
+            given = calibration[int(part[0]) : int(part[-1]) + 1]
+            network({**tensors, **fresh}, given.inputs)
+    # The first batch counts whole, whatever stood there: what is as it was saw none.
+    reached = {n.rpartition(".")[0] for n, x in fresh.items() if not torch.equal(x, start[n])}
+    return fresh, reached
+
+
+def _start(name: str, own: Tensor) -> Tensor:
+    """What gathering starts from: a count of zero, else the state's own if it is finite."""
+    if name.endswith("num_batches_tracked"):
+        return torch.zeros_like(own)
+    return own if bool(own.isfinite().all()) else torch.zeros_like(own)
 
 
 @contextmanager
-def _gathering(layers: Mapping[str, _NormBase]) -> Iterator[None]:
-    """Normalisation layers in training mode with a cumulative average, as long as this lasts."""
+def _gathering(layers: Mapping[str, _NormBase]) -> Iterator[Any]:
+    """Normalisation layers in training mode with a cumulative average, as long as this lasts.
+
+    The average is by layers' own momentum, 1/k at the k-th batch: InstanceNorm, and subclasses
+    with arithmetic of their own, know no cumulative average (``momentum=None``).
+
+    Yields:
+        What is to be called before each batch.
+    """
     kept = {name: (layer.training, layer.momentum) for name, layer in layers.items()}
+    seen = dict.fromkeys(layers.values(), 0)
+    batch = 0
+
+    def before(layer: nn.Module, _: Any) -> None:
+        assert isinstance(layer, _NormBase)
+        seen[layer] += 1
+        layer.training, layer.momentum = True, 1 / seen[layer]
+
+    def begin() -> None:
+        nonlocal batch
+        batch += 1
+        for layer in layers.values():  # of those whose forward is not called, but written out
+            layer.training, layer.momentum = True, 1 / batch
+
+    hooks = [layer.register_forward_pre_hook(before) for layer in layers.values()]
     try:
-        for layer in layers.values():
-            layer.training, layer.momentum = True, None
-        yield
+        yield begin
     finally:
+        for hook in hooks:
+            hook.remove()
         for name, layer in layers.items():
             layer.training, layer.momentum = kept[name]
+
+
+def kept_layers(
+    network: Network, tensors: Mapping[str, Tensor], calibration: Samples | None, rows: int
+) -> dict[str, str]:
+    """Layers whose running statistics stay the state's own though others' are recomputed.
+
+    Args:
+        network: In evaluation mode.
+        tensors: A state.
+        calibration: What statistics are recomputed on; None if they are not.
+        rows: Largest batch.
+
+    Returns:
+        Name of each layer to the reason, in words.
+    """
+    found: dict[str, str] = {}
+    known = normalisers(network.module)
+    for name, layer in network.module.named_modules():
+        buffers = [b for b, _ in layer.named_buffers(recurse=False) if b.startswith("running_")]
+        if buffers and name not in known and not isinstance(layer, _NormBase):
+            found[name] = f"{type(layer).__name__} is no layer of torch's that gathers any"
+    if calibration is None:
+        return found
+    few = calibration[: min(len(calibration), TRIED)]
+    _, reached = gather(network, tensors, few, rows)
+    for name in known:
+        if name in network.modes.frozen:
+            found[name] = "frozen: in evaluation mode while the network trains"
+        elif name not in reached:
+            found[name] = "not reached, or not updated, by calibration"
+    return found

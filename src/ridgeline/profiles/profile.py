@@ -219,7 +219,11 @@ def profile(
 
 
 def as_splits(objective: Objectives) -> Mapping[str, Objective]:
-    """Objectives by split; a single one is the split ``data``."""
+    """Objectives by split; a single one is the split ``data``.
+
+    Where one of them is of ``train``, statistics are recomputed on its inputs for all that were
+    given nothing to calibrate on, as on the command line.
+    """
     given = objective if isinstance(objective, Mapping) else {"data": objective}
     for goal in given.values():
         if not isinstance(goal, Objective):
@@ -227,7 +231,12 @@ def as_splits(objective: Objectives) -> Mapping[str, Objective]:
             raise WrongKind(rule, goal, name="objective")
     if not given:
         raise UsageError("There must be an objective for one split at least.", got="none")
-    return given
+    train = given.get("train")
+    if train is None:
+        return given
+    on = train.calibration_data or train.samples
+    alone = {n for n, goal in given.items() if goal.calibration_data is None}
+    return {n: g.calibrated(on) if n in alone and g.normalisers else g for n, g in given.items()}
 
 
 def _curve(t: Array, name: str, moments: Moments, objective: Objective) -> Curve:

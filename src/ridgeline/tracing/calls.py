@@ -11,7 +11,7 @@ from torch.utils import _pytree as pytree
 
 from ridgeline.errors import NotTraceable
 
-__all__ = ["Caller", "Forward", "call", "check_outputs", "flatten", "take_apart", "unpacked"]
+__all__ = ["Forward", "call", "check_outputs", "flatten", "take_apart", "unpacked"]
 
 Forward = Callable[[nn.Module, Any], Any]
 """How a model is called: ``(module, inputs) -> outputs``."""
@@ -125,35 +125,3 @@ def check_outputs(outputs: Any) -> None:
                 remedy="Give `forward=`, a function (model, inputs) -> outputs that takes the "
                 "tensors out of it, as `lambda model, x: model(x).logits` does.",
             )
-
-
-class Caller(nn.Module):
-    """Lets `functional_call` reach a module that is called in the user's own way.
-
-    Some modules keep what they computed of their weights, for the next call in evaluation mode;
-    that call may be with other weights, so dicts and lists are emptied of it again.
-    """
-
-    def __init__(self, inner: nn.Module, forward: Forward) -> None:
-        super().__init__()
-        self.inner, self.call_inner = inner, forward
-        self._kept = [
-            (held, type(held)(held))
-            for module in inner.modules()
-            for name, held in vars(module).items()
-            if type(held) in (dict, list) and name not in _OWN
-        ]
-
-    def forward(self, data: Any) -> Any:
-        """The outputs, and nothing kept of what they were computed with."""
-        try:
-            return self.call_inner(self.inner, data)
-        finally:
-            for held, before in self._kept:
-                if len(held) != len(before):
-                    held.clear()
-                    held.update(before) if isinstance(held, dict) else held.extend(before)
-
-
-_OWN = {*vars(nn.Module()), "_flat_weights", "_flat_weights_names", "_all_weights"}
-"""What torch's modules keep themselves."""

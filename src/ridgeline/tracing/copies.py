@@ -1,4 +1,4 @@
-"""A copy of a module that shares its tensors, and the names that they go by."""
+"""A copy of a module that shares its weights, and the names that they go by."""
 
 import copy
 import sys
@@ -11,18 +11,22 @@ from torch.utils import _pytree as pytree
 
 from ridgeline.errors import UsageError
 
-__all__ = ["named_tensors", "places", "private_copy"]
+__all__ = ["duplicate", "named_tensors", "places", "private_copy"]
 
 LOCKS = (type(threading.Lock()), type(threading.RLock()))
 """What cannot be copied and holds nothing of the network: it is shared."""
 
 
 def private_copy(model: nn.Module) -> nn.Module:
-    """A module of one's own, in evaluation mode, that shares its tensors with the caller's.
+    """A module of one's own that shares its parameters and persistent buffers with the caller's.
 
-    Nothing is allocated for weights, and the caller's module keeps its mode, hooks and flags.
-    The tensors must be replaced through `functional_call`, never written to. What
-    `torch.compile` made is taken off, so that the operations are those that were written.
+    Nothing is allocated for weights, and the caller's module keeps its mode, hooks and flags. What
+    the module's own code may write to, all other tensors, is copied. The tensors that are shared
+    must be replaced through `functional_call`, never written to. What `torch.compile` made is
+    taken off, so that the operations are those that were written.
+
+    Returns:
+        The copy, in the mode of the caller's.
 
     Raises:
         UsageError: If a parameter has no shape yet, or an attribute cannot be copied.
@@ -30,14 +34,32 @@ def private_copy(model: nn.Module) -> nn.Module:
     _check_shapes(model)
     memo: dict[int, Any] = {}
     for module in model.modules():
-        held = {**module._parameters, **module._buffers, **vars(module)}
-        parts = pytree.tree_leaves(list(held.values()))
-        memo |= {id(x): x for x in parts if isinstance(x, (Tensor, *LOCKS))}
+        fleeting = module._non_persistent_buffers_set
+        kept = {n: x for n, x in module._buffers.items() if n not in fleeting}
+        memo |= {id(x): x for x in (*module._parameters.values(), *kept.values()) if x is not None}
+    return _eager(_copied(model, memo))
+
+
+def duplicate(model: nn.Module) -> nn.Module:
+    """A module that shares nothing with the caller's, in its mode.
+
+    Raises:
+        UsageError: If an attribute cannot be copied.
+    """
+    return _eager(_copied(model, {}))
+
+
+def _copied(model: nn.Module, memo: dict[int, Any]) -> nn.Module:
+    for module in model.modules():
+        for x in pytree.tree_leaves(list(vars(module).values())):
+            if isinstance(x, LOCKS):
+                memo[id(x)] = x
+            elif isinstance(x, Tensor) and not x.is_leaf:  # which torch does not copy deeply
+                memo.setdefault(id(x), x.detach().clone())
     try:
-        made = copy.deepcopy(model, dict(memo))
+        return copy.deepcopy(model, dict(memo))
     except Exception as error:  # whatever an attribute's own way of copying may raise
         raise _uncopied(model, memo, error) from error
-    return _eager(made).eval()
 
 
 def _check_shapes(model: nn.Module) -> None:

@@ -11,12 +11,13 @@ from torch.func import functional_call
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.utils.stateless import _reparametrize_module  # what functional_call is made of
 
-from ridgeline.errors import WrongKind
+from ridgeline.errors import UsageError, WrongKind
 from ridgeline.functional import make_functional
 from ridgeline.rng import untouched
-from ridgeline.tracing.calls import Caller, Forward, call, check_outputs, take_apart
+from ridgeline.tracing.calls import Forward, call, check_outputs, take_apart
 from ridgeline.tracing.checks import check_constants, check_same, check_sizes
 from ridgeline.tracing.copies import named_tensors, places, private_copy
+from ridgeline.tracing.modes import Caller, modes_of
 from ridgeline.tracing.refusals import quiet, refusing
 
 __all__ = ["Network", "Trace"]
@@ -42,28 +43,76 @@ class Network:
                 remedy="It comes first, then what it is called with.",
             )
         self.module = private_copy(model)
-        """Shares its tensors with the caller's model; in evaluation mode."""
+        """Shares its weights with the caller's model; in evaluation mode, or put there by each
+        call if that computes something of the weights."""
+        self.modes = modes_of(self.module)
+        if not self.modes.settles:
+            self.module.eval()
         self.forward = forward or call
         """``(model, inputs) -> outputs``."""
-        self._caller = Caller(self.module, self.forward)
+        self._caller = self._caller_of(self.module)
         self.tensors = named_tensors(self.module)
         """What a state must hold: each shared tensor under its first name."""
         self._places = places(self.module)
 
     def __call__(self, tensors: Mapping[str, Tensor], inputs: Any) -> Any:
-        """Outputs for one batch, with the given tensors in place of the model's own."""
+        """Outputs for one batch, with the given tensors in place of the model's own.
+
+        Raises:
+            UsageError: If a derivative is asked for that the model's own `eval()` hides.
+        """
+        if self.modes.settles and torch.is_grad_enabled():
+            self._check_derivatives(tensors)
         return functional_call(
             self._caller, self._everywhere(tensors), (inputs,), tie_weights=False
         )
 
+    def _check_derivatives(self, tensors: Mapping[str, Tensor]) -> None:
+        moving = next((n for n, x in tensors.items() if x.requires_grad), None)
+        if moving is not None:
+            raise UsageError(
+                "Derivatives by weights need a network that computes nothing of them in `eval()`, "
+                "where they are lost.",
+                got=f"{type(self.module).__name__} and a derivative by {moving}",
+                remedy="Give the network as it is trained, with that switched off: "
+                "`merge_weights=False`, or without the cache.",
+            )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: x for k, x in vars(self).items() if k != "_caller"}
+
+    def __setstate__(self, held: dict[str, Any]) -> None:
+        vars(self).update(held)
+        self._caller = self._caller_of(self.module)
+
+    def train(self) -> None:
+        """Bring the module to training mode, for who trains it.
+
+        Raises:
+            UsageError: If that, or `eval()`, computes something of the weights.
+        """
+        if self.modes.settles:
+            raise UsageError(
+                "What is trained in a stack has modes that are flags.",
+                got=f"{type(self.module).__name__}, whose train() or eval() changes more",
+                remedy="Train it with a loop of your own.",
+            )
+        self.module.train()
+
+    def _caller_of(self, module: nn.Module) -> Caller:
+        return Caller(module, self.forward, self.modes.settles)
+
     def _everywhere(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         # A module that is registered twice has one place for its tensor, not two: torch's own
         # tying puts a tensor in twice and the first of the two back, so that it never leaves.
-        return {
+        placed = {
             f"inner.{place}": x
             for name, x in tensors.items()
             for place in self._places.get(name, (name,))
         }
+        own = {f"inner.{place}" for place in self.modes.written}
+        copies = {id(placed[place]): placed[place].clone() for place in own & placed.keys()}
+        return {place: copies.get(id(x), x) for place, x in placed.items()} if copies else placed
 
     @contextmanager
     def holding(self, tensors: Mapping[str, Tensor]) -> Iterator[Callable[[Any], Any]]:
@@ -79,6 +128,9 @@ class Network:
         Yields:
             ``inputs -> outputs``.
         """
+        if self.modes.settles:
+            yield lambda inputs: self(tensors, inputs)
+            return
         with _reparametrize_module(self._caller, self._everywhere(tensors)):
             yield self._caller
 
@@ -112,7 +164,7 @@ class Network:
         names = list(tensors)
         data, rebuild = take_apart(inputs)
         # What a module keeps of the run, in attributes of its own, goes with this copy.
-        caller = Caller(private_copy(self.module), self.forward)
+        caller = self._caller_of(private_copy(self.module))
 
         def run(held: list[Tensor], data: list[Tensor]) -> Any:
             placed = self._everywhere(dict(zip(names, held, strict=True)))
@@ -133,7 +185,7 @@ class Network:
             check_sizes(traced.graph)
         if check:
             # Of this one `run` makes its calls now: the first copy bears marks of the tracing.
-            caller = Caller(private_copy(self.module), self.forward)
+            caller = self._caller_of(private_copy(self.module))
             check_same(traced, run, held, data)
         return Trace(
             graph=traced.graph,

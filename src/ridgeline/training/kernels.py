@@ -48,7 +48,7 @@ class Kernel:
     def __init__(self, model: nn.Module, stack: Stack, head: Head) -> None:
         self.stack, self.head = stack, head
         self._training, self._evaluating = Network(model), Network(model)
-        self._training.module.train()
+        self._training.train()
         self._programs: dict[Any, Step] = {}
         self._held = ExitStack()
         self._heads: dict[Any, fx.GraphModule] = {}
