@@ -1,32 +1,30 @@
 """Proof that transforms leave a function unchanged: by evaluation, in float64."""
 
-from collections.abc import Sequence
-from copy import copy
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+import numpy as np
 
-from ridgeline.errors import NonFinite, NotASymmetry, UsageError
-from ridgeline.state import State, is_statistic
-from ridgeline.symmetry.changes import change_of, finite
-from ridgeline.symmetry.discovery import discover
-from ridgeline.symmetry.evaluation import Carried, Precisions, drawn, far, outputs_of, random_state
+from ridgeline.errors import NotASymmetry
+from ridgeline.symmetry.evaluation import drawn, outputs_of, random_state
+from ridgeline.symmetry.group import Order
+from ridgeline.symmetry.residual import Residual
+from ridgeline.symmetry.scaling import Rescalable
 from ridgeline.symmetry.symmetry import Symmetry
 from ridgeline.symmetry.transform import Transform
-from ridgeline.symmetry.words import left_out, made_in
-from ridgeline.tracing import Forward, Network
+from ridgeline.symmetry.turns import cycles, sets
+from ridgeline.symmetry.words import made_in
+from ridgeline.tracing import Network
 
-__all__ = ["Proof", "Residual", "drawn", "outputs_of", "prove", "random_state", "symmetries"]
+__all__ = ["Bench", "Proof", "Wrong", "drawn", "outputs_of", "prove", "random_state"]
 
-TOLERANCE = 1e-9
-"""Largest relative change of an output in float64: rounding of sums in another order gave at
-most 1e-12 in the networks of docs/symmetries-coverage.md."""
+ALONE = 50_000_000
+"""Numbers that may be turned to try each group alone; above, all are turned at once, and alone only
+if that fails."""
 
-ROUNDED = 1e-4
-"""The same for a network that computes some things in float32 or less whatever it is given, as
-the normalisation layers of `transformers` do."""
+APART = 2
+"""Sets of fibres that are turned without the others where all groups are turned at once."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,8 @@ class Proof:
     Args:
         residual: Largest change of an output over its size.
         tolerance: What it had to stay below.
-        moved: Units that the random elements moved.
+        moved: Units that were moved, each group's at least once; 0 of a symmetry without groups,
+            of which nothing is proved.
     """
 
     residual: float
@@ -44,108 +43,61 @@ class Proof:
     moved: int
 
 
-def symmetries(
-    model: nn.Module,
-    example: Any,
-    *,
-    forward: Forward | None = None,
-    without: Sequence[str] = (),
-    seed: int = 0,
-) -> Symmetry:
-    """Find which units of a network may be permuted, and prove it.
-
-    The network is traced once. Every axis of every tensor begins as units of its own; what the
-    operations tie together becomes one unit, and units that nothing tells apart become a group.
-    What cannot be followed is left fixed and named, never guessed. Then a random element is
-    applied to random weights and outputs are compared in float64, in evaluation mode.
+@dataclass(frozen=True)
+class Wrong:
+    """A group or a scaling that changes outputs.
 
     Args:
-        model: Any module; left as it is.
-        example: A batch of inputs, as the model takes them; one or two samples are enough. A dict
-            is given to the model as keywords, a tuple by position.
-        forward: How the model is called; ``model(inputs)`` by default, of whose outputs the first
-            counts, or the logits.
-        without: Names of groups to leave out, such as those that an error names.
-        seed: Of the random weights and elements.
-
-    Returns:
-        Its groups, inner ones first, with what is left fixed and why. ``print`` reads well.
-
-    Raises:
-        NotTraceable: If the network branches on the values of its data, or does what the tracer
-            cannot follow.
-        NotASymmetry: If a group fails its proof; it is named, and `without` leaves it out.
-        UnknownName: If a name in `without` is of no group.
-        NonFinite: If a parameter or a statistic of the model is not finite.
-        UsageError: If no output is a tensor, or none is finite.
+        name: Of the group or the scaling.
+        group: Of the group.
+        change: Of the outputs, over their size.
     """
-    network = Network(model, forward)
-    found = discover(network, example).without(*without)
-    if forward is None:
-        notes = left_out(network, example)
-        found = replace(found, derived=(*found.derived, *notes))
-    prove(found, network, example, seed=seed)
-    return found
+
+    name: str
+    group: str
+    change: float
 
 
 def prove(symmetry: Symmetry, network: Network, example: Any, *, seed: int = 0) -> Proof:
-    """Compare a network's outputs before and after a random element of a symmetry.
+    """Compare a network's outputs before and after elements that move every unit.
 
     The weights are random, so that no bias is zero and no channel like another by chance, and
-    inputs have noise added, so that no two are alike. It is done again at inputs of another
-    magnitude and, where the network takes it, of another batch size, with factors far from 1.
+    inputs have noise added, so that no two are alike. Every fibre of every group is turned by a
+    cycle through all of its units at the example, and by another element, which together with the
+    first generates all of its permutations, at inputs of another magnitude, batch size and length
+    where the network takes them. Small networks are turned by one group at a time, large ones by
+    all groups at once, with cycles that are drawn apart.
     Rows of a table that the example's tokens do not choose are not tested.
 
     Args:
         symmetry: What to prove; groups of one's own among them.
         network: The network.
         example: A batch of inputs.
-        seed: Of the weights and of the element.
+        seed: Of the weights and of the elements.
 
     Raises:
         NotASymmetry: Naming each group that changes the outputs by itself.
         UsageError: If no output is a tensor, or none is finite.
     """
-    residual = Residual(network, example, seed)
-    moved, found = 0, 0.0
-    for here in (residual, residual.elsewhere()):
-        if here is None:
-            continue
-        spread = 1.0 if here is residual else 7.0
-        element = symmetry.random(seed, scalings=True, spread=spread)
-        change = here(element)
-        if not here.small(change):
-            _refuse(symmetry, here, change, seed, spread)
-        if here is residual:
-            moved, found = sum(element.moved.values()), change
-    return Proof(found, residual.tolerance, moved)
+    bench = Bench(network, example, seed)
+    if wrong := bench.wrong(symmetry):
+        raise NotASymmetry(
+            {w.name: w.change for w in wrong},
+            bench.here.tolerance,
+            where={w.name: made_in(symmetry.group(w.group)) for w in wrong},
+            groups=list(dict.fromkeys(w.group for w in wrong)),
+        )
+    moved = sum(g.fibres * g.size for g in symmetry.groups if g.size > 1)
+    return Proof(bench.largest, bench.here.tolerance, moved)
 
 
-def _refuse(symmetry: Symmetry, residual: "Residual", found: float, seed: int, s: float) -> None:
-    """Say which groups and scalings change the outputs by themselves."""
-    alone = {g.name: (g.name, symmetry.random(seed, groups=[g.name])) for g in symmetry.groups}
-    alone |= {
-        m.name: (m.group, symmetry.scaling(m, seed=seed, spread=s)) for m in symmetry.scalings
-    }
-    wrong: dict[str, float] = {}
-    where: dict[str, str] = {}
-    for name, (group, element) in alone.items():
-        change = residual(element)
-        if not residual.small(change):
-            wrong[name] = change
-            where[name] = made_in(symmetry.group(group))
-    groups = list(dict.fromkeys(alone[name][0] for name in wrong))
-    wrong = wrong or {"all groups together": found}
-    raise NotASymmetry(wrong, residual.tolerance, where=where, groups=groups)
-
-
-class Residual:
-    """How much a transform changes the outputs of a network at random weights, in float64.
+class Bench:
+    """A network at the inputs of a proof: the example's, those far from it, longer and shorter ones.
 
     Args:
         network: The network.
         example: A batch of inputs.
-        seed: Of the weights.
+        seed: Of weights, inputs and elements.
 
     Raises:
         NonFinite: If a parameter or a statistic of the network is not finite.
@@ -153,87 +105,117 @@ class Residual:
     """
 
     def __init__(self, network: Network, example: Any, seed: int) -> None:
-        self.network, self.seed = network, seed
-        _sound(network)
-        self._inputs = drawn(example, seed)
-        precisions = Precisions()
-        for noise in (1.0, 0.1, 0.01):  # a logarithm may be undefined far from the weights
-            self._carried = Carried(network, seed, noise)
-            with precisions:
-                self._before = self._outputs(self.state)
-            if finite(self._before):
-                break
-        else:
-            raise UsageError(
-                "A symmetry is proved by outputs that are finite floating numbers, or integers.",
-                got="NaN or infinity in all outputs at random weights near the model's own",
-                remedy="Give an example at which the model is defined, with its weights as they "
-                "are after training, or `forward=` a function that returns finite outputs.",
-            )
-        self.tolerance = ROUNDED if precisions.lower else TOLERANCE
-        self._noisy = False
+        self.seed = seed
+        self.here = Residual(network, example, seed)
+        self.longer = self.here.longer(example)
+        """A longer batch than the example that the network takes, if there is one."""
+        sizes = (self.longer, self.here.shorter(example))
+        there = (self.here.elsewhere(), *map(self.here.at, sizes))
+        self.there = [one for one in there if one is not None]
+        self.largest = 0.0
+        """Change of an output at the example, of those explained by rounding."""
 
-    @property
-    def state(self) -> State:
-        """The random weights; their tensors are written to when an element is tried."""
-        return self._carried.by(None)
-
-    def elsewhere(self) -> "Residual | None":
-        """The same at other inputs: larger ones, in a batch of another size, if that goes."""
-        there = copy(self)
-        for inputs in far(self._inputs):
-            there._inputs, there._noisy = inputs, True
-            try:
-                there._before = there._outputs(self.state)
-            except Exception:  # a user's network may refuse them in any way
-                continue
-            if finite(there._before):
-                return there
-        return None
-
-    @torch.no_grad()
-    def _outputs(self, state: State) -> list[Tensor]:
-        return outputs_of(self.network, state, self._inputs, seed=self.seed)
-
-    def __call__(self, element: Transform) -> float:
-        """The largest change of an output over its size; infinite where it becomes not finite.
-
-        An output's size is that of its middle element, so that neither a huge output nor a huge
-        element (what a mask adds) hides another. Of integers the share that changes counts.
-        """
-        return change_of(self._before, self._outputs(self._carried.by(element)))
-
-    def small(self, residual: float) -> bool:
-        """Whether a change is explained by rounding: far from the example, what that does there.
+    def wrong(self, symmetry: Symmetry) -> list[Wrong]:
+        """Groups and scalings that change outputs, first those that do so alone.
 
         Args:
-            residual: The change.
+            symmetry: Any.
+
+        Returns:
+            What must be left out for the rest to be a symmetry.
         """
-        if residual < self.tolerance:
-            return True
-        return self._noisy and residual < 1e3 * self._rounding()
+        size = sum(int(np.prod(shape)) for shape in symmetry.shapes.values())
+        parts = len(symmetry.groups) + len(symmetry.scalings)
+        if size * parts > ALONE and not self._changed(symmetry, most=APART):
+            return []
+        found = [w for w in self._alone(symmetry) if w.change]
+        rest = _less(symmetry, found)
+        if self._changed(rest):
+            found += self._together(rest)
+        return found
 
-    def _rounding(self) -> float:
-        """How much outputs change if the last digits of weights do."""
-        last = 4e-16 if self.tolerance == TOLERANCE else 2e-7
-        shaken = {
-            n: x * (1 + last * (torch.arange(x.numel(), device=x.device).reshape(x.shape) % 2))
-            if x.is_floating_point() or x.is_complex()
-            else x
-            for n, x in self.state.items()
-        }
-        return change_of(self._outputs(self.state), self._outputs(shaken))
+    def _alone(self, symmetry: Symmetry) -> Iterator[Wrong]:
+        for group in symmetry.groups:
+            yield Wrong(group.name, group.name, self._changed(symmetry.only(group.name), most=None))
+        for member in symmetry.scalings:
+            change = self._change(
+                symmetry.scaling(member, seed=self.seed),
+                symmetry.scaling(member, seed=self.seed, spread=7.0),
+            )
+            yield Wrong(member.name, member.group, change)
+
+    def _together(self, symmetry: Symmetry) -> Iterator[Wrong]:
+        """Groups and scalings that change outputs with those before them, though not alone."""
+        kept = _less(symmetry, [Wrong(g.name, g.name, 1.0) for g in symmetry.groups])
+        for group in symmetry.groups:
+            more = kept.adding(group)
+            if change := self._changed(more):
+                yield Wrong(group.name, group.name, change)
+            else:
+                kept = more
+        for member in symmetry.scalings:
+            if all(g.name != member.group for g in kept.groups):
+                continue
+            more = _with(kept, member)
+            if change := self._changed(more):
+                yield Wrong(member.name, member.group, change)
+            else:
+                kept = more
+
+    def _changed(self, symmetry: Symmetry, *, most: int | None = 0) -> float:
+        """What turning all groups at once changes: 0 if rounding explains it.
+
+        Args:
+            symmetry: Whose groups and scalings.
+            most: Sets of fibres that are turned without the others; None for as many as it takes.
+        """
+        orders = {g.name: cycles(g, self.seed) for g in symmetry.groups}
+        first, second = ({n: both[k] for n, both in orders.items()} for k in (0, 1))
+        if change := self._change(
+            self._element(symmetry, first, 1.0), self._element(symmetry, second, 7.0)
+        ):
+            return change
+        for chosen in sets(symmetry.groups, most=most):
+            part = {n: _part(first[n], fibres) for n, fibres in chosen.items()}
+            if change := self._change(symmetry.transform(part)):
+                return change
+        return 0.0
+
+    def _element(self, symmetry: Symmetry, orders: Mapping[str, Order], spread: float) -> Transform:
+        element = symmetry.transform(orders)
+        for k, member in enumerate(symmetry.scalings):
+            scaled = symmetry.scaling(member, seed=self.seed + int(spread) + k, spread=spread)
+            element = scaled @ element
+        return element
+
+    def _change(self, first: Transform, second: Transform | None = None) -> float:
+        """How much outputs change, at the example by the first and elsewhere by the second."""
+        change = self.here(first)
+        if not self.here.small(change):
+            return change
+        self.largest = max(self.largest, change)
+        if second is not None and self.there:
+            turned = self.here.carried(second)
+            for place in self.there:
+                change = place.changed(turned)
+                if not place.small(change):
+                    return change
+        return 0.0
 
 
-def _sound(network: Network) -> None:
-    """Refuse weights that diverged; a buffer may hold the infinities of a mask."""
-    parameters = {n for n, _ in network.module.named_parameters()}
-    counts: dict[str, tuple[int, int]] = {}
-    for name, x in network.tensors.items():
-        if (x.is_floating_point() or x.is_complex()) and not bool(x.sum().isfinite()):
-            nans, infinite = int(x.isnan().sum()), int(x.isinf().sum())
-            counted = name in parameters or is_statistic(name)
-            if nans or (infinite and counted):
-                counts[name] = (nans, infinite)
-    if counts:
-        raise NonFinite("the model", counts)
+def _part(order: Order, fibres: np.ndarray) -> Order:
+    """An order of some fibres; the others stay."""
+    return np.where(fibres[:, None], order, np.arange(order.shape[1]))
+
+
+def _less(symmetry: Symmetry, wrong: Sequence[Wrong]) -> Symmetry:
+    """A symmetry without what was found wrong."""
+    names = {w.name for w in wrong}
+    groups = [g.name for g in symmetry.groups if g.name in names]
+    left = symmetry.without(*groups)
+    kept = tuple(m for m in left.scalings if m.name not in names)
+    return replace(left, scalings=kept)
+
+
+def _with(symmetry: Symmetry, member: Rescalable) -> Symmetry:
+    return replace(symmetry, scalings=(*symmetry.scalings, member))

@@ -32,6 +32,7 @@ from ridgeline.rng import stream
 from ridgeline.symmetry.bends import conditions
 from ridgeline.symmetry.evaluation import drawn, random_state, steadily
 from ridgeline.symmetry.group import Group
+from ridgeline.symmetry.outputs import Which, network_of
 from ridgeline.symmetry.proof import prove
 from ridgeline.symmetry.scaling import Rescalable
 from ridgeline.symmetry.symmetry import Symmetry
@@ -53,6 +54,7 @@ def rescalable(
     example: Any,
     *,
     forward: Forward | None = None,
+    outputs: Which = None,
     seed: int = 0,
 ) -> Symmetry:
     """Find which units may be multiplied besides being permuted, and prove it.
@@ -62,6 +64,7 @@ def rescalable(
         model: The network; left as it is.
         example: A batch of inputs.
         forward: How the model is called.
+        outputs: Which of several outputs count, as for `symmetries`.
         seed: Of random weights and elements.
 
     Returns:
@@ -73,7 +76,7 @@ def rescalable(
     """
     from ridgeline.symmetry.signs import signs
 
-    network = Network(model, forward)
+    network = network_of(model, forward, outputs)
     found = scales(symmetry, network, example, seed=seed)
     found += signs(symmetry, network, example, seed=seed)
     whole = replace(symmetry, scalings=_inmost(symmetry, found))

@@ -23,11 +23,12 @@ from ridgeline.errors import UsageError
 from ridgeline.rng import stream as random_stream
 from ridgeline.symmetry.group import Group
 from ridgeline.symmetry.mixing import Mixing
-from ridgeline.symmetry.proof import Residual
+from ridgeline.symmetry.outputs import Which, network_of
+from ridgeline.symmetry.residual import Residual
 from ridgeline.symmetry.scaling import Rescalable, Scaling
 from ridgeline.symmetry.symmetry import Symmetry
 from ridgeline.symmetry.transform import Transform
-from ridgeline.tracing import Forward, Network, Trace, arguments, operation
+from ridgeline.tracing import Forward, Trace, arguments, operation
 
 __all__ = ["Circuit", "Stream", "orthogonal", "streams"]
 
@@ -148,6 +149,7 @@ def streams(
     example: Any,
     *,
     forward: Forward | None = None,
+    outputs: Which = None,
     seed: int = 0,
 ) -> Stream:
     """Find the residual stream of a network and its circuits, and prove them in float64.
@@ -157,6 +159,7 @@ def streams(
         model: The network; left as it is.
         example: A batch of inputs.
         forward: How the model is called.
+        outputs: Which of several outputs count, as for `symmetries`.
         seed: Of random weights and matrices.
 
     Returns:
@@ -166,7 +169,7 @@ def streams(
         UsageError: If no group may be rotated; it says what each one lacks.
         NotTraceable: If the network cannot be traced.
     """
-    network = Network(model, forward)
+    network = network_of(model, forward, outputs)
     residual = Residual(network, example, seed)
     trace = network.trace(example)
     refused: list[str] = []

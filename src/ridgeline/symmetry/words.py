@@ -5,18 +5,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from torch import Tensor, fx
 from torch.utils import _pytree as pytree
 
-from ridgeline.symmetry.evaluation import steadily
 from ridgeline.symmetry.group import Group, Place
-from ridgeline.tracing import Network, Trace, operation
+from ridgeline.tracing import Trace, operation
 
 if TYPE_CHECKING:
     from ridgeline.symmetry.symmetry import Symmetry
 
-__all__ = ["describe", "left_out", "made_in", "shapes_of", "told"]
+__all__ = ["describe", "made_in", "outputs_left_out", "shapes_of", "told"]
 
 SHOWN = 6
 """Places that are named of those left fixed for one reason, and values of an example."""
@@ -80,42 +78,19 @@ def shapes_of(example: Any) -> str:
     return f"derived at inputs of shape {listed}{more}"
 
 
-def left_out(network: Network, example: Any) -> tuple[str, ...]:
-    """What to say of outputs that do not count: all but the first, or but the logits.
+def outputs_left_out(names: Sequence[str]) -> tuple[str, ...]:
+    """What to say of outputs that do not count.
 
     Args:
-        network: Called in the usual way.
-        example: A batch.
+        names: Of their tensors.
     """
-    made: list[Any] = []
-    try:
-        hook = network.module.register_forward_hook(lambda _m, _args, out: made.append(out))
-    except RuntimeError:  # modules of TorchScript take none
+    if not names:
         return ()
-    try:
-        with torch.no_grad(), steadily(0):
-            chosen = network(network.tensors, example)
-    except Exception:  # the proof, which calls it again, says what is wrong
-        return ()
-    finally:
-        hook.remove()
-    counted = {id(x) for x in pytree.tree_leaves(chosen)}
-    left = [name for name, x in _named(made[-1] if made else chosen) if id(x) not in counted]
-    if not left:
-        return ()
-    more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return (
-        f"outputs left out, not proved: {', '.join(left[:SHOWN])}{more}; "
-        "with forward=lambda model, x: model(x) all count",
+        f"outputs left out, not proved: {', '.join(names[:SHOWN])}{more}; "
+        "`outputs=` says which count",
     )
-
-
-def _named(outputs: Any) -> list[tuple[str, Tensor]]:
-    """Tensors of an output, each with where it is in it."""
-    held = vars(outputs) if hasattr(outputs, "__dataclass_fields__") else outputs
-    held = dict(held) if hasattr(held, "items") else held
-    pairs = pytree.tree_flatten_with_path(held)[0]
-    return [(pytree.keystr(path) or "the output", x) for path, x in pairs if isinstance(x, Tensor)]
 
 
 def told(why: str, trace: Trace) -> str:

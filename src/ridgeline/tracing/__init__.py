@@ -8,7 +8,7 @@ so that a value of the graph, once computed, can be kept and used again (`ridgel
 """
 
 from ridgeline.functional import arguments, operation
-from ridgeline.tracing.calls import Forward, call, flatten, unpacked
+from ridgeline.tracing.calls import Forward, call, flatten, unpacked, whole
 from ridgeline.tracing.copies import private_copy
 from ridgeline.tracing.layers import layer_index
 from ridgeline.tracing.network import Network, Trace
@@ -24,4 +24,5 @@ __all__ = [
     "operation",
     "private_copy",
     "unpacked",
+    "whole",
 ]

@@ -11,7 +11,7 @@ from torch.utils import _pytree as pytree
 
 from ridgeline.errors import NotTraceable
 
-__all__ = ["Forward", "call", "check_outputs", "flatten", "take_apart", "unpacked"]
+__all__ = ["Forward", "call", "check_outputs", "flatten", "take_apart", "unpacked", "whole"]
 
 Forward = Callable[[nn.Module, Any], Any]
 """How a model is called: ``(module, inputs) -> outputs``."""
@@ -33,12 +33,7 @@ def call(module: nn.Module, inputs: Any) -> Any:
     Returns:
         The tensor that losses and metrics are computed from.
     """
-    if isinstance(inputs, Mapping):
-        outputs = module(**inputs)
-    elif isinstance(inputs, tuple):
-        outputs = module(*inputs)
-    else:
-        outputs = module(inputs)
+    outputs = whole(module, inputs)
     if isinstance(outputs, Tensor):
         return outputs
     if isinstance(outputs, Mapping):
@@ -46,6 +41,18 @@ def call(module: nn.Module, inputs: Any) -> Any:
     if isinstance(outputs, tuple) and not hasattr(outputs, "logits"):
         return outputs[0]
     return getattr(outputs, "logits", outputs)
+
+
+def whole(module: nn.Module, inputs: Any) -> Any:
+    """All that a model returns, called as `call` does.
+
+    Args:
+        module: Any module.
+        inputs: A tensor, a tuple of tensors, or a dict of tensors.
+    """
+    if isinstance(inputs, Mapping):
+        return module(**inputs)
+    return module(*inputs) if isinstance(inputs, tuple) else module(inputs)
 
 
 def unpacked(error: Exception, inputs: Any) -> str:

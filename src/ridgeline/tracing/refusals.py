@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.nn.utils.rnn import PackedSequence
 
-from ridgeline.errors import NotTraceable
+from ridgeline.errors import NotTraceable, RidgelineError
 from ridgeline.tracing.calls import unpacked
 
 __all__ = ["quiet", "refusing"]
@@ -55,7 +55,7 @@ def refusing(inputs: Any = None) -> Iterator[None]:
     """
     try:
         yield
-    except NotTraceable:
+    except RidgelineError:  # said in words already
         raise
     except Exception as error:
         reason = str(error).strip().splitlines() or [""]

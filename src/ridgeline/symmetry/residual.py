@@ -1,0 +1,157 @@
+"""How much a transform changes the outputs of a network, at random weights, in float64."""
+
+import warnings
+from copy import copy
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ridgeline.errors import NonFinite, UsageError
+from ridgeline.state import State, is_statistic
+from ridgeline.symmetry import lengths
+from ridgeline.symmetry.changes import change_of, finite
+from ridgeline.symmetry.evaluation import Carried, Precisions, drawn, far, outputs_of
+from ridgeline.symmetry.transform import Transform
+from ridgeline.tracing import Network
+
+__all__ = ["Residual"]
+
+TOLERANCE = 1e-9
+"""Largest relative change of an output in float64: rounding of sums in another order gave at
+most 1e-12 in the networks of docs/symmetries-coverage.md."""
+
+ROUNDED = 1e-4
+"""The same for a network that computes some things in float32 or less whatever it is given, as
+the normalisation layers of `transformers` do."""
+
+
+class Residual:
+    """How much a transform changes the outputs of a network at random weights, in float64.
+
+    Args:
+        network: The network.
+        example: A batch of inputs.
+        seed: Of the weights.
+
+    Raises:
+        NonFinite: If a parameter or a statistic of the network is not finite.
+        UsageError: If no output is a tensor, or none is finite.
+    """
+
+    def __init__(self, network: Network, example: Any, seed: int) -> None:
+        self.network, self.seed = network, seed
+        _sound(network)
+        self._noisy = False
+        self._inputs = drawn(example, seed)
+        precisions = Precisions()
+        for noise in (1.0, 0.1, 0.01):  # a logarithm may be undefined far from the weights
+            self._carried = Carried(network, seed, noise)
+            with precisions:
+                self._before = self._outputs(self.state)
+            if finite(self._before):
+                break
+        else:
+            raise UsageError(
+                "A symmetry is proved by outputs that are finite floating numbers, or integers.",
+                got="NaN or infinity in all outputs at random weights near the model's own",
+                remedy="Give an example at which the model is defined, with its weights as they "
+                "are after training, or `forward=` a function that returns finite outputs.",
+            )
+        self.tolerance = ROUNDED if precisions.lower else TOLERANCE
+
+    @property
+    def state(self) -> State:
+        """The random weights; their tensors are written to when an element is tried."""
+        return self._carried.by(None)
+
+    def elsewhere(self) -> "Residual | None":
+        """The same at other inputs: larger ones, in a batch of another size, if that goes."""
+        there = copy(self)
+        for inputs in far(self._inputs):
+            there._inputs, there._noisy = inputs, True
+            if there._taken():
+                return there
+        return None
+
+    def at(self, example: Any) -> "Residual | None":
+        """The same at another batch, if there is one and outputs are finite there."""
+        there = copy(self)
+        there._inputs = None if example is None else drawn(example, self.seed)
+        return there if example is not None and there._taken() else None
+
+    def longer(self, example: Any) -> Any:
+        """A longer batch that the network takes, or None; see `ridgeline.symmetry.lengths`."""
+        return lengths.longer(example, lambda x: self.at(x) is not None)
+
+    def shorter(self, example: Any) -> Any:
+        """A shorter batch that the network takes, or None."""
+        return lengths.shorter(example, lambda x: self.at(x) is not None)
+
+    def _taken(self) -> bool:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of sizes that do not fit, most of them
+                self._before = self._outputs(self.state)
+        except Exception:  # a user's network may refuse inputs in any way
+            return False
+        return finite(self._before)
+
+    @torch.no_grad()
+    def _outputs(self, state: State) -> list[Tensor]:
+        return outputs_of(self.network, state, self._inputs, seed=self.seed)
+
+    def __call__(self, element: Transform) -> float:
+        """The largest change of an output over its size; infinite where it becomes not finite.
+
+        An output's size is that of its middle element, so that neither a huge output nor a huge
+        element (what a mask adds) hides another. Of integers the share that changes counts.
+        """
+        return self.changed(self.carried(element))
+
+    def carried(self, element: Transform) -> State:
+        """The random weights after an element; they hold until the next one."""
+        return self._carried.by(element)
+
+    def changed(self, state: State) -> float:
+        """The same for a state that an element has made.
+
+        Args:
+            state: Of which outputs are taken.
+        """
+        return change_of(self._before, self._outputs(state))
+
+    def small(self, residual: float) -> bool:
+        """Whether a change is explained by rounding: far from the example, what that does there.
+
+        Args:
+            residual: The change.
+        """
+        if residual < self.tolerance:
+            return True
+        return self._noisy and residual < 1e3 * self._rounding()
+
+    def _rounding(self) -> float:
+        """How much outputs change if the last digits of weights do."""
+        last = 4e-16 if self.tolerance == TOLERANCE else 2e-7
+        shaken = {
+            n: x * (1 + last * (torch.arange(x.numel(), device=x.device).reshape(x.shape) % 2))
+            if x.is_floating_point() or x.is_complex()
+            else x
+            for n, x in self.state.items()
+        }
+        return change_of(self._outputs(self.state), self._outputs(shaken))
+
+
+def _sound(network: Network) -> None:
+    """Refuse weights that diverged; a buffer may hold the infinities of a mask."""
+    parameters = {n for n, _ in network.module.named_parameters()}
+    counts: dict[str, tuple[int, int]] = {}
+    for name, x in network.tensors.items():
+        if (x.is_floating_point() or x.is_complex()) and not bool(x.sum().isfinite()):
+            nans, infinite = int(x.isnan().sum()), int(x.isinf().sum())
+            counted = name in parameters or is_statistic(name)
+            if nans or (infinite and counted):
+                counts[name] = (nans, infinite)
+    if counts:
+        raise NonFinite("the model", counts)

@@ -1,0 +1,68 @@
+"""Orders by which a proof turns units: through all units of every fibre, and told apart by sets.
+
+[derived] The permutations of a fibre that leave a function unchanged are a subgroup of all of its
+permutations. It is all of them if it holds a cycle through all n units and that cycle with two
+neighbours in it exchanged, because these two generate every permutation; a proof turns by the one
+and then by the other. Several fibres at once are turned by cycles that are drawn apart: what holds
+only of all of them together, turned alike, does not pass, but by the chance that (n - 1)! cycles
+give. Where that is large, sets of fibres are turned without the others, such that of any two there
+is a set with one of them alone.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ridgeline.rng import seed_of
+from ridgeline.symmetry.group import Group, Order
+
+__all__ = ["cycles", "sets"]
+
+SMALL = 6
+"""Units of a fibre up to which two that are drawn apart may be turned alike by chance: the cycles
+of seven and their second elements agree once in 5040 draws."""
+
+
+def cycles(group: Group, seed: int) -> tuple[Order, Order]:
+    """Two permutations of each fibre that together generate all of its permutations.
+
+    Args:
+        group: The group.
+        seed: Of the stream ``turns``, one for each group.
+
+    Returns:
+        Of shape (fibres, size): cycles through all units of each fibre, and the same with two
+        neighbours exchanged (of two units, which have one other order, the same again).
+    """
+    draws = np.random.default_rng(seed_of(seed, "turns", group.name))
+    path = draws.permuted(group.identity(), axis=1)
+    first = np.empty_like(path)
+    np.put_along_axis(first, path, np.roll(path, -1, axis=1), axis=1)
+    if group.size < 3:
+        return first, first
+    second = first.copy()
+    rows = np.arange(group.fibres)
+    one, other = path[:, 0], path[:, 1]
+    second[rows, one], second[rows, other] = first[rows, other], first[rows, one]
+    return first, second
+
+
+def sets(groups: Sequence[Group], *, most: int | None = None) -> Iterator[dict[str, np.ndarray]]:
+    """Sets of small fibres, such that any two are told apart by a set that holds one of them.
+
+    Args:
+        groups: The groups whose fibres are told apart.
+        most: At most so many sets; by default as many as it takes.
+
+    Yields:
+        Group name to which of its fibres are in the set; groups without one are left out.
+    """
+    fibres = [(g.name, f) for g in groups if g.size <= SMALL for f in range(g.fibres)]
+    needed = (len(fibres) - 1).bit_length() if fibres else 0
+    for bit in range(needed if most is None else min(needed, most)):
+        chosen: dict[str, np.ndarray] = {}
+        for k, (name, f) in enumerate(fibres):
+            if k >> bit & 1:
+                count = next(g.fibres for g in groups if g.name == name)
+                chosen.setdefault(name, np.zeros(count, bool))[f] = True
+        yield chosen
