@@ -56,7 +56,7 @@ UNSEEN = {
         ["t", 0, 10],
     ),
     "by distance": (distances, {"table": (13, 2)}, [2, 8], ["table", 0, 13]),
-    "a matrix of positions": (mixed_tokens, {"w": (10, 10), "c": (10,)}, [4, 8], ["c", 0, 6]),
+    "a matrix of positions": (mixed_tokens, {"w": (10, 10), "c": (10,)}, [8], ["c", 0, 10]),
 }
 
 
