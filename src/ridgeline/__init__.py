@@ -23,7 +23,8 @@ _HOME = {
     ),
     "ridgeline.objective": (
         *("Objective", "cross_entropy", "squared_error", "binary_cross_entropy"),
-        *("error", "accuracy", "top_k"),
+        *("error", "accuracy", "top_k", "binary_error", "binary_accuracy"),
+        *("higher", "lower", "masked"),
     ),
     "ridgeline.paths": (
         *("Bezier", "Line", "Path", "Plane", "Polygon", "Power", "homogeneous_biases"),

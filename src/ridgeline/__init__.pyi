@@ -48,9 +48,14 @@ from ridgeline.merging import merge as merge
 from ridgeline.merging import running_average as running_average
 from ridgeline.objective import Objective as Objective
 from ridgeline.objective import accuracy as accuracy
+from ridgeline.objective import binary_accuracy as binary_accuracy
 from ridgeline.objective import binary_cross_entropy as binary_cross_entropy
+from ridgeline.objective import binary_error as binary_error
 from ridgeline.objective import cross_entropy as cross_entropy
 from ridgeline.objective import error as error
+from ridgeline.objective import higher as higher
+from ridgeline.objective import lower as lower
+from ridgeline.objective import masked as masked
 from ridgeline.objective import squared_error as squared_error
 from ridgeline.objective import top_k as top_k
 from ridgeline.paths import Bezier as Bezier

@@ -16,7 +16,9 @@ from ridgeline.objective import (
     squared_error,
     top_k,
 )
-from ridgeline.objective.losses import ignored_label, measured, per_sample
+from ridgeline.objective.conventions import criteria
+from ridgeline.objective.criteria import Criterion
+from ridgeline.objective.forms import Labels, labels_of
 
 rng = torch.Generator().manual_seed(0)
 LOGITS = torch.randn(9, 5, generator=rng, dtype=torch.float64)
@@ -55,7 +57,8 @@ def test_smoothing_and_another_ignored_label():
     mean = -torch.log_softmax(LOGITS, -1).mean(1)
     assert torch.allclose(smooth, 0.9 * cross_entropy(LOGITS, CLASSES) + 0.1 * mean)
     some = torch.where(CLASSES == 2, 255, CLASSES)
-    assert (cross_entropy(LOGITS, some, ignore_index=255)[CLASSES == 2] == 0).all()
+    found = cross_entropy(LOGITS, some, ignore_index=255)
+    assert torch.equal(found.isnan(), CLASSES == 2)  # of which nothing counts
 
 
 def test_error_accuracy_and_top_k():
@@ -110,28 +113,32 @@ def test_shapes_that_are_no_classification_are_refused():
 )
 def test_a_loss_of_torch_is_asked_for_its_unreduced_values(module, plain, targets):
     before = module.reduction
-    assert torch.allclose(per_sample(module)(LOGITS, targets), plain(LOGITS, targets))
+    assert torch.allclose(asked(module, LOGITS, targets)(LOGITS, targets), plain(LOGITS, targets))
     assert module.reduction == before
 
 
-def test_which_functions_are_of_classes():
-    assert ignored_label(error) == ignored_label(top_k(3)) == ignored_label(cross_entropy) == -100
-    assert ignored_label(partial(cross_entropy, ignore_index=255)) == 255
-    assert ignored_label(nn.CrossEntropyLoss(ignore_index=7)) == 7
-    assert ignored_label(squared_error) is None and ignored_label(lambda o, t: o) is None
+def asked(loss, outputs, targets):
+    kind = {"weights": "samples", "device": torch.device("cpu"), "dtype": torch.float64}
+    return criteria(loss, {}, outputs, targets, **kind)["loss"]
+
+
+def test_functions_of_classes_say_which_label_does_not_count():
+    assert labels_of(error) == labels_of(top_k(3)) == labels_of(cross_entropy) == Labels(-100, -1)
+    assert labels_of(partial(cross_entropy, ignore_index=255, dim=1)) == Labels(255, 1)
+    assert labels_of(squared_error) is None and labels_of(lambda o, t: o) is None
 
 
 def test_one_number_per_sample_is_asked_for():
-    assert (
-        measured("m", lambda *_: torch.tensor([True, False]), None, None, 2).dtype == torch.float32
-    )
+    two = torch.zeros(2)
+    right = Criterion("m", lambda *_: torch.tensor([True, False]), None)
+    assert right(two, two).dtype == torch.float32
     for wrong in (torch.ones(()), torch.ones(3), torch.ones(2, 1), 0.5):
         with pytest.raises(UsageError, match=r"The metric 'm' must return.*for 2 samples.*reduct"):
-            measured("m", lambda *_, x=wrong: x, None, None, 2)
+            Criterion("m", lambda *_, x=wrong: x, None)(two, two)
 
 
 def test_a_refusal_names_the_metric():
     outputs = torch.zeros(2, 5)
     for name, said in (("top", "for the metric 'top'"), ("loss", "for the loss")):
         with pytest.raises(UsageError, match=said):
-            measured(name, error, outputs, outputs, 2)
+            Criterion(name, error, None)(outputs, outputs)

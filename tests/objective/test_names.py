@@ -17,7 +17,7 @@ from ridgeline.objective import (
     metric,
     squared_error,
 )
-from ridgeline.objective.losses import higher_is_better
+from ridgeline.objective.declared import direction
 from ridgeline.objective.names import metrics_of
 
 X = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
@@ -42,7 +42,7 @@ def test_metrics_by_name():
     assert float(metric("top5_error")(torch.eye(5), torch.arange(5)).sum()) == 0
     with pytest.raises(UnknownName, match=r"Got 'acuracy'\. Did you mean 'accuracy'"):
         metric("acuracy")
-    assert {n for n, f in METRICS.items() if higher_is_better(f)} == {"accuracy"}
+    assert {n for n, f in METRICS.items() if direction(f)} == {"accuracy"}
 
 
 def test_metrics_in_a_text_a_list_and_a_mapping():

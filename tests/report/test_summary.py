@@ -23,7 +23,8 @@ def test_the_shape_is_pinned(hill):
     assert (found["format"], found["version"]) == ("ridgeline-profile", 1)
     assert found["t"] == T.tolist()
     assert found["splits"]["train"]["loss"] == hill.curve().mean.tolist()
-    assert found["samples"]["test"] == {"evaluated": 400, "of": 400, "scope": "distribution"}
+    seen = {"evaluated": 400, "of": 400, "left_out": {}, "scope": "distribution"}
+    assert found["samples"]["test"] == seen
     said = found["measures"]["train"]["loss"]
     assert {k: sorted(said[k]) for k in ("barrier", "monotonicity", "plateau", "length")} == {
         "barrier": ["at", "between", "height", "interval", "kind", "stderr"],

@@ -102,7 +102,7 @@ class Setting:
         objective = next(iter(self.objectives.values()), None)
         known = self.data and self.data.classes
         said = []
-        if objective and known and objective.metrics["loss"] is cross_entropy:
+        if objective and known and objective.metrics["loss"].function is cross_entropy:
             outputs = objective.classes
             if outputs is not None and outputs > known:
                 said.append(

@@ -80,6 +80,7 @@ def evaluate(
     Raises:
         StateMismatch: If the states are not the model's.
         ForwardFailed: If the model or a metric raises, saying at which position and batch.
+        DataError: If a metric is of none of the samples.
     """
     start = time.perf_counter()
     _check(objective, combination)
@@ -98,8 +99,9 @@ def evaluate(
         work, choice = choose(objective, resident, strategy, len(samples))
         for rows in _chunks(order, choice.rows, enough is not None):
             chunk = samples[rows.to(objective.device)]
-            for name, values in _values(objective, work, chunk, told, done).items():
-                moments[name].add(values, None if strata is None else strata[rows])
+            own = None if strata is None else strata[rows]
+            for name, (values, weights) in _values(objective, work, chunk, told, done).items():
+                moments[name].add(values, own, weights)
             done += len(rows)
             if progress:
                 progress(done, len(samples))
@@ -111,6 +113,9 @@ def evaluate(
                 stopped = "interrupted"
             if stopped:
                 break
+    if not stopped:  # of some samples only, the next might have counted
+        for name, found in moments.items():
+            objective.counted(name, range(found.n))
     return Evaluation(
         moments, len(samples), time.perf_counter() - start, choice, done * count, stopped
     )
@@ -137,18 +142,19 @@ def _values(
     chunk: Samples,
     places: Sequence[str],
     done: int,
-) -> dict[str, Tensor]:
-    """Per-sample values of each metric on one chunk, shape (K, B)."""
-    shape = (len(places), len(chunk))
-    table = {
-        name: torch.empty(shape, dtype=torch.float64, device=objective.device)
-        for name in objective.metrics
-    }
+) -> dict[str, tuple[Tensor, Tensor | None]]:
+    """Values of each metric for the samples of one chunk and what they weigh, each (K, B)."""
+    table = {name: _table(places, chunk, objective) for name in objective.metrics}
+    weighed: dict[str, Tensor] = {}
     k = 0
     try:
         for out in work.outputs(chunk.inputs, range(len(places))):
-            for name, values in objective.score(out, chunk.targets).items():
+            for name, (values, weights) in objective.score(out, chunk.targets).items():
                 table[name][k] = values  # copied at once: it may be a view of the working state
+                if weights is not None:
+                    if name not in weighed:
+                        weighed[name] = _table(places, chunk, objective).fill_(1)
+                    weighed[name][k] = weights
             k += 1
     except RidgelineError:
         raise
@@ -158,7 +164,12 @@ def _values(
             f"evaluating {places[k]} on samples {done} to {done + len(chunk)}",
             failure,
         ) from failure
-    return table
+    return {name: (values, weighed.get(name)) for name, values in table.items()}
+
+
+def _table(places: Sequence[str], chunk: Samples, objective: Objective) -> Tensor:
+    shape = (len(places), len(chunk))
+    return torch.empty(shape, dtype=torch.float64, device=objective.device)
 
 
 def _strata(targets: Any) -> Tensor | None:

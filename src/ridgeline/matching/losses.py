@@ -14,6 +14,7 @@ from ridgeline import state as states
 from ridgeline.errors import UsageError
 from ridgeline.objective import Objective, Samples
 from ridgeline.objective.statistics import recompute
+from ridgeline.objective.weighted import mean
 from ridgeline.rng import stream
 
 __all__ = ["loss_of", "minibatches", "mixed", "parameters"]
@@ -68,5 +69,4 @@ def loss_of(objective: Objective, tensors: Mapping[str, Tensor], batch: Samples)
     )
     with casting:
         outputs = objective.network(held, batch.inputs)
-        losses = objective.metrics["loss"](outputs, batch.targets)
-    return losses.mean()
+        return mean(objective.metrics["loss"].scores(outputs, batch.targets))

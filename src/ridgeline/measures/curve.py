@@ -42,14 +42,17 @@ class Curve:
     Args:
         t: Positions, increasing, shape (K,).
         mean: Shape (K,).
-        covariance: Of one sample's values at the K positions, shape (K, K).
-        n: Samples that were evaluated, the same at every position.
-        population: Samples in the data set. If `n` is smaller, standard errors are those of an
-            estimate of the whole data set's value (with the finite-population correction);
-            if equal, those of an estimate of the distribution that the data were drawn from.
+        covariance: Of one sample's values at the K positions, shape (K, K); where samples weigh
+            differently of their linearised values (see `engine.Moments`).
+        n: Samples that the means are of, the same at every position.
+        population: Samples in the data set. If fewer were evaluated, standard errors are those
+            of an estimate of the whole data set's value (with the finite-population correction);
+            if all were, those of an estimate of the distribution that the data were drawn from.
         nonfinite: How many values were NaN or infinite at each position, shape (K,).
         higher_is_better: Whether more is wanted (accuracy).
         chance: Value of guessing, where it is known (error: 1 - 1/classes).
+        left_out: Samples that were evaluated and do not count: nothing in them has a label that
+            does, or the metric is not of them.
     """
 
     t: Array
@@ -60,6 +63,7 @@ class Curve:
     nonfinite: NDArray[np.int64]
     higher_is_better: bool = False
     chance: float | None = None
+    left_out: int = 0
 
     @classmethod
     def exact(cls, t: object, mean: object, **more: object) -> "Curve":
@@ -72,14 +76,19 @@ class Curve:
         return len(self.t)
 
     @property
+    def evaluated(self) -> int:
+        """Samples that were evaluated, those that do not count among them."""
+        return self.n + self.left_out
+
+    @property
     def scope(self) -> str:
         """What standard errors are about: ``"data set"`` or ``"distribution"``."""
-        return "data set" if self.n < self.population else "distribution"
+        return "data set" if self.evaluated < self.population else "distribution"
 
     @property
     def _shrink(self) -> float:
-        rest = 1 - self.n / self.population if self.n < self.population else 1.0
-        return rest / self.n
+        seen = self.evaluated / self.population
+        return (1 - seen if seen < 1 else 1.0) / self.n
 
     @cached_property
     def stderr(self) -> Array:

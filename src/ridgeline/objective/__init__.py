@@ -1,31 +1,36 @@
 """Objectives: what is measured at a state."""
 
-from ridgeline.objective.losses import (
-    Metric,
-    accuracy,
-    binary_cross_entropy,
-    cross_entropy,
-    error,
-    squared_error,
-    top_k,
-)
+from ridgeline.objective.criteria import Criterion, Weights
+from ridgeline.objective.declared import higher, lower, masked
+from ridgeline.objective.forms import Metric
+from ridgeline.objective.losses import binary_cross_entropy, cross_entropy, squared_error
+from ridgeline.objective.metrics import accuracy, binary_accuracy, binary_error, error, top_k
 from ridgeline.objective.names import LOSSES, METRICS, loss, metric
 from ridgeline.objective.objective import Objective, StatisticsPolicy
 from ridgeline.objective.samples import Samples, collect
+from ridgeline.objective.weighted import Weighted
 
 __all__ = [
     "LOSSES",
     "METRICS",
+    "Criterion",
     "Metric",
     "Objective",
     "Samples",
     "StatisticsPolicy",
+    "Weighted",
+    "Weights",
     "accuracy",
+    "binary_accuracy",
     "binary_cross_entropy",
+    "binary_error",
     "collect",
     "cross_entropy",
     "error",
+    "higher",
     "loss",
+    "lower",
+    "masked",
     "metric",
     "squared_error",
     "top_k",

@@ -3,15 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 from ridgeline.errors import UnknownName
-from ridgeline.objective.losses import (
-    Metric,
-    accuracy,
-    binary_cross_entropy,
-    cross_entropy,
-    error,
-    squared_error,
-    top_k,
-)
+from ridgeline.objective.forms import Metric
+from ridgeline.objective.losses import binary_cross_entropy, cross_entropy, squared_error
+from ridgeline.objective.metrics import accuracy, error, top_k
 
 __all__ = ["LOSSES", "METRICS", "loss", "metric", "metrics_of"]
 

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.utils import _pytree as pytree
 
 from ridgeline import state as states
 from ridgeline.errors import (
+    DataError,
     ForwardFailed,
     NotTraceable,
     RidgelineError,
@@ -19,19 +19,18 @@ from ridgeline.errors import (
     UsageError,
 )
 from ridgeline.objective import names
-from ridgeline.objective.losses import (
-    Metric,
-    cross_entropy,
-    error,
-    higher_is_better,
-    ignored_label,
-    measured,
-    per_sample,
-)
+from ridgeline.objective.batches import check_batches
+from ridgeline.objective.conventions import criteria
+from ridgeline.objective.criteria import Criterion, Weights
+from ridgeline.objective.declared import bare
+from ridgeline.objective.forms import Metric, unwrapped
+from ridgeline.objective.losses import cross_entropy
+from ridgeline.objective.metrics import binary_error, error
 from ridgeline.objective.pickling import check_pickled
 from ridgeline.objective.probe import activation_bytes, check_labels, probe, unpicked
 from ridgeline.objective.samples import Samples, collect
 from ridgeline.objective.statistics import calibrating, kept_layers, normalisers, recompute
+from ridgeline.objective.weighted import Weighted, concatenated, linearised
 from ridgeline.state import State
 from ridgeline.tracing import Forward, Network, Trace, unpacked
 
@@ -41,6 +40,8 @@ StatisticsPolicy = Literal["recompute", "keep"]
 """Whether normalisation statistics are recomputed at each state or are the state's own."""
 
 CALIBRATION_ROWS = 500
+PROBED = 32
+"""Samples that are asked about first, spread over the data."""
 # A chunk's largest activation. On a CPU 2 MiB keeps it in the second-level cache (784-256-256-10
 # takes 0.56 s at 512 to 1024 rows, 0.61 s at 256 and at 2048); on a GPU it must hide launches.
 ACTIVATION_BUDGET = {"cpu": 2 * 2**20, "cuda": 256 * 2**20}
@@ -59,7 +60,11 @@ class Objective:
         data: What `collect` reads: arrays, a data set, a loader, or an iterable of batches.
         loss: ``(outputs, targets) -> (N,)``, a loss of `torch.nn`, or a name in `LOSSES`.
         metrics: Further numbers per sample, by name, or names in `METRICS`; the error, where
-            targets are classes.
+            targets are classes. Less is better, unless `higher` or the metric says otherwise;
+            `masked` makes one of some samples only. A function of one's own may return a pair
+            (N,), (N,) of values and weights; a weight of 0 leaves a sample out.
+        weights: What means are over: samples, which weigh alike however many of their positions
+            count, or ``"tokens"``, all positions that count.
         statistics: Policy for layers with running statistics (BatchNorm). ``"recompute"``, the
             default, gathers them anew at each state, ends included; ``"keep"`` uses the state's,
             which a line interpolates, so that the ends give the checkpoints' own losses.
@@ -86,6 +91,7 @@ class Objective:
         *,
         loss: Metric | str = cross_entropy,
         metrics: str | Iterable[str] | Mapping[str, Metric | str] | None = None,
+        weights: Weights = "samples",
         statistics: StatisticsPolicy = "recompute",
         calibration: Any = None,
         calibration_rows: int = CALIBRATION_ROWS,
@@ -97,6 +103,8 @@ class Objective:
     ) -> None:
         if statistics not in ("recompute", "keep"):
             raise UsageError("statistics is 'recompute' or 'keep'.", got=repr(statistics))
+        if weights not in ("samples", "tokens"):
+            raise UsageError("weights is 'samples' or 'tokens'.", got=repr(weights))
         self.network = Network(model, forward)
         self.device, self.autocast = torch.device(device), autocast
         self.dtype = dtype or torch.promote_types(_dtype_of(self.network), torch.float32)
@@ -118,26 +126,24 @@ class Objective:
             own = self.calibration_data is None
             self.calibrated_on = "the objective's own inputs" if own else "calibration data"
             self.calibration = self.samples if own else self.calibration_data
-        loss = names.loss(loss) if isinstance(loss, str) else loss
-        if metrics is None:
-            classes = loss is cross_entropy or isinstance(loss, nn.CrossEntropyLoss)
-            metrics = {"error": error} if classes else {}
-        metrics = names.metrics_of(metrics)
-        if "loss" in metrics:
-            raise UsageError("The name 'loss' is that of the loss.", got="a metric called 'loss'")
-        self.metrics: dict[str, Metric] = {
-            "loss": per_sample(loss),
-            **{name: per_sample(function) for name, function in metrics.items()},
-        }
-        self.higher_is_better = {n: higher_is_better(f) for n, f in self.metrics.items()}
-        self._functions = [loss, *metrics.values()]
+        self.weights: Weights = weights
+        """What means are over."""
+        self.metrics: dict[str, Criterion] = {}
+        """The loss, under that name, and the metrics."""
+        self.left_out = 0
+        """Samples none of whose labels counts for the loss: no number is of them."""
         self.classes: int | None = None
         self.traces: dict[int, Trace | NotTraceable] = {}
         """What the engine knows of the network's graph, by the number of samples."""
         self.rows = rows or 1
         self.activation_bytes = 1
         """Of the largest activation, for one sample."""
-        self._probe(chosen=rows)
+        self._probe(
+            names.loss(loss) if isinstance(loss, str) else loss,
+            None if metrics is None else names.metrics_of(metrics),
+            chosen=rows,
+        )
+        self.higher_is_better = {n: c.higher_is_better for n, c in self.metrics.items()}
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -145,7 +151,12 @@ class Objective:
     def __repr__(self) -> str:
         metrics = ", ".join(self.metrics)
         on = f" on {self.calibrated_on}" if self.calibration is not None else ""
-        return f"Objective({len(self)} samples; {metrics}; statistics={self.statistics!r}{on})"
+        left = f", {self.left_out} without a label that counts" if self.left_out else ""
+        over = "; means over tokens" if self.weights == "tokens" else ""
+        return (
+            f"Objective({len(self)} samples{left}; {metrics}{over}; "
+            f"statistics={self.statistics!r}{on})"
+        )
 
     def __call__(self, state: State) -> dict[str, Tensor]:
         """Loss and metrics of one state.
@@ -154,14 +165,18 @@ class Objective:
             state: With the model's tensors.
 
         Returns:
-            Metric name to one number per sample, shape (N,).
+            Metric name to one number for each sample that counts, shape (n,), in the order of
+            the data. Where samples do not weigh alike (``weights="tokens"``, class weights) the
+            numbers are linearised: their mean and its plain standard error are those of the
+            weighted mean.
 
         Raises:
+            DataError: If a metric is of none of the samples.
             StateMismatch: If the state lacks tensors of the model or has other shapes.
             ForwardFailed: If the model or a metric raises.
         """
         tensors = self.tensors(state)
-        parts: list[dict[str, Tensor]] = []
+        parts: list[dict[str, Weighted]] = []
         try:
             with self.computing():
                 tensors |= self.recomputed(tensors)
@@ -175,7 +190,22 @@ class Objective:
             stop = min(start + self.rows, len(self))
             where = f"evaluating one state on samples {start} to {stop}"
             raise ForwardFailed("The model, its loss or a metric", where, failure) from failure
-        return {name: torch.cat([part[name] for part in parts]) for name in self.metrics}
+        scores = {n: concatenated([part[n] for part in parts]) for n in self.metrics}
+        return {n: self.counted(n, linearised(s)) for n, s in scores.items()}
+
+    def counted(self, name: str, found: Any) -> Any:
+        """What was found of a metric, if it is of one sample at least.
+
+        Raises:
+            DataError: If it is of none.
+        """
+        if not len(found):
+            raise DataError(
+                "There must be at least one sample that counts.",
+                got=f"none of {len(self)} for the metric {name!r}",
+                remedy="Look at its mask, or at its ignored label.",
+            )
+        return found
 
     def tensors(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What the network needs of a state, on the objective's device and in its dtype."""
@@ -217,10 +247,18 @@ class Objective:
                         "model, or make the state's two tensors equal.",
                     )
 
-    def score(self, outputs: Any, targets: Any) -> dict[str, Tensor]:
-        """Loss and metrics of outputs, each of shape (B,)."""
-        count = len(pytree.tree_leaves(targets)[0])
-        return {n: measured(n, f, outputs, targets, count) for n, f in self.metrics.items()}
+    def score(self, outputs: Any, targets: Any) -> dict[str, Weighted]:
+        """Loss and metrics of outputs: one number for each of B samples, and what it weighs."""
+        return {
+            name: criterion.scores(outputs, targets) for name, criterion in self.metrics.items()
+        }
+
+    def chance(self, name: str) -> float | None:
+        """The value of a metric by guessing among equally likely classes; None if not known."""
+        function = unwrapped(bare(self.metrics[name].function))
+        if function is binary_error:
+            return 0.5
+        return 1 - 1 / self.classes if function is error and self.classes else None
 
     def recomputed(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The normalisation statistics that the policy sets at a state; empty to keep its own."""
@@ -239,6 +277,8 @@ class Objective:
         """What defines the numbers, in plain values."""
         about: dict[str, Any] = {
             "samples": len(self),
+            "left_out": self.left_out,
+            "weights": self.weights,
             "data": self._fingerprint,
             "device": str(self.device),
             "dtype": str(self.dtype).removeprefix("torch."),
@@ -266,6 +306,13 @@ class Objective:
     def notes(self) -> tuple[str, ...]:
         """What must be read with the numbers, in sentences."""
         said = []
+        if self.left_out:
+            said.append(
+                f"{self.left_out} of {len(self)} samples have no label that counts: they are left "
+                "out of n, of means and of standard errors."
+            )
+        if self.weights == "tokens":
+            said.append("Means are over all tokens that count, not over samples.")
         if self.calibration is not None and self.calibration_data is None:
             said.append(
                 "Running statistics are recomputed on the samples that are measured, so that each "
@@ -315,27 +362,29 @@ class Objective:
                     dtype = self.dtype if x.is_floating_point() else None
                     module._buffers[name] = x.to(device=self.device, dtype=dtype, copy=True)
 
-    def _probe(self, chosen: int | None) -> None:
-        """Ask twice, look at labels and shapes, and choose the size of chunks."""
-        first = self.samples[: min(len(self), 32)]
+    def _probe(
+        self, loss: Metric, metrics: Mapping[str, Metric] | None, chosen: int | None
+    ) -> None:
+        """Ask twice, settle conventions, look at labels and shapes, and choose a chunk's size."""
+        few = torch.linspace(0, len(self) - 1, min(len(self), PROBED), dtype=torch.float64)
+        first = self.samples[few.round().long().to(self.device)]
         tensors = states.cast(self.network.tensors, self.dtype, self.device)
         outputs = None
         with self.computing():
             try:
                 outputs = probe(self.network, tensors, first)
-                if isinstance(outputs, Tensor) and outputs.ndim > 1:
-                    self.classes = outputs.shape[-1]
-                for function in self._functions:
-                    if (ignored := ignored_label(function)) is not None:
-                        check_labels(outputs, self.samples.targets, ignored)
-                self.score(outputs, first.targets)
+                given = self.samples.targets
+                kind = {"weights": self.weights, "device": self.device, "dtype": self.dtype}
+                self.metrics = criteria(loss, metrics, outputs, given, **kind)
+                self._look_at_labels(outputs)
+                check_batches(self.metrics, outputs, first.targets)
             except RidgelineError:
                 raise
             except Exception as failure:  # the user's model, loss or metric
                 if outputs is None:
                     hint = unpacked(failure, first.inputs)
                 else:  # what a loss of the user's own makes of them is not known
-                    ours = any(f in names.METRICS.values() for f in self._functions)
+                    ours = any(c.form is not None for c in self.metrics.values())
                     hint = unpicked(outputs) if ours else ""
                 raise ForwardFailed(
                     "The model, its loss or a metric", "probing the first samples", failure, hint
@@ -350,6 +399,23 @@ class Objective:
                 kind = "cuda" if self.device.type == "cuda" else "cpu"
                 low, high = ROWS[kind]
                 self.rows = max(low, min(high, ACTIVATION_BUDGET[kind] // self.activation_bytes))
+
+    def _look_at_labels(self, outputs: Any) -> None:
+        """Refuse labels beyond the model's classes; count the samples that have none."""
+        if isinstance(outputs, Tensor) and outputs.ndim > 1:
+            self.classes = outputs.shape[-1]
+        targets = self.samples.targets
+        for name, criterion in self.metrics.items():
+            labels = criterion.labels(targets)
+            if labels is None:
+                continue
+            check_labels(outputs, targets, labels)
+            if name == "loss":
+                self.classes = outputs.shape[labels.dim]
+                counted = (targets != labels.ignored).flatten(1) if targets.ndim > 1 else None
+                counted = targets != labels.ignored if counted is None else counted.any(1)
+                self.left_out = int((~counted).sum())
+                self.counted(name, targets[counted])
 
 
 def _dtype_of(network: Network) -> torch.dtype:

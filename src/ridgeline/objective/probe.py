@@ -10,9 +10,12 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ridgeline.errors import DataError, NotDeterministic
+from ridgeline.objective.forms import Labels
 from ridgeline.objective.samples import Samples, equal
 from ridgeline.rng import untouched
 from ridgeline.tracing import Network
+
+CLASSES_LAST = Labels()
 
 __all__ = ["activation_bytes", "check_labels", "probe", "unpicked"]
 
@@ -125,30 +128,32 @@ def _batch_normaliser(module: nn.Module) -> str | None:
     return None
 
 
-def check_labels(outputs: Any, targets: Any, ignored: int = -100) -> None:
+def check_labels(outputs: Any, targets: Any, labels: Labels = CLASSES_LAST) -> None:
     """Refuse class labels outside the model's classes, where outputs are logits.
 
     Args:
         outputs: Of a few samples.
         targets: Of all samples.
-        ignored: A label that does not count.
+        labels: The label that does not count, and the axis of the classes.
 
     Raises:
         DataError: Naming the first sample at fault.
     """
     if not isinstance(outputs, Tensor) or not isinstance(targets, Tensor) or outputs.ndim < 2:
         return
-    if targets.is_floating_point() or targets.shape[1:] != outputs.shape[1:-1]:
-        return  # other losses than of classes, or classes that are not the last axis
-    classes = outputs.shape[-1]
-    wrong = ((targets < 0) | (targets >= classes)) & (targets != ignored)
+    sizes = list(outputs.shape)
+    classes = sizes.pop(labels.dim)
+    if targets.is_floating_point() or list(targets.shape[1:]) != sizes[1:]:
+        return  # no classification: the loss says so
+    wrong = ((targets < 0) | (targets >= classes)) & (targets != labels.ignored)
     if bool(wrong.any()):
         at = int(wrong.flatten(1).any(1).nonzero()[0] if wrong.ndim > 1 else wrong.nonzero()[0])
         bad = targets[at][wrong[at]].flatten()[0] if wrong.ndim > 1 else targets[at]
         raise DataError(
             f"Labels of a model with {classes} outputs are 0 to {classes - 1}.",
             got=f"label {int(bad)} at sample {at} ({int(wrong.sum())} in all)",
-            remedy="Labels count from 0; check that model and data have the same classes.",
+            remedy="Labels count from 0; check that model and data have the same classes, and "
+            "that a label which does not count is the loss' `ignore_index`.",
         )
 
 

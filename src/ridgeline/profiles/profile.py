@@ -10,7 +10,7 @@ from ridgeline import measures
 from ridgeline.engine import Moments, StrategyName, evaluate
 from ridgeline.errors import UnknownName, UsageError, WrongKind
 from ridgeline.measures import Array, Barrier, BarrierKind, Curve, Length, Monotonicity, Plateau
-from ridgeline.objective import Objective, error
+from ridgeline.objective import Objective
 from ridgeline.paths import Grid, Path, grid
 from ridgeline.profiles.records import about, geometry
 from ridgeline.repairs import Repair, along, check_one_network
@@ -124,7 +124,10 @@ class Profile:
         for split, metrics in self.curves.items():
             for name, curve in metrics.items():
                 low, high = np.min(curve.mean), np.max(curve.mean)
-                lines.append(f"  {split} {name}: {low:.4g} to {high:.4g} over {curve.n} samples")
+                left = f", {curve.left_out} more do not count" if curve.left_out else ""
+                lines.append(
+                    f"  {split} {name}: {low:.4g} to {high:.4g} over {curve.n} samples{left}"
+                )
         return "\n".join(lines)
 
 
@@ -240,7 +243,6 @@ def as_splits(objective: Objectives) -> Mapping[str, Objective]:
 
 
 def _curve(t: Array, name: str, moments: Moments, objective: Objective) -> Curve:
-    function = objective.metrics[name]
     return Curve(
         t=t,
         mean=moments.mean,
@@ -249,5 +251,6 @@ def _curve(t: Array, name: str, moments: Moments, objective: Objective) -> Curve
         population=len(objective),
         nonfinite=moments.nonfinite,
         higher_is_better=objective.higher_is_better[name],
-        chance=1 - 1 / objective.classes if function is error and objective.classes else None,
+        chance=objective.chance(name),
+        left_out=moments.left_out,
     )

@@ -12,7 +12,7 @@ __all__ = ["about", "geometry"]
 
 def about(found: Evaluation) -> dict[str, Any]:
     """An evaluation's record in plain values."""
-    choice = found.choice
+    choice, first = found.choice, next(iter(found.moments.values()))
     return {
         "strategy": choice.strategy,
         "rows": choice.rows,
@@ -20,7 +20,8 @@ def about(found: Evaluation) -> dict[str, Any]:
         "estimated_seconds": {name: round(s, 4) for name, s in choice.seconds.items()},
         "declined": choice.declined,
         "seconds": round(found.seconds, 4),
-        "samples_evaluated": next(iter(found.moments.values())).n,
+        "samples_evaluated": first.n + first.left_out,
+        "left_out": {name: m.left_out for name, m in found.moments.items() if m.left_out},
         "samples": found.samples,
         "evaluations": found.evaluations,
         "stopped": found.stopped or "all samples were used",

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ridgeline.errors import DataError, UsageError
 from ridgeline.objective import Objective, Samples, collect
+from ridgeline.objective.weighted import linearised
 from ridgeline.paths import Path, grid
 from ridgeline.paths.grid import Grid
 from ridgeline.repairs.corrections import Factors
@@ -173,7 +174,7 @@ def calibrated(
     fitted = objective.samples
     if data is not None:
         fitted = collect(data).to(objective.device, objective.dtype)
-    rows = []
+    rows, counted = [], 0
     for k, s in enumerate(t):
         state = combination.state(k)
         tensors = between.tensors(state, float(s)) if between else objective.tensors(state)
@@ -183,9 +184,10 @@ def calibrated(
             other = own if data is None else _logits(objective, tensors, fitted)
             best = temperature(other, fitted.targets)
             found = [
-                objective.metrics["loss"](z, objective.samples.targets).double()
+                linearised(objective.metrics["loss"].scores(z, objective.samples.targets)).double()
                 for z in (own / best, own)
             ]
+        counted = len(found[0])
         rows.append((best, *map(_mean_and_error, found)))
     temperatures, losses, plain = zip(*rows, strict=True)
     (loss, loss_error), (before, before_error) = np.array(losses).T, np.array(plain).T
@@ -194,7 +196,7 @@ def calibrated(
         np.array(temperatures),
         loss,
         before,
-        len(objective),
+        counted,
         loss_error,
         before_error,
     )

@@ -40,6 +40,7 @@ def summarise(profile: "Profile") -> dict[str, Any]:
         - ``splits.<split>.<metric>`` and ``stderr.<split>.<metric>``: means and their standard
           errors, one for each position, null where not finite;
         - ``samples.<split>``: ``evaluated``, ``of``, and the ``scope`` of standard errors;
+          ``left_out``, by metric, samples that were evaluated and do not count for it;
         - ``measures.<split>.<metric>``: ``barrier`` (kind chord), ``barriers`` of every kind that
           the grid allows, ``monotonicity``, ``plateau``, ``length``, the metric's ``chance`` and
           ``higher_is_better``, and ``why`` with the reason for each measure that is null;
@@ -127,7 +128,12 @@ def _each(curves: Mapping[str, Mapping[str, Curve]], what: Any) -> dict[str, dic
 
 def _samples(found: Mapping[str, Curve]) -> dict[str, Any]:
     curve = next(iter(found.values()))
-    return {"evaluated": curve.n, "of": curve.population, "scope": curve.scope}
+    return {
+        "evaluated": curve.evaluated,
+        "of": curve.population,
+        "left_out": {name: c.left_out for name, c in found.items() if c.left_out},
+        "scope": curve.scope,
+    }
 
 
 def _nonfinite(curve: Curve) -> list[dict[str, Any]]:

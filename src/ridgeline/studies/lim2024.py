@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ridgeline.measures import Convexity, convexity
-from ridgeline.objective.losses import Metric
+from ridgeline.objective import Metric
 from ridgeline.profiles import Profile
 from ridgeline.rng import stream
 from ridgeline.studies.common import curves_chart, groups, mean_sd, sound

@@ -10,7 +10,7 @@ from typing import Any
 
 from ridgeline.errors import StoreError, UnknownName
 from ridgeline.measures import Array
-from ridgeline.objective.losses import Metric
+from ridgeline.objective import Metric
 from ridgeline.paths import Line, Path
 from ridgeline.paths import grid as positions
 from ridgeline.profiles import Profile, profile

@@ -168,7 +168,8 @@ def arrays_of(profile: Profile) -> dict[str, Any]:
             found[f"{key}/covariance"] = curve.covariance
             found[f"{key}/nonfinite"] = curve.nonfinite
             chance = np.nan if curve.chance is None else curve.chance
-            found[f"{key}/about"] = [curve.n, curve.population, curve.higher_is_better, chance]
+            about = [curve.n, curve.population, curve.higher_is_better, chance, curve.left_out]
+            found[f"{key}/about"] = about
     return found
 
 
@@ -180,7 +181,8 @@ def profile_of(arrays: Mapping[str, Array]) -> Profile:
             continue
         split, metric, _ = key.split("/")
         at = f"{split}/{metric}"
-        n, population, higher, chance = arrays[f"{at}/about"]
+        # What was kept before samples could be left out has no number of them.
+        n, population, higher, chance, *left_out = arrays[f"{at}/about"]
         curves.setdefault(split, {})[metric] = Curve(
             t=arrays["t"],
             mean=arrays[key],
@@ -190,5 +192,6 @@ def profile_of(arrays: Mapping[str, Array]) -> Profile:
             nonfinite=arrays[f"{at}/nonfinite"].astype(np.int64),
             higher_is_better=bool(higher),
             chance=None if np.isnan(chance) else float(chance),
+            left_out=int(left_out[0]) if left_out else 0,
         )
     return Profile(arrays["t"], curves)

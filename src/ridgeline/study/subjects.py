@@ -9,8 +9,7 @@ from torch import nn
 from ridgeline.data import Split
 from ridgeline.errors import DataError, UnknownName
 from ridgeline.nets import catalogue
-from ridgeline.objective import Objective, error, metric
-from ridgeline.objective.losses import Metric
+from ridgeline.objective import Metric, Objective, error, metric
 from ridgeline.state import State
 from ridgeline.study.config import RunConfig
 from ridgeline.study.members import Prepared, Sources, prepare

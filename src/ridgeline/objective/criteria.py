@@ -1,0 +1,150 @@
+"""Criteria: loss and metrics as an objective asks for them, one number and a weight per sample."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from ridgeline.errors import UsageError
+from ridgeline.objective.declared import Directed, Masked, bare
+from ridgeline.objective.forms import AtPositions, Labels, Metric, labels_of
+from ridgeline.objective.torch_losses import TorchLoss
+from ridgeline.objective.weighted import Weighted, over_positions, where_counted
+
+__all__ = ["Criterion", "Weights"]
+
+Weights = Literal["samples", "tokens"]
+"""If samples weigh alike, or as many times as they have positions that count."""
+
+
+@dataclass(frozen=True, eq=False)
+class Criterion:
+    """A loss or metric: ``(outputs, targets)`` to one number per sample.
+
+    Args:
+        name: What it is called.
+        function: As it was given, adapted to the loss' convention.
+        form: What computes it: a loss of torch, a function of positions, or `function` itself.
+        higher_is_better: Its direction.
+        weights: What the mean is over.
+        everywhere: All positions of the data count; masks need not be looked at.
+    """
+
+    name: str
+    function: Metric
+    form: Any
+    higher_is_better: bool = False
+    weights: Weights = "samples"
+    everywhere: bool = False
+
+    def __call__(self, outputs: Any, targets: Any) -> Tensor:
+        """One number per sample, NaN for one in which nothing counts; shape (N,)."""
+        return where_counted(self.scores(outputs, targets))
+
+    def scores(self, outputs: Any, targets: Any) -> Weighted:
+        """One number per sample, and what each weighs.
+
+        Raises:
+            UsageError: If there is not one number per sample; what is refused names the metric.
+        """
+        try:
+            return self._scores(outputs, targets)
+        except UsageError as refused:
+            by = "the loss" if self.name == "loss" else f"the metric {self.name!r}"
+            got = refused.got if by in refused.got else f"{refused.got}, for {by}"
+            raise UsageError(refused.rule, got=got, remedy=refused.remedy) from refused
+
+    def _scores(self, outputs: Any, targets: Any) -> Weighted:
+        count = len(pytree.tree_leaves(targets)[0])
+        values, weights = self._at_positions(self.function, outputs, targets)
+        if self.everywhere and weights is not None and weights.dtype == torch.bool:
+            weights = None
+        self._check(values, weights, count)
+        if not values.is_floating_point():
+            values = values.to(torch.get_default_dtype())
+        return over_positions(values, weights, tokens=self.weights == "tokens", total=self.total)
+
+    def labels(self, targets: Any) -> Labels | None:
+        """The convention of classes that it follows; None if targets are none to it."""
+        if isinstance(self.form, TorchLoss):
+            return self.form.labels(targets)
+        return labels_of(bare(self.function))
+
+    @property
+    def total(self) -> bool:
+        """If a sample's number is the sum over its positions."""
+        return isinstance(self.form, TorchLoss) and self.form.total
+
+    def _at_positions(self, function: Metric, outputs: Any, targets: Any) -> AtPositions:
+        if isinstance(function, Directed):
+            return self._at_positions(function.function, outputs, targets)
+        if isinstance(function, Masked):
+            values, weights = self._at_positions(function.function, outputs, targets)
+            mask = function.mask(outputs, targets)
+            return values, _both(weights, mask, values)
+        if self.form is not None:
+            return self.form(outputs, targets)
+        found: Any = function(outputs, targets)
+        if isinstance(found, tuple) and len(found) == 2:
+            return found[0], found[1]
+        if self.weights == "tokens":
+            raise UsageError(
+                "A mean over tokens needs to know how many of a sample count.",
+                got=f"a function of one's own for {self.name!r}, which gives one number per sample",
+                remedy="Let it return a pair (values, counts), both of shape (N,).",
+            )
+        values: Any = found
+        return values, None
+
+    def _check(self, values: Any, weights: Any, count: int) -> None:
+        shape = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+        own = self.form is None
+        if not isinstance(values, Tensor) or (
+            values.shape != (count,) if own else values.shape[:1] != (count,)
+        ):
+            raise UsageError(
+                f"The metric {self.name!r} must return one number per sample, shape (N,).",
+                got=f"{shape} for {count} samples",
+                remedy="Use reduction='none' and average over all axes but the first; a mean over "
+                "the batch hides what the standard error is computed from.",
+            )
+        if weights is None:
+            return
+        right = isinstance(weights, Tensor) and weights.shape == values.shape
+        if not right or not bool(((weights >= 0) & (weights < float("inf"))).all()):
+            raise UsageError(
+                "Weights are numbers of at least 0, one for each value.",
+                got=f"{tuple(weights.shape)} and a smallest of {float(weights.min()):g}"
+                if isinstance(weights, Tensor) and weights.numel()
+                else type(weights).__name__,
+                remedy="A weight of 0 leaves a sample out.",
+            )
+        if self.weights == "samples" and values.ndim > 1 and weights.is_floating_point():
+            raise UsageError(
+                "Class weights are of positions: a mean over samples of their means is another "
+                "quantity than the loss.",
+                got=f"class weights and positions of shape {tuple(values.shape[1:])}",
+                remedy="Use weights='tokens', the loss' own mean over all positions; or pass "
+                "loss(outputs, targets) -> (N,).",
+            )
+
+
+def _both(weights: Tensor | None, mask: Any, values: Tensor) -> Tensor:
+    """What counts by itself and by a mask."""
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+        raise UsageError(
+            "A mask gives booleans, true where the metric is of the sample.",
+            got=str(mask.dtype) if isinstance(mask, Tensor) else type(mask).__name__,
+        )
+    if mask.shape == values.shape[:1]:
+        mask = mask.reshape(-1, *[1] * (values.ndim - 1)).expand(values.shape)
+    if mask.shape != values.shape:
+        raise UsageError(
+            "A mask is of samples, shape (N,), or of all positions.",
+            got=f"a mask {tuple(mask.shape)} for values {tuple(values.shape)}",
+        )
+    if weights is None:
+        return mask
+    return weights & mask if weights.dtype == torch.bool else weights * mask
