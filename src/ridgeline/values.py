@@ -18,7 +18,7 @@ from torch.fx.node import map_arg
 from torch.utils import _pytree as pytree
 
 from ridgeline.errors import UsageError
-from ridgeline.tracing import Trace, flatten
+from ridgeline.tracing import Trace, flatten, operation
 
 __all__ = ["Change", "Seen", "Values", "observe", "outputs_in", "run", "values_of"]
 
@@ -154,12 +154,15 @@ class _Watching(fx.Interpreter):
         return value
 
 
-def values_of(trace: Trace, given: Sequence[Tensor]) -> dict[fx.Node, Any]:
+def values_of(
+    trace: Trace, given: Sequence[Tensor], *, through: bool = False
+) -> dict[fx.Node, Any]:
     """What every node of a trace gives.
 
     Args:
         trace: Of a network.
         given: The tensors of its state and of its data, in order.
+        through: Let derivatives through `detach`: those of the function, not of a training step.
     """
     values: dict[fx.Node, Any] = {}
     waiting = iter(given)
@@ -168,6 +171,8 @@ def values_of(trace: Trace, given: Sequence[Tensor]) -> dict[fx.Node, Any]:
             values[node] = next(waiting)
         elif node.op == "get_attr":
             values[node] = operator.attrgetter(str(node.target))(trace.owner)
+        elif through and operation(node) == "detach":
+            values[node] = values[node.args[0]]  # type: ignore[index]  # a node
         elif node.op == "call_function":
             values[node] = run(node, values)
     return values

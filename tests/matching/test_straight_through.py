@@ -10,6 +10,7 @@ from ridgeline.matching.losses import loss_of, minibatches, mixed, parameters
 from ridgeline.matching.straight_through import StraightThrough
 from ridgeline.matching.weights import WeightMatching
 from ridgeline.objective import Objective
+from ridgeline.symmetry import symmetries
 from zoo import Cnn, images
 
 
@@ -98,3 +99,18 @@ def test_bad_settings_are_refused():
     model, _, a, _, _ = planted()
     with pytest.raises(UsageError, match="positive"):
         StraightThrough(objective=Objective(model, labelled(model, a)), rate=0)
+
+
+def test_a_network_that_turns_derivatives_off_is_refused_in_words():
+    class Off(torch.nn.Sequential):
+        @torch.no_grad()
+        def forward(self, x):
+            return super().forward(x)
+
+    net = Off(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    a = {k: v.detach().clone() for k, v in net.state_dict().items()}
+    b = {k: v.flip(0) for k, v in a.items()}
+    x = torch.randn(6, 3)
+    objective = Objective(net, (x, torch.zeros(6, dtype=torch.long)))
+    with pytest.raises(UsageError, match=r"must have derivatives.*no derivative reaches"):
+        align(a, b, symmetries(net, x), by=StraightThrough(objective=objective, steps=2))

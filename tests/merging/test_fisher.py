@@ -141,3 +141,54 @@ def test_refusals():
         diagonal_fisher(objective, a, labels="true")  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(UsageError, match="one sample"):
         diagonal_fisher(objective, a, samples=0)
+
+
+class Packed(nn.Module):
+    """A recurrent layer over sequences of unlike lengths."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.r, self.h = kind(3, 4, batch_first=True), nn.Linear(4, 3)
+
+    def forward(self, x, n):
+        packed = nn.utils.rnn.pack_padded_sequence(x, n, batch_first=True, enforce_sorted=False)
+        last = self.r(packed)[1]
+        return self.h((last[0] if isinstance(last, tuple) else last)[0])
+
+
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM, nn.RNN])
+@pytest.mark.parametrize("labels", ["model", "empirical"])
+def test_packed_sequences_are_looped_over(kind, labels):
+    torch.manual_seed(0)
+    net = Packed(kind).double()
+    x, n, y = torch.randn(6, 5, 3).double(), torch.tensor([5, 3, 1, 4, 2, 5]), torch.arange(6) % 3
+    objective = Objective(net, ((x, n), y), dtype=torch.float64)
+    state = {k: v.detach().clone() for k, v in net.state_dict().items()}
+    total = {k: torch.zeros_like(p) for k, p in net.named_parameters()}
+    for i in range(6):
+        logp = net(x[i : i + 1, : n[i]], n[i : i + 1]).log_softmax(-1)[0]
+        for c in [int(y[i])] if labels == "empirical" else range(3):
+            weight = 1.0 if labels == "empirical" else logp[c].detach().exp().item()
+            grads = torch.autograd.grad(logp[c], list(net.parameters()), retain_graph=True)
+            for k, g in zip(total, grads, strict=True):
+                total[k] += weight * g**2 / 6
+    found = diagonal_fisher(objective, state, labels=labels)
+    for k, wanted in total.items():
+        torch.testing.assert_close(found[k], wanted, rtol=1e-8, atol=1e-14)
+
+
+def test_a_network_that_turns_derivatives_off_has_no_fisher_and_is_told_so():
+    class Off(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(torch.randn(3, 3))
+
+        @torch.no_grad()
+        def forward(self, x):
+            return (x @ self.w).cumsum(-1)
+
+    net = Off()
+    state = {k: v.detach().clone() for k, v in net.state_dict().items()}
+    objective = Objective(net, (torch.randn(4, 3), torch.zeros(4, dtype=torch.long)))
+    with pytest.raises(UsageError, match=r"must have derivatives.*Got .*no_grad\(\)"):
+        diagonal_fisher(objective, state)

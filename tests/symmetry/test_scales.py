@@ -10,7 +10,7 @@ from torch import nn
 from ridgeline import nets
 from ridgeline.errors import NotASymmetry, UsageError
 from ridgeline.symmetry import prove, symmetries
-from ridgeline.symmetry.scales import echelon, null_space, rescalable, scales
+from ridgeline.symmetry.scales import rescalable, scales
 from ridgeline.symmetry.scaling import Rescalable, Scaling
 from ridgeline.symmetry.transform import Transform
 from ridgeline.tracing import Network
@@ -180,7 +180,93 @@ def test_a_factor_multiplies_what_the_slow_way_multiplies():
     torch.testing.assert_close(after["2.weight"], state["2.weight"] / s)
 
 
-def test_null_spaces_have_whole_bases():
-    table = np.array([[1.0, -1.0, 2.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
-    basis = echelon(null_space(table))
-    np.testing.assert_allclose(basis, [[1, 0, -0.5, 0], [0, 1, 0.5, 0]], atol=1e-12)
+# --- what a forward pass keeps from being derived ------------------------------------------------
+
+
+class Behind(nn.Module):
+    """Two layers of ReLU, and something that is computed behind a barrier to derivatives."""
+
+    def __init__(self, run):
+        super().__init__()
+        self.a, self.b, self.run = nn.Linear(6, 8), nn.Linear(8, 3), run
+
+    def forward(self, x):
+        return self.run(self, x)
+
+
+def _constant(barrier):
+    def run(m, x):
+        with barrier():
+            shift = torch.arange(6).to(x.dtype)
+        return m.b(m.a(x + shift).relu())
+
+    return run
+
+
+def _twice(m, x):
+    with torch.no_grad():
+        with torch.no_grad():
+            shift = torch.arange(6).to(x.dtype)
+        shift = 2 * shift
+    return m.b(m.a(x + shift).relu())
+
+
+def _through_weights(m, x):
+    with torch.no_grad():
+        h = m.a(x).relu()
+    return m.b(h)
+
+
+def _detached(m, x):
+    return m.b(m.a(x).relu().detach())
+
+
+BARRIERS = {
+    "no_grad": _constant(torch.no_grad),
+    "inference_mode": _constant(torch.inference_mode),
+    "set_grad_enabled": _constant(lambda: torch.set_grad_enabled(False)),
+    "nested": _twice,
+    "weights inside": _through_weights,
+    "detach": _detached,
+}
+
+
+@pytest.mark.parametrize("kind", list(BARRIERS))
+def test_what_keeps_derivatives_out_of_training_hides_no_factor(kind):
+    _, members = found(Behind(BARRIERS[kind]), PLAIN)
+    assert list(members.values()) == [{("a.weight", 0): 1, ("a.bias", 0): 1, ("b.weight", 1): -1}]
+
+
+def test_a_detached_normaliser_takes_a_factor_away_as_an_attached_one_does():
+    def run(m, x):
+        h = m.a(x).relu()
+        return m.b(h / (1 + h.detach().sum(-1, keepdim=True)))
+
+    _, members = found(Behind(run), PLAIN)
+    assert members == {}
+
+
+# --- branches held back by small numbers ---------------------------------------------------------
+
+
+class Held(nn.Module):
+    def __init__(self, scale):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(6, 16), nn.Linear(16, 16), nn.Linear(16, 3)
+        self.gamma = nn.Parameter(scale * torch.ones(16))
+
+    def forward(self, x):
+        z = self.a(x).relu()
+        return self.c(z + self.gamma * self.b(z))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-2, 1e-5, 1e-6, 1e-9])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_layer_scale_of_any_size_has_the_factors_of_one(scale, seed):
+    torch.manual_seed(seed)
+    _, members = found(Held(scale), PLAIN)
+    assert list(members.values()) == [
+        {("gamma", 0): 1, ("b.weight", 0): -1, ("b.bias", 0): -1},
+        {("a.weight", 0): 1, ("a.bias", 0): 1, ("b.weight", 0): 1, ("b.weight", 1): -1,
+         ("b.bias", 0): 1, ("c.weight", 1): -1},
+    ]  # fmt: skip

@@ -11,6 +11,7 @@ import operator
 from collections import Counter
 from collections.abc import Iterable
 
+import torch
 from torch import Tensor, fx
 from torch.fx.node import map_arg
 
@@ -37,6 +38,11 @@ def make_functional(graph: fx.Graph, data: Iterable[fx.Node]) -> None:
         NotTraceable: If an operation writes to data, to a tensor of the state, or to a view that
             cannot be put back; or if a normalisation layer is in training mode.
     """
+    for node in list(graph.nodes):
+        if node.target is torch._C._set_grad_enabled:
+            # Values are the same. What it severs or leaves behind is for the graph's reader to say:
+            # traced without derivatives, the end of a `no_grad` would turn them off for the rest.
+            graph.erase_node(node)
     rewriting = _Rewriting(graph)
     for node in list(graph.nodes):
         rewriting.step(node)

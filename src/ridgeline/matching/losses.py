@@ -13,6 +13,7 @@ from torch import Tensor
 from ridgeline import state as states
 from ridgeline.errors import UsageError
 from ridgeline.objective import Objective, Samples
+from ridgeline.objective.derivable import derivable, severed
 from ridgeline.objective.statistics import recompute
 from ridgeline.objective.weighted import mean
 from ridgeline.rng import stream
@@ -57,6 +58,9 @@ def loss_of(objective: Objective, tensors: Mapping[str, Tensor], batch: Samples)
         objective: Gives network and loss.
         tensors: As `parameters` gives.
         batch: Some samples.
+
+    Raises:
+        UsageError: If derivatives are wanted, and the network lets none through.
     """
     # Statistics of normalisation are constants for the gradient, whatever they are made of.
     held = {n: x.detach() if states.is_statistic(n) else x for n, x in tensors.items()}
@@ -67,6 +71,10 @@ def loss_of(objective: Objective, tensors: Mapping[str, Tensor], batch: Samples)
     casting = torch.autocast(
         objective.device.type, dtype=objective.autocast, enabled=objective.autocast is not None
     )
-    with casting:
+    with casting, derivable():
         outputs = objective.network(held, batch.inputs)
-        return mean(objective.metrics["loss"].scores(outputs, batch.targets))
+        loss = mean(objective.metrics["loss"].scores(outputs, batch.targets))
+    wanted = torch.is_grad_enabled() and any(x.requires_grad for x in held.values())
+    if wanted and not loss.requires_grad:
+        raise severed("a loss that no derivative reaches")
+    return loss

@@ -13,6 +13,7 @@ from ridgeline.functional.looping import looping_quietly
 from ridgeline.merging.grams import some
 from ridgeline.merging.outer import Layers
 from ridgeline.objective import Objective
+from ridgeline.objective.derivable import derivable
 from ridgeline.objective.samples import Samples
 from ridgeline.rng import stream
 from ridgeline.state import State, coordinates, ties
@@ -56,7 +57,8 @@ def diagonal_fisher(
 
     Raises:
         UnknownName: If `labels` is none of the three.
-        UsageError: If outputs are not logits of one label per sample.
+        UsageError: If outputs are not logits of one label per sample, or the network lets no
+            derivative through.
         StateMismatch: If the state is not one of the model.
     """
     if labels not in ("model", "sampled", "empirical"):
@@ -118,7 +120,7 @@ class _Gradients:
         self.held = {n: x for n, x in tensors.items() if n not in self.moving}
         size = sum(x.nbytes for x in self.moving.values())
         self.rows = max(1, min(objective.rows, BUDGET // max(size, 1)))
-        self.mapped = True
+        self.mapped, self.seen = True, False
 
     def forward(self, part: Samples) -> Any:
         """The outputs."""
@@ -134,20 +136,32 @@ class _Gradients:
             outputs = self.network({**self.held, **moving}, _alone(inputs))
             return loss(outputs, _alone(target))[0]
 
-        for name, g in self._each(grad(one), part.inputs, targets).items():
+        for name, g in self._each(one, part.inputs, targets).items():
             yield name, torch.tensordot(weight, g.double().square(), 1)
 
-    def _each(self, gradient: Callable[..., Tensors], inputs: Any, targets: Any) -> Tensors:
+    def _each(self, one: Callable[..., Tensor], inputs: Any, targets: Any) -> Tensors:
         """Name to the gradients of all samples, shape (B, ...)."""
+        if not self.seen:
+            # Mapped over samples, what no derivative reaches has zeros; on its own it is refused.
+            self._plain(one, _row(inputs, 0), _row(targets, 0))
+            self.seen = True
         if self.mapped:
             try:
                 with looping_quietly():
-                    return vmap(gradient, in_dims=(None, 0, 0))(self.moving, inputs, targets)
-            except (RuntimeError, ValueError):  # a recurrence, a branch on values
+                    return vmap(grad(one), in_dims=(None, 0, 0))(self.moving, inputs, targets)
+            except Exception:  # a recurrence, packed sequences, a branch on values
                 self.mapped = False
         rows = range(len(pytree.tree_leaves(inputs)[0]))
-        each = [gradient(self.moving, _row(inputs, i), _row(targets, i)) for i in rows]
+        each = [self._plain(one, _row(inputs, i), _row(targets, i)) for i in rows]
         return {n: torch.stack([g[n] for g in each]) for n in self.moving}
+
+    def _plain(self, one: Callable[..., Tensor], inputs: Any, target: Any) -> Tensors:
+        """The gradients of one sample, as training takes them: nothing is wrapped."""
+        with torch.enable_grad(), derivable():
+            moving = {n: x.detach().requires_grad_() for n, x in self.moving.items()}
+            loss = one(moving, inputs, target)
+            found = torch.autograd.grad(loss, list(moving.values()), materialize_grads=True)
+        return dict(zip(moving, found, strict=True))
 
 
 def _row(tree: Any, i: int) -> Any:

@@ -18,7 +18,7 @@ mean along, leaves the outputs unchanged in evaluation mode, but not once its st
 gathered anew, because of the small number that it adds to the variance.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -29,6 +29,8 @@ from torch import Tensor, nn
 
 from ridgeline import state as states
 from ridgeline.rng import stream
+from ridgeline.state import State
+from ridgeline.symmetry.bases import ZERO, echelon, null_space
 from ridgeline.symmetry.bends import conditions
 from ridgeline.symmetry.evaluation import drawn, random_state, steadily
 from ridgeline.symmetry.group import Group
@@ -39,10 +41,11 @@ from ridgeline.symmetry.symmetry import Symmetry
 from ridgeline.tracing import Forward, Network, Trace, flatten
 from ridgeline.values import outputs_in, values_of
 
-__all__ = ["echelon", "null_space", "rescalable", "scales"]
+__all__ = ["rescalable", "scales"]
 
-ZERO = 1e-7
-"""Singular values below this share of the largest count as zero."""
+SMALL = 1e-3
+"""Tensors whose numbers are smaller, as those of a layer scale of 1e-6, are drawn larger: what a
+symmetry is does not depend on it, and the branch that they hold back is seen."""
 
 WHOLE = 1e-5
 """By how much a power may differ from a ratio of small numbers."""
@@ -128,7 +131,9 @@ def _equations(
     trace = network.trace(drawn(example, seed), random_state(network.tensors, seed))
     count = 0
     while any(sum(map(len, rows[n])) < need[n] for n in rows) or count < 2:
-        state, slopes = _slopes(network.tensors, trace, example, seed + count)
+        small = {n for g in symmetry.groups for n in g.tensors()}
+        state = _visible(random_state(network.tensors, seed + count), small)
+        slopes = _slopes(state, trace, example, seed + count)
         for group in symmetry.groups:
             if count < 2 or sum(map(len, rows[group.name])) < need[group.name]:
                 rows[group.name].append(_row(group, state, slopes))
@@ -144,21 +149,31 @@ def _row(group: Group, state: Mapping[str, Tensor], slopes: Mapping[str, Tensor]
     return torch.stack(columns, 1).numpy()
 
 
+def _visible(state: State, names: Collection[str]) -> State:
+    """A state whose named tensors have numbers of usual size."""
+
+    def one(x: Tensor) -> Tensor:
+        size = float(x.abs().square().mean().sqrt()) if x.numel() else 0.0
+        return x * (0.1 / size) if 0 < size < SMALL else x
+
+    usual = (torch.float64, torch.complex128)
+    return {n: one(x) if n in names and x.dtype in usual else x for n, x in state.items()}
+
+
 def _slopes(
-    tensors: Mapping[str, Tensor], trace: Trace, example: Any, seed: int
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """A random state, and the derivative of a random direction of the outputs by its tensors."""
-    state = random_state(tensors, seed)
+    state: Mapping[str, Tensor], trace: Trace, example: Any, seed: int
+) -> dict[str, Tensor]:
+    """The derivative of a random direction of the outputs by the tensors of a state."""
     inputs = drawn(example, seed)
     names = [*states.coordinates(state), *(n for n, x in state.items() if x.is_complex())]
     with torch.enable_grad():  # statistics stay as they are
         held = {n: x.clone().requires_grad_(n in names) for n, x in state.items()}
         with steadily(seed):  # the trace has no writing in place, which has no derivative
-            values = values_of(trace, [*held.values(), *flatten(inputs)])
+            values = values_of(trace, [*held.values(), *flatten(inputs)], through=True)
         made = outputs_in(trace, values)
         slopes = {n: torch.zeros_like(x, dtype=torch.float64) for n, x in state.items()}
         if not made:  # integers alone
-            return state, slopes
+            return slopes
         draws = stream(seed, "scales", "direction")
         total = torch.stack([_directed(y, draws) for y in made]).sum()
         size = float(torch.stack([_spread(y.detach()) for y in made]).max())
@@ -166,7 +181,7 @@ def _slopes(
             total = total + size * _directed(condition, draws)
         given = torch.autograd.grad(total, [held[n] for n in names], allow_unused=True)
     slopes |= {n: g.detach() for n, g in zip(names, given, strict=True) if g is not None}
-    return state, slopes
+    return slopes
 
 
 def _directed(y: Tensor, draws: torch.Generator) -> Tensor:
@@ -191,10 +206,12 @@ def _members(group: Group, equations: np.ndarray) -> list[tuple[int, ...]]:
     found: list[tuple[int, ...]] = []
     if not live:
         return found
-    for scaled in echelon(null_space(table[:, live] / size[live]) / size[live]):
+    for scaled in echelon(null_space(table[:, live] / size[live]), size[live]):
         powers = dict.fromkeys(range(len(group.places)), Fraction(0))
         whole = [Fraction(float(x)).limit_denominator(4) for x in scaled]
         if any(abs(float(w) - x) > WHOLE for w, x in zip(whole, scaled, strict=True)):
+            continue
+        if not any(whole):
             continue
         powers |= {moving[k]: w for k, w in zip(live, whole, strict=True)}
         for k in np.flatnonzero(void):
@@ -213,35 +230,3 @@ def _neighbour(
     near = [i for i in live if group.places[i].tensor.rpartition(".")[0] == home]
     near = [i for i in near if group.places[i].axis == axis] or near
     return powers[near[0]] if near else Fraction(0)
-
-
-def null_space(table: np.ndarray) -> np.ndarray:
-    """Rows that span the vectors which a table takes to zero.
-
-    Args:
-        table: Shape (equations, unknowns).
-    """
-    _, sizes, rows = np.linalg.svd(table, full_matrices=True)
-    return rows[int((sizes > ZERO * (sizes[0] if sizes.size else 1.0)).sum()) :]
-
-
-def echelon(basis: np.ndarray) -> np.ndarray:
-    """The basis of the same space whose rows begin with a 1, above and below which are zeros.
-
-    Args:
-        basis: Shape (vectors, unknowns), independent.
-    """
-    found = basis / np.abs(basis).max(1, keepdims=True)
-    done = 0
-    for column in range(found.shape[1]):
-        if done == len(found):
-            break
-        best = done + int(np.abs(found[done:, column]).argmax())
-        if abs(found[best, column]) < WHOLE:
-            continue
-        found[[done, best]] = found[[best, done]]
-        found[done] /= found[done, column]
-        others = [k for k in range(len(found)) if k != done]
-        found[others] -= np.outer(found[others, column], found[done])
-        done += 1
-    return found
