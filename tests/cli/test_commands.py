@@ -190,7 +190,7 @@ def test_bad_input_gets_one_clear_error_and_writes_nothing(here, ridgeline):
         "    def __init__(self):\n        super().__init__(); self.fc1 = torch.nn.Linear(64, 16)\n"
         "    def forward(self, x): raise RuntimeError('my own trouble')\n"
     )
-    assert "must hold a sample" in refused(data="own:empty")
+    assert "at least one sample" in refused(data="own:empty")
     assert "label 10 at sample 1" in refused(data="own:high")
     torch.save(torch.nn.ModuleDict({"fc1": torch.nn.Linear(64, 16)}).state_dict(), "own.pt")
     code, _, err = ridgeline("profile", "own.pt", "own.pt", "--model", "own:Net", "--data", DATA)

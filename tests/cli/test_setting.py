@@ -50,6 +50,45 @@ def copied():
 
 def alone():
     return digits()["train"].inputs, digits()["train"].targets
+
+def focal(outputs, targets):
+    p = outputs.log_softmax(-1).gather(-1, targets[:, None])[:, 0]
+    return -((1 - p.exp()) ** 2) * p
+
+class Focal:
+    def __init__(self, gamma=2):
+        self.gamma = gamma
+
+    def __call__(self, outputs, targets):
+        p = outputs.log_softmax(-1).gather(-1, targets[:, None])[:, 0]
+        return -((1 - p.exp()) ** self.gamma) * p
+
+def margin(outputs, targets):
+    return outputs.topk(2, -1).values.diff(dim=-1)[:, 0].abs()
+
+def images():
+    return digits()["train"].inputs
+
+class Items(torch.utils.data.Dataset):
+    def __len__(self):
+        return 20
+
+    def __getitem__(self, i):
+        return {"input": alone()[0][i], "label": int(alone()[1][i]), "path": f"{i}.png"}
+
+def line():
+    return nn.Sequential(nn.Linear(64, 10))
+
+class Keyword(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(64, 10)
+
+    def forward(self, input):
+        return self.fc(input)
+
+ready = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*alone()), 7, shuffle=True)
+net = line()
 """
 D = "digits?train=60&test=30"
 
@@ -155,3 +194,88 @@ def test_a_model_that_takes_the_dict_itself_is_to_be_wrapped(own, verb):
     assert code in (2, 3)
     assert "a dict as keywords" in err
     assert "On the command line: wrap the model in a module" in err
+
+
+# --- loss, metrics and data of the user's own ----------------------------------------------------
+
+
+def true_of(name, loss, data="alone"):
+    """The mean loss of a checkpoint by a plain loop of torch."""
+    own = sys.modules["setting_own"]
+    net = getattr(own, name)()
+    net.load_state_dict(torch.load("a.pt"))
+    x, y = getattr(own, data)()
+    return float(loss(net(x), y).detach().mean())
+
+
+@pytest.mark.parametrize(
+    "given", ["setting_own:focal", "setting_own:Focal", "setting_own:Focal(gamma=2)"]
+)
+def test_a_loss_of_my_own_is_a_function_a_class_or_what_a_call_makes(own, given):
+    code, out, err = own("profile", "line", "alone", "--points", "3", "--loss", given, "--json")
+    assert code == 0, err
+    true = true_of("line", sys.modules["setting_own"].focal)
+    told = json.loads(out)["splits"]["all"]
+    assert told["loss"][0] == pytest.approx(true, abs=1e-5)
+    assert set(told) == {"loss"}
+
+
+def test_metrics_of_my_own_are_known_by_the_name_of_their_function(own):
+    listed = "error,setting_own:margin,setting_own:Focal(gamma=1),torch.nn:CrossEntropyLoss"
+    words = ("--points", "3", "--metrics", listed, "--json")
+    code, out, err = own("profile", "line", "alone", *words)
+    assert code == 0, err
+    told = json.loads(out)["splits"]["all"]
+    assert list(told) == ["loss", "error", "margin", "Focal(gamma=1)", "CrossEntropyLoss"]
+    assert told["CrossEntropyLoss"][0] == pytest.approx(told["loss"][0], abs=1e-6)
+    margin = true_of("line", sys.modules["setting_own"].margin)
+    assert told["margin"][0] == pytest.approx(margin, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("setting_own:focl", "Did you mean 'focal'"),
+        ("setting_own:images()", "loss of your own is a function"),
+        ("accuracy", "loss must be one that is known"),
+    ],
+)
+def test_what_is_no_loss_is_refused_in_words(own, given, why):
+    code, _, err = own("profile", "line", "alone", "--loss", given)
+    assert code == 2 and why in err
+
+
+def test_inputs_alone_are_compared_with_outputs_and_a_note_says_so(own):
+    words = ("--points", "3", "--loss", "mse")
+    code, out, err = own("profile", "wide", "images", *words)
+    assert code == 0, err
+    assert "The data have no targets: outputs are compared with the inputs." in out
+    code, _, err = own("profile", "wide", "images", "--points", "3")
+    assert code == 3 and "compares outputs with labels" in err
+
+
+def test_an_object_is_taken_as_a_function_is_and_words_left_out_are_told(own):
+    code, out, err = own("profile", "line", "ready", "--points", "3", "--json")
+    assert code == 0, err
+    assert json.loads(out)["provenance"]["splits"]["all"]["samples"] == 60
+    code, out, err = own("profile", "Keyword", "Items", "--points", "3")
+    assert code == 0, err
+    assert "Left out of the data, as words are no numbers: path." in out
+
+
+def test_a_model_may_be_an_object(own):
+    own("profile", "line", "alone", "--points", "3")
+    words = ("--model", "setting_own:net", "--data", "setting_own:alone", "--points", "3")
+    assert main(["profile", "a.pt", "b.pt", *words]) == 0
+
+
+def test_help_lists_the_names_of_losses_and_metrics(capsys):
+    from ridgeline.cli import groups
+    from ridgeline.objective import LOSSES, METRICS
+
+    assert tuple(LOSSES) == groups.LOSSES
+    assert tuple(n for n in METRICS if n not in LOSSES) == groups.METRICS
+    with pytest.raises(SystemExit):
+        main(["profile", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert all(name in said for name in METRICS) and "MOD:FUNC" in said

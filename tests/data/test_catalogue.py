@@ -36,7 +36,7 @@ def echo(text):
 def wrong(kind):
     return {"three": (1, 2, 3), "number": 3, "text": (["a"], ["b"]), "none": {},
             "ragged": ([[1, 2], [3]], [1, 2]), "empty": (np.ones((0, 2)), np.ones(0)),
-            "negative": (np.ones((2, 1)), np.array([-1, 0]))}[kind]
+            "named": (np.ones((2, 1)), ["cat", "dog"])}[kind]
 """
 
 
@@ -172,13 +172,13 @@ def test_a_question_mark_in_an_argument_is_no_option():
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("three", r"returns a DataSet, a pair .* Got tuple from own_data:wrong\('three'\)"),
-        ("number", "Got int from"),
-        ("text", "arrays or tensors of numbers. Got list"),
-        ("ragged", "arrays or tensors of numbers"),
+        ("three", r"A batch is \(inputs, targets\).* Got int, from own_data:wrong\('three'\)"),
+        ("number", r"returns a DataSet, a pair .* Got int from"),
+        ("text", r"A batch is \(inputs, targets\).* Got list, from own_data"),
+        ("named", r"Targets are numbers\. Got words, as 'cat', from .* Number the classes from 0"),
+        ("ragged", r"of one shape\. .*for the inputs, from own_data.* Pad sequences"),
         ("none", "must have a split"),
-        ("empty", "must hold a sample"),
-        ("negative", "labels from -1 to 0"),
+        ("empty", r"at least one sample\. Got no samples, from own_data"),
     ],
 )
 def test_other_results_are_refused(kind, message):

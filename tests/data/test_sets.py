@@ -82,7 +82,7 @@ def test_several_inputs_stay_together():
     other = Split({"x": x, "twice": 3 * x[:, None]}, data.targets)
     first, second = (DataSet("any", {"all": one}).fingerprint for one in (data, other))
     assert first != second
-    with pytest.raises(DataError, match=r"one tensor of inputs\. Got 2 inputs"):
+    with pytest.raises(DataError, match=r"one tensor of inputs and of targets\. Got 2 inputs\."):
         data.of_one_input()
     with pytest.raises(DataError, match=r"in a tuple or a dict\. Got list"):
         Split([x, x], data.targets)

@@ -159,7 +159,9 @@ def noisy():
 
 def test_several_inputs_are_refused_in_words():
     x, y = problem()
-    with pytest.raises(DataError, match=r"trained here on one tensor of inputs\. Got 2 inputs"):
+    with pytest.raises(
+        DataError, match=r"trained here on one tensor of inputs and of targets\. Got 2 inputs"
+    ):
         train(fcn(6, 4, 3), (x, x), y, epochs=1, batch_size=BATCH)
 
 

@@ -19,6 +19,11 @@ POINT = (
 )
 
 
+LOSSES = ("cross_entropy", "squared_error", "binary_cross_entropy")
+METRICS = ("error", "accuracy", "top5_error")
+"""Names that help lists without importing what they name: those of `ridgeline.objective`."""
+
+
 def add_points(made: argparse.ArgumentParser, *names: str) -> None:
     """Checkpoints by position."""
     for name in names:
@@ -44,8 +49,9 @@ def add_network(made: argparse.ArgumentParser, *, data: bool = True) -> "argpars
         "--data",
         required=data,
         metavar="SPEC",
-        help="digits, mnist1d, mnist, fashion-mnist, cifar10, cifar100, or MOD:FUNC; "
-        "'?train=5000' takes a subset",
+        help="digits, mnist1d, mnist, fashion-mnist, cifar10, cifar100, or MOD:NAME of a function, "
+        "class or object of yours: arrays (inputs, targets), a Dataset, a DataLoader, a list of "
+        "batches, or a dict of these by split; '?train=5000' takes a subset",
     )
     group.add_argument("--data-root", metavar="DIR", help="where files of data sets are")
     group.add_argument("--download", action="store_true", help="allow downloading them")
@@ -68,13 +74,17 @@ def add_objective(made: argparse.ArgumentParser, *, data: bool = True, keep: boo
         "function gives (default: all)",
     )
     group.add_argument(
-        "--loss", default="cross_entropy", metavar="NAME", help="(default: %(default)s)"
+        "--loss",
+        default="cross_entropy",
+        metavar="NAME",
+        help=f"{', '.join(LOSSES)}, or MOD:FUNC of your own (outputs, targets), as in "
+        "torch.nn:SmoothL1Loss (default: %(default)s)",
     )
     group.add_argument(
         "--metrics",
         metavar="NAMES",
-        help="comma-separated (default: error with the cross entropy, none with other losses); "
-        "'' for none",
+        help=f"comma-separated, of {', '.join(METRICS)}, a loss, or MOD:FUNC of your own (default: "
+        "error with the cross entropy, none with other losses); '' for none",
     )
     group.add_argument(
         "--statistics",

@@ -8,12 +8,16 @@ import torch
 from torch import nn
 
 from ridgeline import data, io
-from ridgeline.errors import UnknownName, UsageError
-from ridgeline.objective import Objective, Samples, cross_entropy, loss, metric
+from ridgeline.errors import DataError, UnknownName, UsageError
+from ridgeline.objective import Metric, Objective, Samples, cross_entropy, loss, metric
+from ridgeline.objective.conventions import of_classes
 
 __all__ = [
     "Setting",
     "device_of",
+    "listed",
+    "loss_of",
+    "metrics_of",
     "model_of",
     "words",
 ]
@@ -61,18 +65,23 @@ class Setting:
         splits = self.data.splits
         if split not in splits:
             raise UnknownName(f"split of {self.data.name}", split, splits)
+        chosen_loss = loss_of(chosen.loss)
+        if splits[split].targets is splits[split].inputs and of_classes(chosen_loss):
+            raise DataError(
+                "This loss compares outputs with labels.",
+                got=f"inputs alone in split {split} of {self.data.name}",
+                remedy="Return (inputs, targets); or, for a network that gives its inputs back, "
+                "use --loss squared_error.",
+            )
         calibration = splits.get("train")
         used = splits[split]
         if samples is not None and samples < len(used):
             used = used.subset(samples)
-        metrics = None  # those that the loss has by default
-        if chosen.metrics is not None:
-            metrics = {m: metric(m) for m in words(chosen.metrics) or []}
         return Objective(
             self.model,
             used,
-            loss=loss(chosen.loss),
-            metrics=metrics,
+            loss=chosen_loss,
+            metrics=None if chosen.metrics is None else metrics_of(chosen.metrics),
             statistics=chosen.statistics,
             calibration=Samples(calibration.inputs, None) if calibration is not None else None,
             device=self.device,
@@ -102,6 +111,13 @@ class Setting:
         objective = next(iter(self.objectives.values()), None)
         known = self.data and self.data.classes
         said = []
+        if self.data is not None:
+            splits = self.data.splits.values()
+            if any(split.targets is split.inputs for split in splits):
+                said.append("The data have no targets: outputs are compared with the inputs.")
+            if unread := dict.fromkeys(name for split in splits for name in split.left_out):
+                named = ", ".join(unread)
+                said.append(f"Left out of the data, as words are no numbers: {named}.")
         if objective and known and objective.metrics["loss"].function is cross_entropy:
             outputs = objective.classes
             if outputs is not None and outputs > known:
@@ -135,13 +151,51 @@ def words(text: str | None) -> list[str] | None:
     return [word.strip() for word in text.split(",") if word.strip()] if text else None
 
 
+def loss_of(text: str) -> Metric:
+    """The loss that an option names: one that is known, or the user's own function.
+
+    Raises:
+        UnknownName: If there is none of this name.
+        UsageError: If the user's function cannot be had.
+    """
+    return io.resolve_function(text, kind="loss") if ":" in text else loss(text)
+
+
+def metrics_of(text: str) -> dict[str, Metric]:
+    """The metrics that an option lists, each known by its name or the user's own function's.
+
+    Raises:
+        UnknownName: If there is none of a name.
+        UsageError: If a function of the user's cannot be had.
+    """
+    found: dict[str, Metric] = {}
+    for word in listed(text):
+        own = ":" in word
+        name = word.partition(":")[2].strip() if own else word
+        name = word if own and (name in found or name == "loss") else name
+        found[name] = io.resolve_function(word, kind="metric") if own else metric(word)
+    return found
+
+
+def listed(text: str) -> list[str]:
+    """A list with commas between its words; those inside of brackets separate arguments."""
+    found, depth = [""], 0
+    for letter in text:
+        depth += (letter in "([{") - (letter in ")]}")
+        if letter == "," and depth <= 0:
+            found.append("")
+        else:
+            found[-1] += letter
+    return [word.strip() for word in found if word.strip()]
+
+
 def model_of(spec: str) -> nn.Module:
     """The user's network.
 
     Raises:
         UsageError: If the function gives something else.
     """
-    model = io.resolve(spec, kind="model")
+    model = io.resolve(spec, kind="model", ready=lambda found: isinstance(found, nn.Module))
     if not isinstance(model, nn.Module):
         raise UsageError(
             "The function that builds the model returns a torch.nn.Module.",

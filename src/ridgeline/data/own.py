@@ -1,87 +1,95 @@
-"""The user's own data: what a function of theirs returns, as a data set."""
+"""The user's own data: what a function of theirs returns, or an object, as a data set."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
+from torch.utils.data import DataLoader, Dataset
 
-from ridgeline.data.sets import DataSet, Split
-from ridgeline.errors import DataError
+from ridgeline.data.sets import IGNORED, DataSet, Split
+from ridgeline.errors import DataError, UsageError
 from ridgeline.io import resolve
+from ridgeline.objective import Samples, collect, splits_of
+from ridgeline.objective.parts import plain
 
 __all__ = ["load"]
 
 
 def load(spec: str) -> DataSet:
-    """Call the user's function and make a data set of its result.
+    """Read the user's data and make a data set of them.
 
     Args:
-        spec: ``module:function(arguments)``.
+        spec: ``module:name`` of a function, a class or an object, or ``module:name(arguments)``.
 
     Returns:
-        The data set. A pair becomes one split named ``all``. A tuple of arrays, or a dict of them,
-        in the place of the inputs is for a model of several: one argument each, or keywords.
-        Numpy floats become torch's default type, as a network's weights are; tensors keep theirs.
-        Whole-number targets become int64.
+        The data set. What an objective takes becomes one split named ``all``; a dict of it, splits
+        by its keys; a tuple of two, ``train`` and ``test``; of three, ``train``, ``val`` and
+        ``test``. Inputs without targets are their own targets. Numpy floats become torch's
+        default type, as a network's weights are; tensors keep theirs. Whole-number targets become
+        int64.
 
     Raises:
         DataError: If the result is none of the forms that are understood.
+        NotDeterministic: If another reading would give other samples.
     """
-    result = resolve(spec, kind="data set")
+    result = resolve(spec, kind="data set", ready=_ready)
     if isinstance(result, DataSet):
         return result
-    pairs = result if isinstance(result, Mapping) else {"all": result}
-    splits = {str(name): _split(pair, spec) for name, pair in pairs.items()}
+    given = splits_of(result)
+    given = {"all": result} if given is None else given
+    splits = {str(name): _split(part, spec) for name, part in given.items()}
     return DataSet(name=spec, splits=splits, classes=_classes(splits), source=spec)
 
 
-def _split(pair: object, spec: str) -> Split:
-    if isinstance(pair, Split):
-        return pair
-    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-        raise DataError(
-            "A function that makes a data set returns a DataSet, a pair (inputs, targets), or a "
-            "dict from split to pair.",
-            got=f"{type(pair).__name__} from {spec}",
-            remedy="Return (inputs, targets) as two arrays or tensors.",
-        )
-    targets = _tensor(pair[1], spec)
-    inputs = _inputs(pair[0], spec, len(targets) if targets.ndim else 0)
-    whole = not targets.is_floating_point() and not targets.is_complex()
-    return Split(inputs, targets.to(torch.int64) if whole else targets)
+def _ready(found: object) -> bool:
+    """Whether what the spec names are data themselves, not what makes them."""
+    data = isinstance(found, Dataset | DataLoader | DataSet | Split | Samples | Mapping | Tensor)
+    return data or not callable(found) or inspect.isgeneratorfunction(found)
 
 
-def _inputs(x: object, spec: str, count: int) -> Any:
-    """One tensor; or several, where the model takes several, each of all samples."""
-    if isinstance(x, Mapping):
-        return {str(name): _tensor(value, spec) for name, value in x.items()}
-    if isinstance(x, tuple) and all(isinstance(y, Tensor | np.ndarray) and y.ndim for y in x):
-        samples = len(x) == count and any(len(y) != count for y in x)  # as `zip(*pairs)` gives
-        if not samples:
-            return tuple(_tensor(value, spec) for value in x)
-    return _tensor(x, spec)
-
-
-def _tensor(x: object, spec: str) -> Tensor:
-    if isinstance(x, Tensor):
-        return x.detach()
+def _split(part: Any, spec: str) -> Split:
+    if isinstance(part, Split):
+        return part
     try:
-        array = np.asarray(x)
-        # Copied: an array may be read-only or change under us.
-        tensor = torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("=")))
-    except (TypeError, ValueError) as error:
+        found = collect(_narrowed(part), labelled=False)
+    except UsageError as refused:
         raise DataError(
-            "Inputs and targets are arrays or tensors of numbers.",
-            got=f"{type(x).__name__} from {spec} ({error})",
-            remedy="Stack the samples into one array; several inputs are a tuple of arrays.",
-        ) from error
-    return tensor.to(torch.get_default_dtype()) if tensor.is_floating_point() else tensor
+            "A function that makes a data set returns a DataSet, a pair (inputs, targets), a "
+            "Dataset, a DataLoader or a list of batches; or a dict from split to one of these.",
+            got=f"{type(part).__name__} from {spec}",
+            remedy=refused.remedy or "Return (inputs, targets) as two arrays or tensors.",
+        ) from refused
+    except DataError as refused:
+        got = f"{refused.got}, from {spec}"
+        raise DataError(refused.rule, got=got, remedy=refused.remedy) from refused.__cause__
+    return Split(found.inputs, _targets(found), found.left_out)
+
+
+def _targets(found: Samples) -> Any:
+    return found.inputs if found.targets is None else found.targets
+
+
+def _narrowed(part: Any) -> Any:
+    """Arrays of numpy's own floating type in torch's: a network's weights are of that."""
+    default = torch.empty(0).numpy().dtype
+
+    def narrow(x: np.ndarray) -> np.ndarray:
+        return x.astype(default) if x.dtype.kind == "f" else x
+
+    return pytree.tree_map_only(np.ndarray, narrow, plain(part))
 
 
 def _classes(splits: Mapping[str, Split]) -> int | None:
+    """The largest label and one; None if targets are no class numbers."""
     targets = [split.targets for split in splits.values()]
-    if not targets or any(x.ndim != 1 or x.dtype != torch.int64 for x in targets):
+    if not all(isinstance(x, Tensor) and x.ndim == 1 and x.dtype == torch.int64 for x in targets):
         return None
-    return max(int(x.max()) for x in targets) + 1
+    labels = [x[x != IGNORED] for x in targets]
+    labels = [x for x in labels if len(x)]
+    if not labels or min(int(x.min()) for x in labels) < 0:
+        return None
+    return max(int(x.max()) for x in labels) + 1

@@ -13,7 +13,10 @@ from torch.utils import _pytree as pytree
 from ridgeline.errors import DataError, UnknownName
 from ridgeline.rng import stream
 
-__all__ = ["DataSet", "Split"]
+__all__ = ["IGNORED", "DataSet", "Split"]
+
+IGNORED = -100
+"""A label that does not count, as in the losses of torch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +24,11 @@ class Split:
     """Inputs and targets, sample by sample along the first axis."""
 
     inputs: Any
-    """A tensor; for a model of several inputs a tuple of tensors, or a dict of them."""
-    targets: Tensor
+    """A tensor; for a model of several inputs tensors in a tuple, or in a dict by keyword."""
+    targets: Any
+    """A tensor; several for a loss of several."""
+    left_out: tuple[str, ...] = ()
+    """Names of parts that were words for each sample, as `ridgeline.objective.Samples` says."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.inputs, Tensor | tuple | Mapping):
@@ -31,22 +37,22 @@ class Split:
                 got=type(self.inputs).__name__,
                 remedy="Stack the samples into one tensor.",
             )
-        parts = pytree.tree_leaves(self.inputs)
-        if not parts or not all(x.ndim for x in (*parts, self.targets)):
-            shapes = [str(tuple(x.shape)) for x in (*parts, self.targets)]
+        parts, targets = _leaves(self.inputs), _leaves(self.targets)
+        if not parts or not targets or not all(x.ndim for x in (*parts, *targets)):
+            shapes = [str(tuple(x.shape)) for x in (*parts, *targets)]
             raise DataError(
                 "Inputs and targets have samples along their first axis.",
                 got=f"shapes {' and '.join(shapes)}",
                 remedy="Give arrays, not single numbers.",
             )
-        if any(len(x) != len(self.targets) for x in parts):
+        if any(len(x) != len(self) for x in (*parts, *targets)):
             counts = " and ".join(dict.fromkeys(str(len(x)) for x in parts))
             raise DataError(
                 "Inputs and targets must be as many.",
-                got=f"{counts} inputs and {len(self.targets)} targets",
+                got=f"{counts} inputs and {len(self)} targets",
                 remedy="Check that both come from the same files.",
             )
-        if not len(self.targets):
+        if not len(self):
             raise DataError(
                 "A split must hold a sample.", got="none", remedy="Check how it was selected."
             )
@@ -57,17 +63,20 @@ class Split:
         Raises:
             DataError: If there are several.
         """
-        if not isinstance(self.inputs, Tensor):
+        several = [f"{len(_leaves(self.inputs))} inputs"] * (not isinstance(self.inputs, Tensor))
+        if not isinstance(self.targets, Tensor):
+            several.append(f"{len(_leaves(self.targets))} targets")
+        if several:
             raise DataError(
-                "Networks are trained here on one tensor of inputs.",
-                got=f"{len(pytree.tree_leaves(self.inputs))} inputs",
+                "Networks are trained here on one tensor of inputs and of targets.",
+                got=" and ".join(several),
                 remedy="Train with a loop of your own. What is trained can be measured, aligned "
                 "and merged with several.",
             )
         return self
 
     def __len__(self) -> int:
-        return len(self.targets)
+        return len(_leaves(self.targets)[0])
 
     def __iter__(self) -> Iterator[Any]:
         """Inputs, then targets: ``inputs, targets = split``."""
@@ -96,7 +105,8 @@ class Split:
                 remedy="Ask for fewer, or for all by leaving the size out.",
             )
         order = torch.randperm(len(self), generator=stream(seed, "subset"))
-        if self.targets.ndim == 1 and not self.targets.is_floating_point():
+        labels = isinstance(self.targets, Tensor) and self.targets.ndim == 1
+        if labels and not self.targets.is_floating_point():
             order = order[_turns(self.targets.cpu()[order]).argsort(stable=True)]
         chosen = order[:n]
         return self._map(lambda x: x[chosen.to(x.device)])
@@ -106,7 +116,15 @@ class Split:
         return self._map(lambda x: x.to(device))
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> "Split":
-        return Split(pytree.tree_map(function, self.inputs), function(self.targets))
+        inputs = pytree.tree_map_only(Tensor, function, self.inputs)
+        if self.targets is self.inputs:
+            return Split(inputs, inputs, self.left_out)
+        targets = pytree.tree_map_only(Tensor, function, self.targets)
+        return Split(inputs, targets, self.left_out)
+
+
+def _leaves(held: Any) -> list[Tensor]:
+    return [x for x in pytree.tree_leaves(held) if isinstance(x, Tensor)]
 
 
 def _turns(labels: Tensor) -> Tensor:
@@ -137,7 +155,8 @@ class DataSet:
         if self.classes is None:
             return
         for split, data in self.splits.items():
-            low, high = int(data.targets.min()), int(data.targets.max())
+            labels = data.targets[data.targets != IGNORED]
+            low, high = (int(labels.min()), int(labels.max())) if len(labels) else (0, 0)
             if low < 0 or high >= self.classes:
                 raise DataError(
                     f"Labels of {self.classes} classes are from 0 to {self.classes - 1}.",
@@ -148,7 +167,7 @@ class DataSet:
     def __str__(self) -> str:
         lines = [f"{self.name}, of {self.classes} classes" if self.classes else self.name]
         for name, split in self.splits.items():
-            shapes = [str(tuple(x.shape[1:])) for x in pytree.tree_leaves(split.inputs)]
+            shapes = [str(tuple(x.shape[1:])) for x in _leaves(split.inputs)]
             lines.append(f"  {name}: {len(split)} samples of shape {', '.join(shapes)}")
         return "\n".join(lines)
 
@@ -164,7 +183,7 @@ class DataSet:
         digest = hashlib.blake2b(digest_size=16)
         for name in sorted(self.splits):
             split = self.splits[name]
-            for x in pytree.tree_leaves((split.inputs, split.targets)):
+            for x in _leaves((split.inputs, split.targets)):
                 digest.update(f"{name} {x.dtype} {tuple(x.shape)};".encode())
                 # As bytes first: numpy has no bfloat16.
                 flat = x.detach().cpu().contiguous().flatten().view(torch.uint8)

@@ -1,7 +1,7 @@
 """Checkpoints in and out, and the user's own functions by name. Reading never executes code."""
 
 from ridgeline.io.checkpoints import load, save
-from ridgeline.io.entry import resolve
+from ridgeline.io.entry import resolve, resolve_function
 from ridgeline.io.inspection import Inspection, TensorInfo, inspect
 from ridgeline.io.replacing import is_made_here
 from ridgeline.io.rewriting import in_format_of
@@ -19,6 +19,7 @@ __all__ = [
     "load",
     "load_symmetry",
     "resolve",
+    "resolve_function",
     "save",
     "save_symmetry",
     "symmetry_record",

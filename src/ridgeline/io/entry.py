@@ -17,12 +17,18 @@ from typing import Any
 
 from ridgeline.errors import RidgelineError, UnknownName, UsageError
 
-__all__ = ["resolve"]
+__all__ = ["resolve", "resolve_function"]
 
 FORM = "Write module:function or module:function(3, width=64)"
 
 
-def resolve(spec: str, *, kind: str, offered: Mapping[str, Any] | None = None) -> Any:
+def resolve(
+    spec: str,
+    *,
+    kind: str,
+    offered: Mapping[str, Any] | None = None,
+    ready: Callable[[Any], bool] | None = None,
+) -> Any:
     """Import a function by its name, call it, and give what it returns.
 
     The current directory is searched first, as `python script.py` would.
@@ -33,9 +39,11 @@ def resolve(spec: str, *, kind: str, offered: Mapping[str, Any] | None = None) -
         kind: What the function shall make, for messages: ``"model"``, ``"data set"``.
         offered: Keywords that are passed too, if the function has parameters of these names and
             the spec does not give them.
+        ready: Tells what is given as it is, if the spec has no arguments: an object of the user's
+            in place of a function that makes one.
 
     Returns:
-        Whatever the function returns.
+        Whatever the function returns, or the object.
 
     Raises:
         UsageError: If the form is wrong, the module cannot be imported, an argument is not a
@@ -65,6 +73,8 @@ def resolve(spec: str, *, kind: str, offered: Mapping[str, Any] | None = None) -
             if not hasattr(found, name):
                 raise UnknownName(f"name in {trail!r} (for the {kind})", name, _offered(found))
             found, trail = getattr(found, name), f"{trail}.{name}"
+        if ready is not None and not rest.rstrip().endswith(")") and ready(found):
+            return found
         if not callable(found):
             raise UsageError(
                 f"A {kind} of your own is made by a function.",
@@ -82,6 +92,33 @@ def resolve(spec: str, *, kind: str, offered: Mapping[str, Any] | None = None) -
                 got=f"{type(error).__name__}: {error}",
                 remedy=f"{spec} raised it; the cause shows the line. Check the arguments.",
             ) from error
+
+
+def resolve_function(spec: str, *, kind: str) -> Callable[..., Any]:
+    """A function of the user's own, or an object that is called as one; a class is instantiated.
+
+    Args:
+        spec: ``module:function``; ``module:Class`` and ``module:make(arguments)`` are called, and
+            what they give is the function.
+        kind: What it is for, for messages: ``"loss"``, ``"metric"``.
+
+    Raises:
+        UsageError: As `resolve` does; also if what is made is not callable.
+        UnknownName: If the module has no such attribute.
+    """
+
+    def ready(found: Any) -> bool:
+        return callable(found) and not isinstance(found, type)
+
+    made = resolve(spec, kind=kind, ready=ready)
+    if not callable(made):
+        raise UsageError(
+            f"A {kind} of your own is a function (outputs, targets).",
+            got=f"{type(made).__name__} from {spec}",
+            remedy=f"Name the function itself, as in my_project.losses:focal; with arguments it is "
+            f"called, and what it returns is the {kind}.",
+        )
+    return made
 
 
 def _offered(owner: Any) -> list[str]:

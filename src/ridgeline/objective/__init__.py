@@ -7,7 +7,8 @@ from ridgeline.objective.losses import binary_cross_entropy, cross_entropy, squa
 from ridgeline.objective.metrics import accuracy, binary_accuracy, binary_error, error, top_k
 from ridgeline.objective.names import LOSSES, METRICS, loss, metric
 from ridgeline.objective.objective import Objective, StatisticsPolicy
-from ridgeline.objective.samples import Samples, collect
+from ridgeline.objective.reading import collect, splits_of
+from ridgeline.objective.samples import Samples
 from ridgeline.objective.weighted import Weighted
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "lower",
     "masked",
     "metric",
+    "splits_of",
     "squared_error",
     "top_k",
 ]

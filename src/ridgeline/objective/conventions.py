@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ridgeline.errors import UsageError
 from ridgeline.objective.criteria import Criterion, Weights
@@ -19,7 +19,7 @@ from ridgeline.objective.losses import binary_cross_entropy
 from ridgeline.objective.metrics import accuracy, binary_accuracy, binary_error, error
 from ridgeline.objective.torch_losses import TorchLoss, torch_loss
 
-__all__ = ["Binary", "convention", "criteria"]
+__all__ = ["Binary", "convention", "criteria", "of_classes"]
 
 
 class Binary(NamedTuple):
@@ -112,6 +112,12 @@ def convention(loss: Metric, form: Any, outputs: Any, targets: Any) -> Labels | 
     one = outputs.ndim == 1 or 1 in (outputs.shape[1], outputs.shape[-1])
     hard = bool(((targets == 0) | (targets == 1)).all() | (targets.abs() == 1).all())
     return Binary(threshold) if one and hard else None
+
+
+def of_classes(loss: Metric) -> bool:
+    """Whether a loss compares outputs with labels, so that data without them are of no use."""
+    inner = bare(loss)
+    return labels_of(inner) is not None or isinstance(inner, nn.CrossEntropyLoss | nn.NLLLoss)
 
 
 def _adapted(metric: Metric, like: Labels | Binary | None) -> Metric:

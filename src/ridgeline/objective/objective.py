@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ from ridgeline.errors import (
 )
 from ridgeline.objective import names
 from ridgeline.objective.batches import check_batches
-from ridgeline.objective.conventions import criteria
+from ridgeline.objective.conventions import criteria, of_classes
 from ridgeline.objective.criteria import Criterion, Weights
 from ridgeline.objective.declared import bare
 from ridgeline.objective.forms import Metric, unwrapped
@@ -28,7 +29,8 @@ from ridgeline.objective.losses import cross_entropy
 from ridgeline.objective.metrics import binary_error, error
 from ridgeline.objective.pickling import check_pickled
 from ridgeline.objective.probe import activation_bytes, check_labels, probe, unpicked
-from ridgeline.objective.samples import Samples, collect
+from ridgeline.objective.reading import collect
+from ridgeline.objective.samples import Samples
 from ridgeline.objective.statistics import calibrating, kept_layers, normalisers, recompute
 from ridgeline.objective.weighted import Weighted, concatenated, linearised
 from ridgeline.state import State
@@ -57,7 +59,8 @@ class Objective:
 
     Args:
         model: Any module. Only its structure matters; weights come from the states.
-        data: What `collect` reads: arrays, a data set, a loader, or an iterable of batches.
+        data: What `collect` reads: arrays, a data set, a loader, or an iterable of batches. Inputs
+            alone are their own targets, for a loss that is not one of classes.
         loss: ``(outputs, targets) -> (N,)``, a loss of `torch.nn`, or a name in `LOSSES`.
         metrics: Further numbers per sample, by name, or names in `METRICS`; the error, where
             targets are classes. Less is better, unless `higher` or the metric says otherwise;
@@ -109,7 +112,14 @@ class Objective:
         self.device, self.autocast = torch.device(device), autocast
         self.dtype = dtype or torch.promote_types(_dtype_of(self.network), torch.float32)
         self._settle_other_buffers()
-        self.samples = collect(data).to(self.device, self.dtype)
+        loss = names.loss(loss) if isinstance(loss, str) else loss
+        # A loss of classes needs labels; any other may compare outputs with what went in.
+        given = collect(data, labelled=of_classes(loss))
+        self.reconstructs = given.targets is None
+        """Whether the targets are the inputs, as the data have none."""
+        if self.reconstructs:
+            given = replace(given, targets=given.inputs)
+        self.samples = given.to(self.device, self.dtype)
         self.normalisers = sorted(normalisers(self.network.module))
         self.statistics: StatisticsPolicy = statistics if self.normalisers else "keep"
         self.calibration_rows = calibration_rows
@@ -139,7 +149,7 @@ class Objective:
         self.activation_bytes = 1
         """Of the largest activation, for one sample."""
         self._probe(
-            names.loss(loss) if isinstance(loss, str) else loss,
+            loss,
             None if metrics is None else names.metrics_of(metrics),
             chosen=rows,
         )
@@ -285,6 +295,10 @@ class Objective:
             "autocast": str(self.autocast).removeprefix("torch.") if self.autocast else None,
             "statistics": self.statistics if self.keeps_statistics else "none in the model",
         }
+        if self.samples.left_out:
+            about["left out"] = list(self.samples.left_out)
+        if self.reconstructs:
+            about["targets"] = "the inputs"
         if self.calibration is not None:
             about["calibration"] = {
                 "on": self.calibrated_on,

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from ridgeline.objective.samples import Samples, collect
+from ridgeline.objective.reading import collect
+from ridgeline.objective.samples import Samples
 from ridgeline.state import is_statistic
 from ridgeline.tracing import Network
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from torch import nn
 
+from ridgeline import io
 from ridgeline.data import Split
 from ridgeline.errors import DataError, UnknownName
 from ridgeline.nets import catalogue
@@ -165,7 +166,9 @@ class Subject:
     def loss_function(self) -> Metric:
         """What it was trained towards, per sample and without label smoothing."""
         loss = self.config.training.loss
-        return metric(loss) if isinstance(loss, str) else loss
+        if not isinstance(loss, str):
+            return loss
+        return io.resolve_function(loss, kind="loss") if ":" in loss else metric(loss)
 
     def objective(
         self,

@@ -15,6 +15,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from ridgeline import io
+from ridgeline.data.sets import IGNORED
 from ridgeline.errors import ForwardFailed, UsageError
 from ridgeline.training.recipe import Recipe
 
@@ -26,8 +28,6 @@ Head = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 A miss is a sample whose largest logit is not its target's; a sequence counts by its share. NaN
 where targets are not classes."""
 
-IGNORED = -100
-
 
 def head_of(recipe: Recipe, targets: Tensor) -> Head:
     """The head of a recipe's loss.
@@ -38,6 +38,8 @@ def head_of(recipe: Recipe, targets: Tensor) -> Head:
     """
     if callable(recipe.loss):
         return partial(_own, recipe.loss)
+    if ":" in recipe.loss:
+        return partial(_own, io.resolve_function(recipe.loss, kind="loss"))
     if recipe.loss == "squared_error":
         return _squared_error
     if recipe.loss == "binary_cross_entropy":

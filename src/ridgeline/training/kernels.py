@@ -87,6 +87,17 @@ class Kernel:
         assert missed is not None
         return loss, missed, gradients
 
+    def example(self, x: Tensor) -> Tensor:
+        """Outputs of the first member for a few samples, in evaluation mode.
+
+        Raises:
+            ForwardFailed: If the model raises.
+        """
+        tensors = self.stack.parameters | self.stack.fixed
+        first = {name: x[0] for name, x in tensors.items()}
+        with torch.no_grad(), untouched():
+            return self._run(lambda: self._evaluating(first, x), several=False)
+
     def _prepare(self, arguments: list[Tensor], planned: int) -> tuple[Step, bool]:
         """A program for these shapes, traced if that pays and can be done; whether it may draw.
 

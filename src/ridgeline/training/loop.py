@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -183,7 +184,10 @@ def _renumbered(keeper: Keeper | None, stack: Sequence[int]) -> Keeper | None:
 
 
 def _split(data: Split | tuple[Tensor, Tensor]) -> Split:
-    return (data if isinstance(data, Split) else Split(*data)).of_one_input()
+    given = (data if isinstance(data, Split) else Split(*data)).of_one_input()
+    y = given.targets
+    whole = not (y.is_floating_point() or y.is_complex() or y.dtype in (torch.bool, torch.int64))
+    return replace(given, targets=y.to(torch.int64)) if whole else given
 
 
 def _end_epoch(population: Population, clock: "_Clock", ended: bool) -> None:

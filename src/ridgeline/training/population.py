@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ridgeline.data.sets import Split
 from ridgeline.errors import DataError, UsageError
+from ridgeline.objective.probe import check_labels
 from ridgeline.rng import seed_of
 from ridgeline.state import State
 from ridgeline.training.durations import Duration
@@ -102,6 +103,7 @@ class Population:
         plain = replace(self.recipe, label_smoothing=0.0)
         self.plain_head = head_of(plain, self.targets.plain)
         self.kernel = Kernel(members[0].model, self.stack, self.head)
+        self._checked = False
         self.rows = list(range(len(members)))
         """Row of the stack to member."""
         self.records = [Record() for _ in members]
@@ -131,6 +133,7 @@ class Population:
     def step(self) -> None:
         """One step of every member: batch, gradient, update, and what is noted of it."""
         if self.clock == self.start:
+            self._check_labels()
             self.keep()
         indices = self.orders.at(self.clock)
         samples = indices.shape[1]
@@ -158,6 +161,15 @@ class Population:
             self._average()
         if self.clock in self.kept:
             self.keep()
+
+    def _check_labels(self) -> None:
+        """Refuse labels beyond the outputs, of any sample, before the first step."""
+        if self.recipe.loss != "cross_entropy" or self._checked:
+            return
+        outputs = self.kernel.example(self.data.inputs[:2])
+        for split in filter(None, (self.data, self.test)):
+            check_labels(outputs, split.targets)
+        self._checked = True
 
     def _chosen(self, indices: Tensor, targets: Tensor) -> Tensor:
         if targets.ndim == self.data.targets.ndim:

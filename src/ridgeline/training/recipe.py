@@ -7,6 +7,7 @@ from typing import Literal
 from torch import Tensor
 
 from ridgeline.errors import UnknownName, UsageError
+from ridgeline.objective.names import ALSO
 from ridgeline.training.durations import Duration
 from ridgeline.training.optimisers import SGD, Optimiser
 from ridgeline.training.penalties import L1, Radius
@@ -191,8 +192,9 @@ class Recipe:
     optimiser: Optimiser = field(default_factory=lambda: SGD(learning_rate=0.1))
     schedule: Schedule = field(default_factory=Constant)
     loss: str | Callable[[Tensor, Tensor], Tensor] = "cross_entropy"
-    """One of `LOSSES`, or your own function of (outputs, targets) of one member: a loss of the
-    batch, or of each sample, of which the mean is taken."""
+    """One of `LOSSES` (or ``"mse"``, ``"bce"``, ``"ce"``), or your own function of (outputs,
+    targets) of one member, or its name ``"module:function"``: a loss of the batch, or of each
+    sample, of which the mean is taken."""
     label_smoothing: float = 0.0
     """Share of a target's weight spread over all classes; the loss in the log includes it."""
     clip: float | None = None
@@ -218,8 +220,12 @@ class Recipe:
             raise UsageError("A run has at least one step.", got=repr(self.length))
         if self.batch_size < 1:
             raise UsageError("`batch_size` must be at least 1.", got=str(self.batch_size))
-        if not callable(self.loss) and self.loss not in LOSSES:
-            raise UnknownName("loss of training", self.loss, LOSSES)
+        if isinstance(self.loss, str):
+            object.__setattr__(self, "loss", ALSO.get(self.loss, self.loss))
+        if isinstance(self.loss, str) and ":" not in self.loss and self.loss not in LOSSES:
+            raise UnknownName(
+                "loss of training", self.loss, LOSSES, "Or name one of yours: MOD:FUNC."
+            )
         if not 0 <= self.label_smoothing < 1:
             raise UsageError(
                 "`label_smoothing` must be at least 0 and below 1.", got=str(self.label_smoothing)
