@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -90,3 +92,37 @@ def test_targets_of_another_kind_are_refused():
     head = head_of(Recipe(length="1it", loss="squared_error"), torch.rand(3))
     with pytest.raises(UsageError, match="one shape"):
         head(torch.zeros(1, 2, 3), torch.zeros(1, 2, 4))
+
+
+@pytest.mark.parametrize(
+    ("loss", "dim"),
+    [
+        (torch.nn.CrossEntropyLoss(ignore_index=1), 1),
+        (partial(torch.nn.functional.cross_entropy, ignore_index=1), 1),
+        (partial(objective.cross_entropy, ignore_index=1, dim=1), 1),
+        (partial(objective.cross_entropy, ignore_index=1), -1),
+    ],
+)
+def test_misses_of_ones_own_loss_follow_its_axis_and_its_ignored_label(loss, dim):
+    """With as many classes as positions the shape says nothing."""
+    outputs, labels = outputs_and_labels((2, 3, 4), 4, 0)  # 2 members, 3 samples, 4 of 4 classes
+    labels[1, 2] = 1  # nothing of this sample counts
+    _, missed, _ = head_of(Recipe(length="1it", loss=loss), labels)(outputs, labels)
+    for k in range(2):
+        want = 0.0
+        for i in range(3):
+            at = [j for j in range(4) if labels[k, i, j] != 1]
+            one = outputs[k, i].movedim(dim if dim < 0 else 0, -1)
+            want += sum(float(one[j].argmax() != labels[k, i, j]) for j in at) / max(1, len(at))
+        assert float(missed[k]) == pytest.approx(want)
+
+
+def test_a_sample_of_which_nothing_counts_has_no_part_in_ones_own_mean():
+    outputs, labels = outputs_and_labels((1, 5), 4, 0)
+    labels[0, 2] = -100
+    own = head_of(Recipe(length="1it", loss=objective.cross_entropy), labels)
+    loss, _, slope = own(outputs, labels)
+    kept = [0, 1, 3, 4]
+    want = torch.nn.functional.cross_entropy(outputs[0, kept], labels[0, kept])
+    assert float(loss) == pytest.approx(float(want))
+    assert not slope[0, 2].any() and slope[0, kept].any()

@@ -451,6 +451,15 @@ def test_targets_to_be_ignored_do_not_count(planted):
     some[:5] = -100
     run = training.train(fcn(6, 3).double(), (planted.inputs, some), RECIPE)
     assert not run.diverged
+    model, kept = fcn(6, 3).double(), some != -100
+    with torch.no_grad():
+        outputs = torch.func.functional_call(model, run.final, (planted.inputs[kept],))
+    assert run.measured["train"] == pytest.approx(
+        {
+            "loss": float(nn.functional.cross_entropy(outputs, some[kept])),
+            "error": float((outputs.argmax(1) != some[kept]).double().mean()),
+        }
+    )
     own = Member(fcn(6, 3).double(), RECIPE, targets=some)
     (other,) = training.train_together([own], planted)
     assert_close(run.final, other.final, rtol=0, atol=0)

@@ -11,6 +11,7 @@ Shapes: K members, B samples, T positions of a sequence (any number of axes), C 
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,9 +19,13 @@ from torch import Tensor
 from ridgeline import io
 from ridgeline.data.sets import IGNORED
 from ridgeline.errors import ForwardFailed, UsageError
+from ridgeline.objective.forms import Labels, labels_of, positions_of
+from ridgeline.objective.metrics import error
+from ridgeline.objective.torch_losses import torch_loss
+from ridgeline.objective.weighted import mean, over_positions
 from ridgeline.training.recipe import Recipe
 
-__all__ = ["Head", "head_of", "written_out"]
+__all__ = ["Head", "counted", "head_of", "written_out"]
 
 Head = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 """(outputs, targets) to (mean loss (K,), misses (K,), slope like outputs).
@@ -37,9 +42,10 @@ def head_of(recipe: Recipe, targets: Tensor) -> Head:
         targets: All targets of the data: whether some are to be ignored is looked up once.
     """
     if callable(recipe.loss):
-        return partial(_own, recipe.loss)
+        return partial(_own, recipe.loss, _said(recipe.loss, targets))
     if ":" in recipe.loss:
-        return partial(_own, io.resolve_function(recipe.loss, kind="loss"))
+        own: Any = io.resolve_function(recipe.loss, kind="loss")
+        return partial(_own, own, _said(own, targets))
     if recipe.loss == "squared_error":
         return _squared_error
     if recipe.loss == "binary_cross_entropy":
@@ -57,6 +63,19 @@ def head_of(recipe: Recipe, targets: Tensor) -> Head:
 def written_out(head: Head) -> bool:
     """Whether a head is one of these, not of a loss of the caller's."""
     return not (isinstance(head, partial) and head.func is _own)
+
+
+def counted(head: Head, targets: Tensor) -> Tensor:
+    """The samples of each member that have a target which counts; shape (K,).
+
+    Args:
+        head: Of `head_of`.
+        targets: Shape (K, B, ...).
+    """
+    if isinstance(head, partial) and head.keywords.get("ignoring"):
+        held = targets != IGNORED
+        return (held.flatten(2).any(2) if held.ndim > 2 else held).sum(1)
+    return torch.full((len(targets),), targets.shape[1], device=targets.device)
 
 
 def _cross_entropy(
@@ -90,7 +109,7 @@ def _cross_entropy(
     if ignoring:
         counted = (targets != IGNORED).to(outputs.dtype)
         of_sample = counted.flatten(2).sum(2) if counted.ndim > 2 else counted
-        # A sample of which nothing counts has no loss, as in the objective's cross entropy.
+        # A sample of which nothing counts has no part in a step; means leave it out (`counted`).
         share = counted / of_sample.clamp(min=1).reshape(
             *counted.shape[:2], *[1] * (counted.ndim - 2)
         )
@@ -120,22 +139,61 @@ def _binary_cross_entropy(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Ten
 
 
 def _own(
-    loss: Callable[[Tensor, Tensor], Tensor], outputs: Tensor, targets: Tensor
+    loss: Callable[[Tensor, Tensor], Tensor],
+    said: Labels | None,
+    outputs: Tensor,
+    targets: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """A loss of the caller's, by automatic differentiation, one member after another."""
     with torch.enable_grad():
         leaf = outputs.detach().requires_grad_()
         try:
-            values = torch.stack([loss(*pair).mean() for pair in zip(leaf, targets, strict=True)])
-        except Exception as error:
-            raise ForwardFailed("The loss", "training", error) from error
+            each = [_mean(loss, *pair) for pair in zip(leaf, targets, strict=True)]
+            values = torch.stack(each)
+        except Exception as failure:
+            raise ForwardFailed("The loss", "training", failure) from failure
         (slope,) = torch.autograd.grad(values.sum(), leaf)
     values = values.detach()
-    classes = not targets.is_floating_point() and outputs.shape[:-1] == targets.shape
-    if not classes or outputs.shape[-1] < 2:
+    labels = _labels(said, outputs, targets)
+    if labels is None:
         return values, _no_misses(outputs), slope
-    wrong = (outputs.argmax(-1) != targets).to(outputs.dtype)
-    return values, wrong.flatten(1).sum(1) / math.prod(targets.shape[2:]), slope
+    pairs = zip(outputs, targets, strict=True)
+    ignoring = {"ignore_index": labels.ignored, "dim": labels.dim}
+    wrong = [error(o, t, **ignoring).nan_to_num(0).sum() for o, t in pairs]
+    return values, torch.stack(wrong), slope
+
+
+def _mean(loss: Callable[[Tensor, Tensor], Tensor], outputs: Tensor, targets: Tensor) -> Tensor:
+    """The mean of a loss over a batch: its own, or over the samples that count."""
+    at = positions_of(loss)
+    return (
+        loss(outputs, targets).mean() if at is None else mean(over_positions(*at(outputs, targets)))
+    )
+
+
+def _said(loss: Any, targets: Tensor) -> Labels | None:
+    """The convention of classes that a loss has by itself; None where it says nothing."""
+    try:
+        known = torch_loss(loss)
+    except UsageError:  # it is called as it is, and need not be one of outputs and targets
+        return None
+    return labels_of(loss) if known is None else known.labels(targets)
+
+
+def _labels(said: Labels | None, outputs: Tensor, targets: Tensor) -> Labels | None:
+    """How targets (K, B, ...) are classes of outputs; None if they are none, or in two ways.
+
+    A loss that says nothing is taken to be of classes where one axis only can be theirs.
+    """
+    if targets.is_floating_point() or outputs.ndim < 3:
+        return None
+    shape = list(outputs.shape[1:])
+    fits = [d for d in {1, len(shape) - 1} if shape[:d] + shape[d + 1 :] == list(targets.shape[1:])]
+    if said is None and len(fits) == 1:
+        said = Labels(dim=fits[0])
+    if said is None or said.dim % len(shape) not in fits or shape[said.dim] < 2:
+        return None
+    return said
 
 
 def _matched(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from ridgeline.errors import ForwardFailed, NotStackable, RidgelineError
 from ridgeline.functional.looping import looping_quietly
 from ridgeline.rng import untouched
 from ridgeline.tracing import Network
-from ridgeline.training.heads import Head, written_out
+from ridgeline.training.heads import Head, counted, written_out
 from ridgeline.training.lowering import draws, lower
 from ridgeline.training.stacks import Stack
 
@@ -220,21 +220,20 @@ class Kernel:
         Returns:
             Loss (K,) and error (K,), float64.
         """
-        members, count = len(self.stack), 0
+        members = len(self.stack)
         parameters, fixed = (list(d.values()) for d in (self.stack.parameters, self.stack.fixed))
         if members == 1:
             parameters, fixed = [p[0] for p in parameters], [f[0] for f in fixed]
         loss = torch.zeros(members, dtype=torch.float64, device=self.stack.device)
-        missed = torch.zeros_like(loss)
+        missed, count = torch.zeros_like(loss), torch.zeros_like(loss)
         for x, y in batches:
             given = x[0] if own and members == 1 else x
             outputs = self._outputs(self._evaluating, parameters, fixed, given, own=own)
             wanted = y if own else y.expand(members, *y.shape)
             of_batch, misses, _ = head(outputs if members > 1 else outputs[None], wanted)
-            samples = wanted.shape[1]
-            loss += of_batch.double() * samples
+            loss += of_batch.double() * wanted.shape[1]
             missed += misses.double()
-            count += samples
+            count += counted(head, wanted)
         return loss / count, missed / count
 
 
