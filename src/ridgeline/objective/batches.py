@@ -4,6 +4,7 @@ A number that depends on which other samples stand in the batch (outputs (N, 1) 
 (N,), a contrast among samples, a mean of the batch taken off) has no mean over the data.
 """
 
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -74,7 +75,8 @@ def _check_alone(
         held = whole.weights
         among = Weighted(whole.values[some], held if held is None else held[some])
         try:
-            with untouched():
+            with untouched(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what torch says of a batch of one
                 apart = criterion.scores(_rows(outputs, some), _rows(targets, some))
         except UsageError as refused:
             said = f"of {some.stop - some.start} alone: {refused.got}"
@@ -87,7 +89,7 @@ def _check_alone(
         else:
             if _agree(among, apart):
                 continue
-            k = int(_apart(among, apart).argmax())
+            k = int(_apart(among, apart).int().argmax())
             x, y = (float(where_counted(w)[k]) for w in (among, apart))
             said = f"sample {some.start + k} has {x:.4g} in a batch and {y:.4g} in a smaller one"
         raise NotDeterministic(
