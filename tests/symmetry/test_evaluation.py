@@ -14,7 +14,6 @@ from ridgeline.symmetry import Group, Place, discover, prove, symmetries
 from ridgeline.symmetry.changes import change_of
 from ridgeline.symmetry.evaluation import (
     Carried,
-    Precisions,
     drawn,
     far,
     outputs_of,
@@ -276,19 +275,3 @@ def test_a_network_that_gives_a_weight_itself_is_compared_with_what_it_gave():
     model = network(lambda m, x: m.a.weight)
     with pytest.raises(NotASymmetry, match="'wrong'"):
         prove(wrong(model, BATCH, None), Network(model), BATCH)
-
-
-@pytest.mark.parametrize(
-    ("run", "lower"),
-    [
-        (lambda m, x: m.o(hidden(m, x)), False),
-        (lambda m, x: m.o(hidden(m, x).float().tanh().to(x.dtype)), True),
-        (lambda m, x: m.o(hidden(m, x) + torch.ones(8, dtype=torch.float32)), False),
-        (lambda m, x: m.o(hidden(m, x) * torch.arange(3.0).mean()), True),
-    ],
-)
-def test_rounding_to_less_than_float64_is_noticed_on_the_way(run, lower):
-    model, precisions = network(run).double(), Precisions()
-    with torch.no_grad(), precisions:
-        model(BATCH.double())
-    assert precisions.lower is lower

@@ -35,7 +35,8 @@ def storages(node: fx.Node) -> set[int]:
                 "A transform of `torch.func` inside of a network cannot be traced.",
                 got=f"{operation(node) or node.name} under vmap, grad, jvp or the like",
                 remedy="Give `forward=`, a function (model, inputs) -> outputs that calls the part "
-                "outside of the transform, or write it on whole batches.",
+                "outside of the transform, or write it on whole batches. FlexAttention is made of "
+                "one: call `F.scaled_dot_product_attention` with its mask instead.",
             )
         if isinstance(x, Tensor) and x.layout == torch.strided:
             found.add(x.untyped_storage()._cdata)

@@ -13,7 +13,7 @@ from ridgeline.errors import DataError, NotDeterministic
 from ridgeline.objective.forms import Labels
 from ridgeline.objective.samples import Samples, equal
 from ridgeline.rng import untouched
-from ridgeline.tracing import Network
+from ridgeline.tracing import Network, forget_compiled
 
 CLASSES_LAST = Labels()
 
@@ -186,8 +186,12 @@ class _Largest(TorchDispatchMode):
 def activation_bytes(network: Network, tensors: Mapping[str, Tensor], samples: Samples) -> int:
     """Bytes of the largest activation, for one sample."""
     own = max((x.nbytes for x in tensors.values()), default=0)
-    with untouched(), _Largest() as mode:
-        network(tensors, samples.inputs)
+    try:
+        with untouched(), _Largest() as mode:
+            network(tensors, samples.inputs)
+    except Exception as error:  # FlexAttention is compiled at each call: no mode may look into it
+        forget_compiled(error)
+        return max(1, own // len(samples), samples.nbytes // len(samples))
     # A large value that is no activation (a transposed weight) does not grow with samples.
     once = mode.nbytes
     if once <= own and len(samples) > 1:

@@ -13,9 +13,10 @@ from ridgeline.errors import UsageError
 from ridgeline.rng import seed_of, stream, untouched
 from ridgeline.state import State
 from ridgeline.symmetry.transform import Transform
+from ridgeline.symmetry.widening import widely
 from ridgeline.tracing import Network
 
-__all__ = ["Carried", "Precisions", "drawn", "far", "outputs_of", "random_state", "steadily"]
+__all__ = ["Carried", "drawn", "far", "outputs_of", "random_state", "steadily"]
 
 NOISE = 0.3
 """Of weights and inputs, over the spread of a tensor's own numbers."""
@@ -119,22 +120,6 @@ def far(inputs: Any) -> Iterator[Any]:
     yield pytree.tree_map(more, inputs)
 
 
-class Precisions(TorchDispatchMode):
-    """Notices whether an operation gives numbers of less precision than float64."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lower = False
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:  # fmt: skip
-        made = func(*args, **(kwargs or {}))
-        if not self.lower and _tensors((args, kwargs)):
-            self.lower = any(x.dtype != _wide_type(x) for x in _tensors(made))
-        return made
-
-
 class Carried:
     """One random state of a network, carried from element to element within its memory.
 
@@ -230,7 +215,7 @@ def outputs_of(
     Raises:
         UsageError: If there is none.
     """
-    with steadily(seed):
+    with steadily(seed), widely():
         made = _tensors(network(state, inputs))
     held = {x.untyped_storage().data_ptr() for x in state.values()}
     # A network may give a weight itself, whose memory is the state's.

@@ -116,6 +116,8 @@ SAME = {
         "greater_equal",
         "softsign",
     ),
+    *("real", "imag", "angle", "conj", "_conj", "conj_physical", "_conj_physical", "resolve_conj"),
+    *("resolve_neg", "_neg_view", "complex", "polar", "half", "bfloat16", "double", "cfloat"),
 }
 """Pointwise operations that are not marked as such."""
 

@@ -11,7 +11,7 @@ from ridgeline.errors import NonFinite, UsageError
 from ridgeline.state import State, is_statistic
 from ridgeline.symmetry import lengths
 from ridgeline.symmetry.changes import change_of, finite
-from ridgeline.symmetry.evaluation import Carried, Precisions, drawn, far, outputs_of
+from ridgeline.symmetry.evaluation import Carried, drawn, far, outputs_of
 from ridgeline.symmetry.transform import Transform
 from ridgeline.tracing import Network
 
@@ -21,9 +21,8 @@ TOLERANCE = 1e-9
 """Largest relative change of an output in float64: rounding of sums in another order gave at
 most 1e-12 in the networks of docs/symmetries-coverage.md."""
 
-ROUNDED = 1e-4
-"""The same for a network that computes some things in float32 or less whatever it is given, as
-the normalisation layers of `transformers` do."""
+LAST = 4e-16
+"""What the last digit of a double may change, over its size."""
 
 
 class Residual:
@@ -44,11 +43,9 @@ class Residual:
         _sound(network)
         self._noisy = False
         self._inputs = drawn(example, seed)
-        precisions = Precisions()
         for noise in (1.0, 0.1, 0.01):  # a logarithm may be undefined far from the weights
             self._carried = Carried(network, seed, noise)
-            with precisions:
-                self._before = self._outputs(self.state)
+            self._before = self._outputs(self.state)
             if finite(self._before):
                 break
         else:
@@ -58,7 +55,7 @@ class Residual:
                 remedy="Give an example at which the model is defined, with its weights as they "
                 "are after training, or `forward=` a function that returns finite outputs.",
             )
-        self.tolerance = ROUNDED if precisions.lower else TOLERANCE
+        self.tolerance = TOLERANCE
 
     @property
     def state(self) -> State:
@@ -133,9 +130,8 @@ class Residual:
 
     def _rounding(self) -> float:
         """How much outputs change if the last digits of weights do."""
-        last = 4e-16 if self.tolerance == TOLERANCE else 2e-7
         shaken = {
-            n: x * (1 + last * (torch.arange(x.numel(), device=x.device).reshape(x.shape) % 2))
+            n: x * (1 + LAST * (torch.arange(x.numel(), device=x.device).reshape(x.shape) % 2))
             if x.is_floating_point() or x.is_complex()
             else x
             for n, x in self.state.items()

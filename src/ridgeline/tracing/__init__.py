@@ -12,6 +12,7 @@ from ridgeline.tracing.calls import Forward, call, flatten, unpacked, whole
 from ridgeline.tracing.copies import private_copy
 from ridgeline.tracing.layers import layer_index
 from ridgeline.tracing.network import Network, Trace
+from ridgeline.tracing.refusals import forget_compiled
 
 __all__ = [
     "Forward",
@@ -20,6 +21,7 @@ __all__ = [
     "arguments",
     "call",
     "flatten",
+    "forget_compiled",
     "layer_index",
     "operation",
     "private_copy",

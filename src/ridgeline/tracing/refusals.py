@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import PackedSequence
 from ridgeline.errors import NotTraceable, RidgelineError
 from ridgeline.tracing.calls import unpacked
 
-__all__ = ["quiet", "refusing"]
+__all__ = ["forget_compiled", "quiet", "refusing"]
 
 LOGGERS = ("torch._subclasses.fake_tensor", "torch.fx.experimental.symbolic_shapes")
 """Of torch, which write down at length what is also raised."""
@@ -58,6 +58,7 @@ def refusing(inputs: Any = None) -> Iterator[None]:
     except RidgelineError:  # said in words already
         raise
     except Exception as error:
+        forget_compiled(error)
         reason = str(error).strip().splitlines() or [""]
         at = _line(error)
         raise NotTraceable(
@@ -65,6 +66,20 @@ def refusing(inputs: Any = None) -> Iterator[None]:
             got=f"{at and f'{at}: '}{type(error).__name__}: {reason[0][:200]}",
             remedy=unpacked(error, inputs) or _remedy(error),
         ) from error
+
+
+def forget_compiled(error: Exception) -> None:
+    """Let torch forget what it failed to compile while a network was looked into.
+
+    FlexAttention is compiled at each call; if that fails once, as it does where a network is
+    traced, all later calls would fail as well, the user's own among them.
+
+    Args:
+        error: That came up.
+    """
+    files = [frame.f_code.co_filename for frame, _ in walk_tb(error.__traceback__)]
+    if any("_dynamo" in file or "flex_attention" in file for file in files):
+        torch._dynamo.reset()  # type: ignore[attr-defined]  # imported by who compiles
 
 
 def _line(error: Exception) -> str:
@@ -91,6 +106,12 @@ def _remedy(error: Exception) -> str:
             "Packed sequences have sizes that depend on the lengths. Give `forward=`, a function "
             "(model, inputs) -> outputs that runs the recurrent layer on the padded batch, of "
             "sequences of one length."
+        )
+    if any("flex_attention" in f.f_code.co_filename for f, _ in walk_tb(error.__traceback__)):
+        return (
+            "FlexAttention is compiled when it is called, and cannot be traced. Give `forward=`, a "
+            "function (model, inputs) -> outputs, or a module that calls "
+            "`F.scaled_dot_product_attention` with its mask instead."
         )
     if "dynamo" in f"{type(error).__name__} {error}":
         return "Give the module with its functions as they were before `torch.compile`."
