@@ -23,6 +23,7 @@ __all__ = [
     "OutputError",
     "RidgelineError",
     "SpecError",
+    "StaleWeights",
     "StateMismatch",
     "StoreBusy",
     "StoreError",
@@ -198,6 +199,28 @@ class NotDeterministic(RidgelineError, ValueError):
     def __init__(self, culprit: str, remedy: str) -> None:
         super().__init__(
             "An objective must give the same value each time.", got=culprit, remedy=remedy
+        )
+
+
+class StaleWeights(NotDeterministic):
+    """Outputs stay those of weights that the network had before.
+
+    Args:
+        culprit: Name of the part and the part itself.
+        keepers: What of it may keep something, in words.
+    """
+
+    def __init__(self, culprit: tuple[str, object], keepers: Sequence[str]) -> None:
+        name, part = culprit
+        at = f"{type(part).__name__}{f' at {name!r}' if name else ''}"
+        held = f" (it keeps {', '.join(keepers[:5])})" if keepers else ""
+        RidgelineError.__init__(
+            self,
+            "The outputs of a network must follow its weights: a state must give what a copy of "
+            "the module gives that has loaded it.",
+            got=f"{at}, which gives what it computed of other weights{held}",
+            remedy="Compute it in `forward`, or keep it in an attribute that is filled where it is "
+            "None, and not in a cache outside of the module.",
         )
 
 

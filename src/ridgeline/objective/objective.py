@@ -34,7 +34,7 @@ from ridgeline.objective.samples import Samples
 from ridgeline.objective.statistics import calibrating, kept_layers, normalisers, recompute
 from ridgeline.objective.weighted import Weighted, concatenated, linearised
 from ridgeline.state import State
-from ridgeline.tracing import Forward, Network, Trace, unpacked
+from ridgeline.tracing import Forward, Network, Trace, check_follows, empty_caches, unpacked
 
 __all__ = ["Objective", "StatisticsPolicy"]
 
@@ -148,11 +148,16 @@ class Objective:
         self.rows = rows or 1
         self.activation_bytes = 1
         """Of the largest activation, for one sample."""
-        self._probe(
-            loss,
-            None if metrics is None else names.metrics_of(metrics),
-            chosen=rows,
-        )
+        given = None if metrics is None else names.metrics_of(metrics)
+        self._without_gradients: Any = torch.inference_mode
+        try:
+            self._probe(model, loss, given, chosen=rows)
+        except ForwardFailed as failure:
+            if "nference tensor" not in failure.got:
+                raise
+            # Modules that make others in their forward pass assign to `.data`, which it forbids.
+            self._without_gradients = torch.no_grad
+            self._probe(model, loss, given, chosen=rows)
         self.higher_is_better = {n: c.higher_is_better for n, c in self.metrics.items()}
 
     def __len__(self) -> int:
@@ -280,7 +285,7 @@ class Objective:
     def computing(self) -> Iterator[None]:
         """No gradients, and the precision that was asked for."""
         casting = partial(torch.autocast, self.device.type, dtype=self.autocast)
-        with torch.inference_mode(), casting(enabled=self.autocast is not None):
+        with self._without_gradients(), casting(enabled=self.autocast is not None):
             yield
 
     def provenance(self) -> dict[str, Any]:
@@ -377,7 +382,11 @@ class Objective:
                     module._buffers[name] = x.to(device=self.device, dtype=dtype, copy=True)
 
     def _probe(
-        self, loss: Metric, metrics: Mapping[str, Metric] | None, chosen: int | None
+        self,
+        model: nn.Module,
+        loss: Metric,
+        metrics: Mapping[str, Metric] | None,
+        chosen: int | None,
     ) -> None:
         """Ask twice, settle conventions, look at labels and shapes, and choose a chunk's size."""
         few = torch.linspace(0, len(self) - 1, min(len(self), PROBED), dtype=torch.float64)
@@ -386,7 +395,9 @@ class Objective:
         outputs = None
         with self.computing():
             try:
+                empty_caches(self.network, tensors, first[:2].inputs)
                 outputs = probe(self.network, tensors, first)
+                check_follows(model, self.network, tensors, first[:2].inputs)
                 given = self.samples.targets
                 kind = {"weights": self.weights, "device": self.device, "dtype": self.dtype}
                 self.metrics = criteria(loss, metrics, outputs, given, **kind)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils import _pytree as pytree
@@ -13,7 +12,7 @@ from ridgeline.errors import DataError, NotDeterministic
 from ridgeline.objective.forms import Labels
 from ridgeline.objective.samples import Samples, equal
 from ridgeline.rng import untouched
-from ridgeline.tracing import Network, forget_compiled
+from ridgeline.tracing import Network, close, forget_compiled
 
 CLASSES_LAST = Labels()
 
@@ -41,18 +40,19 @@ def probe(network: Network, tensors: Mapping[str, Tensor], samples: Samples) -> 
             "Let its train() method obey, or take the layer out.",
         )
     buffers = dict(network.module.named_buffers())
-    tensors = {n: x.clone() if n in buffers else x for n, x in tensors.items()}
-    before = {n: tensors.get(n, x).clone() for n, x in buffers.items()}
+    tensors = {n: x.clone() for n, x in tensors.items()}  # a forward may write to them
+    before = {n: x.clone() for n, x in (buffers | tensors).items()}
     with untouched():
         outputs = network(tensors, samples.inputs)
         again = network(tensors, samples.inputs)
         for name, x in before.items():
-            if not equal(x, tensors.get(name, buffers[name])):
+            if not equal(x, tensors[name] if name in tensors else buffers[name]):
+                kind = "buffer" if name in buffers else "parameter"
                 raise NotDeterministic(
-                    f"{type(network.module).__name__}.forward, which writes to its buffer {name!r}",
+                    f"{type(network.module).__name__}.forward, which writes to its {kind} {name!r}",
                     "In evaluation mode a model must leave its state as it is.",
                 )
-        if not _close(outputs, again, 1e-5):
+        if not close(outputs, again, 1e-5):
             raise NotDeterministic(
                 _first_difference(network, tensors, samples),
                 "Turn dropout off in evaluation mode (F.dropout takes training=self.training) "
@@ -66,28 +66,13 @@ def probe(network: Network, tensors: Mapping[str, Tensor], samples: Samples) -> 
                 if _batch_normaliser(network.module) is None:
                     raise
                 alone = None
-            if alone is None or not _close(alone, among, 1e-2):
+            if alone is None or not close(alone, among, 1e-2):
                 raise NotDeterministic(
                     _batch_culprit(network.module),
                     "A sample's loss must not depend on its batch. Give BatchNorm running "
                     "statistics (track_running_stats=True), or put it in evaluation mode.",
                 )
     return outputs
-
-
-def _close(x: Any, y: Any, tolerance: float) -> bool:
-    """Whether two outputs agree to a share of their largest value; NaN equals NaN."""
-    for once, again in zip(pytree.tree_leaves(x), pytree.tree_leaves(y), strict=True):
-        if not isinstance(once, Tensor):
-            continue
-        if once.shape != again.shape:
-            return False
-        p, q = once.double(), again.double()
-        finite = p[p.isfinite()]
-        size = float(finite.abs().max()) if finite.numel() else 1.0
-        if not torch.allclose(p, q, rtol=tolerance, atol=tolerance * size, equal_nan=True):
-            return False
-    return True
 
 
 def _first_difference(network: Network, tensors: Mapping[str, Tensor], samples: Samples) -> str:
@@ -109,7 +94,7 @@ def _first_difference(network: Network, tensors: Mapping[str, Tensor], samples: 
         for hook in hooks:
             hook.remove()
     for (name, module, given, x), (_, _, given_again, y) in zip(once, calls, strict=False):
-        if name and _close(given, given_again, 1e-5) and not _close(x, y, 1e-5):
+        if name and close(given, given_again, 1e-5) and not close(x, y, 1e-5):
             return f"{type(module).__name__} at {name!r}, which gives another output each time"
     return f"{type(network.module).__name__}.forward, which gives another output each time"
 

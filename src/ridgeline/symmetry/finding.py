@@ -12,7 +12,7 @@ from ridgeline.symmetry.outputs import Counted, Which, network_of
 from ridgeline.symmetry.proof import Bench, Wrong
 from ridgeline.symmetry.symmetry import Fixed, Symmetry
 from ridgeline.symmetry.words import made_in, outputs_left_out
-from ridgeline.tracing import Forward, Network
+from ridgeline.tracing import Forward, Network, check_follows, empty_caches
 
 __all__ = ["symmetries"]
 
@@ -56,9 +56,12 @@ def symmetries(
             cannot follow.
         UnknownName: If a name in `without` is of no group, or one in `outputs` of no output.
         NonFinite: If a parameter or a statistic of the model is not finite.
+        StaleWeights: If the network keeps what it computed of other weights.
         UsageError: If no output is a tensor, or none is finite.
     """
     network = network_of(model, forward, outputs)
+    empty_caches(network, network.tensors, example)
+    check_follows(model, network, network.tensors, example)
     found = discover(network, example)
     bench = Bench(network, example, seed)
     proved, notes = _proved(found.without(*without), bench), found.derived

@@ -10,9 +10,12 @@ so that a value of the graph, once computed, can be kept and used again (`ridgel
 from ridgeline.functional import arguments, operation
 from ridgeline.tracing.calls import Forward, call, flatten, unpacked, whole
 from ridgeline.tracing.copies import private_copy
+from ridgeline.tracing.emptying import empty_caches
+from ridgeline.tracing.following import check_follows
 from ridgeline.tracing.layers import layer_index
 from ridgeline.tracing.network import Network, Trace
 from ridgeline.tracing.refusals import forget_compiled
+from ridgeline.tracing.shaking import close
 
 __all__ = [
     "Forward",
@@ -20,6 +23,9 @@ __all__ = [
     "Trace",
     "arguments",
     "call",
+    "check_follows",
+    "close",
+    "empty_caches",
     "flatten",
     "forget_compiled",
     "layer_index",

@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
-from torch.utils import _pytree as pytree
 
 from ridgeline.errors import UsageError
+from ridgeline.tracing.keeping import leaves_of
 
 __all__ = ["duplicate", "named_tensors", "places", "private_copy"]
 
@@ -51,7 +51,7 @@ def duplicate(model: nn.Module) -> nn.Module:
 
 def _copied(model: nn.Module, memo: dict[int, Any]) -> nn.Module:
     for module in model.modules():
-        for x in pytree.tree_leaves(list(vars(module).values())):
+        for x in leaves_of(list(vars(module).values())):
             if isinstance(x, LOCKS):
                 memo[id(x)] = x
             elif isinstance(x, Tensor) and not x.is_leaf:  # which torch does not copy deeply

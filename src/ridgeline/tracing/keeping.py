@@ -12,8 +12,9 @@ from typing import Any
 
 from torch import nn
 from torch.nn.parameter import Parameter
+from torch.utils import _pytree as pytree
 
-__all__ = ["Holders", "holders_of"]
+__all__ = ["Holders", "holders_of", "leaves_of"]
 
 _TABLES = ("_parameters", "_buffers", "_modules")
 _OWN = frozenset(vars(nn.Module())) | {
@@ -24,8 +25,8 @@ _OWN = frozenset(vars(nn.Module())) | {
 _LEVELS = 4
 """How deep containers are looked into."""
 
-Entry = tuple[Any, Any]
-"""Something that holds, and what it held."""
+Held = tuple[list[tuple[Any, ...]], list[Any]]
+"""The values of dicts, and what others and classes held."""
 
 
 class Holders:
@@ -43,6 +44,7 @@ class Holders:
         seen: set[int] = set()
         for part in module.modules():
             self._enter(part, seen)
+        self._names = [list(d) for d in self.dicts]
 
     def _enter(self, part: nn.Module, seen: set[int]) -> None:
         self.dicts.append(vars(part))
@@ -71,31 +73,38 @@ class Holders:
         for inner in _items(x):
             self._look(inner, seen, levels - 1)
 
-    def held(self) -> list[Entry]:
+    def held(self) -> Held:
         """What everything holds now."""
-        found: list[Entry] = [(d, dict(d)) for d in self.dicts]
-        found += [(x, _contents(x)) for x in self.others]
-        found += [(kind, dict(vars(kind))) for kind in self.classes]
-        return found
+        for k, d in enumerate(self.dicts):
+            if len(d) != len(self._names[k]):
+                self._names[k] = list(d)
+        others: list[Any] = [_contents(x) for x in self.others]
+        values = [tuple(d.values()) for d in self.dicts]  # a third of the time of a dict
+        return values, others + [dict(vars(kind)) for kind in self.classes]
 
-    def put_back(self, before: list[Entry]) -> None:
+    def put_back(self, before: Held) -> None:
         """Let everything hold what it held, the very objects.
 
         Args:
             before: As `held` gave it.
         """
-        for holder, was in before:
+        for k, (now, was) in enumerate(zip(self.dicts, before[0], strict=True)):
+            if len(now) != len(was) or not all(map(is_, now.values(), was)):
+                _refill(now, dict(zip(self._names[k], was, strict=True)))
+        for holder, was in zip((*self.others, *self.classes), before[1], strict=True):
             if not _same(holder, was):
                 _refill(holder, was)
 
-    def changed(self, before: list[Entry]) -> list[Any]:
+    def changed(self, before: Held) -> list[Any]:
         """What is held now in the place of something else, modes left out.
 
         Args:
             before: As `held` gave it.
         """
         found: list[Any] = []
-        for holder, was in before:
+        holders: tuple[Any, ...] = (*self.dicts, *self.others, *self.classes)
+        dicts = [dict(zip(n, v, strict=True)) for n, v in zip(self._names, before[0], strict=True)]
+        for holder, was in zip(holders, dicts + before[1], strict=True):
             if _same(holder, was):
                 continue
             now = vars(holder) if isinstance(holder, type) else holder
@@ -120,6 +129,23 @@ def holders_of(module: nn.Module) -> Iterator[tuple[str, nn.Module, str, Any]]:
         for key, x in vars(part).items():
             if key not in _OWN:
                 yield name, part, key, x
+
+
+def leaves_of(x: Any, levels: int = _LEVELS) -> list[Any]:
+    """What stands in tuples, lists, dicts and the attributes of a user's objects.
+
+    Args:
+        x: Anything.
+        levels: How deep it is looked into.
+    """
+    found: list[Any] = []
+    for leaf in pytree.tree_leaves(x):
+        if levels and _may_hold(leaf):
+            for inner in _items(leaf):
+                found += leaves_of(inner, levels - 1)
+        else:
+            found.append(leaf)
+    return found
 
 
 def _of_torch(kind: type) -> bool:

@@ -5,6 +5,7 @@ re-parametrised convolutions are fused. What `eval()` made of one state's weight
 next, so of such a network `eval()` belongs to every call.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,9 +47,9 @@ def modes_of(model: nn.Module) -> Modes:
     trial = duplicate(model)
     held = {n: (x, x.detach().clone()) for n, x in _tensors(trial).items()}
     holders = Holders(trial)
-    before = holders.held()
+    before, parts = holders.held(), dict(trial.named_modules())
     trial.eval()
-    stubborn = tuple((n, type(part).__name__) for n, part in trial.named_modules() if part.training)
+    stubborn = tuple((n, type(m).__name__) for n, m in parts.items() if m.training)
     now = _tensors(trial)
     written = frozenset(n for n, (x, was) in held.items() if n not in now or _differs(x, was))
     moved = any(now.get(n) is not x for n, (x, _) in held.items()) or len(now) > len(held)
@@ -85,19 +86,33 @@ class Caller(nn.Module):
         inner: A copy of the user's module.
         forward: How it is called.
         settles: Whether `eval()` belongs to every call.
+        blank: Classes and attributes of theirs that are None when a call begins.
     """
 
-    def __init__(self, inner: nn.Module, forward: Forward, settles: bool = False) -> None:
+    def __init__(
+        self,
+        inner: nn.Module,
+        forward: Forward,
+        settles: bool = False,
+        blank: Sequence[tuple[type, str]] = (),
+    ) -> None:
         super().__init__()
+        self.blank = blank
         self.inner, self.call_inner, self.settles = inner, forward, settles
         self.holders = Holders(inner)
+        self.look: Callable[[], None] | None = None
 
     def forward(self, data: Any) -> Any:
         """The outputs, and nothing kept of what they were computed with."""
         before = self.holders.held()
         try:
+            for kind, key in self.blank:
+                setattr(kind, key, None)
             if self.settles:
                 self.inner.eval()
-            return self.call_inner(self.inner, data)
+            outputs = self.call_inner(self.inner, data)
+            if self.look is not None:
+                self.look()
+            return outputs
         finally:
             self.holders.put_back(before)

@@ -50,10 +50,15 @@ class Network:
             self.module.eval()
         self.forward = forward or call
         """``(model, inputs) -> outputs``."""
+        self.emptied: list[tuple[str, str, Any]] = []
+        """Part, attribute and what stands there now, of what was computed of the weights."""
+        self.blank_classes: list[tuple[type, str]] = []
+        """Classes and attributes of theirs that are None when a call begins."""
         self._caller = self._caller_of(self.module)
         self.tensors = named_tensors(self.module)
         """What a state must hold: each shared tensor under its first name."""
-        self._places = places(self.module)
+        self.places = places(self.module)
+        """Every place of a tensor in the module, by its name."""
 
     def __call__(self, tensors: Mapping[str, Tensor], inputs: Any) -> Any:
         """Outputs for one batch, with the given tensors in place of the model's own.
@@ -83,7 +88,30 @@ class Network:
 
     def __setstate__(self, held: dict[str, Any]) -> None:
         vars(self).update(held)
+        self.renew()
+
+    def class_attributes(self) -> list[tuple[type, str, Any]]:
+        """Attributes of the user's classes, which all modules of a class share."""
+        kinds = self._caller.holders.classes
+        return [(kind, key, x) for kind in kinds for key, x in vars(kind).items()]
+
+    def renew(self) -> None:
+        """Look again at what the module holds, after attributes of it were set."""
         self._caller = self._caller_of(self.module)
+
+    def watched(self, tensors: Mapping[str, Tensor], inputs: Any, look: Callable[[], None]) -> Any:
+        """Outputs as by a call, with a look at the module before it is as it was again.
+
+        Args:
+            tensors: As for a call.
+            inputs: The same.
+            look: Called when the outputs are there.
+        """
+        self._caller.look = look
+        try:
+            return self(tensors, inputs)
+        finally:
+            self._caller.look = None
 
     def train(self) -> None:
         """Bring the module to training mode, for who trains it.
@@ -100,7 +128,7 @@ class Network:
         self.module.train()
 
     def _caller_of(self, module: nn.Module) -> Caller:
-        return Caller(module, self.forward, self.modes.settles)
+        return Caller(module, self.forward, self.modes.settles, self.blank_classes)
 
     def _everywhere(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         # A module that is registered twice has one place for its tensor, not two: torch's own
@@ -108,7 +136,7 @@ class Network:
         placed = {
             f"inner.{place}": x
             for name, x in tensors.items()
-            for place in self._places.get(name, (name,))
+            for place in self.places.get(name, (name,))
         }
         own = {f"inner.{place}" for place in self.modes.written}
         copies = {id(placed[place]): placed[place].clone() for place in own & placed.keys()}
