@@ -13,6 +13,7 @@ from ridgeline.cli.matching import both, check_written, fitting
 from ridgeline.cli.points import in_format_of, load_points
 from ridgeline.cli.setting import Setting
 from ridgeline.cli.strategies import MIXED, check_strategy, prepared
+from ridgeline.cli.streams import tell_json
 from ridgeline.errors import NotTraceable, UsageError
 from ridgeline.matching import Aligned, align
 from ridgeline.paths import Line
@@ -57,11 +58,11 @@ def run(chosen: argparse.Namespace) -> int:
             made = {"ridgeline.aligned": json.dumps(header)}
             io.save(carried, chosen.out, metadata=made, overwrite=chosen.overwrite)
     if chosen.json:
-        print(json.dumps(told, allow_nan=False))
+        tell_json(told)
     else:
         say([str(found), *said])
         if profiles:
-            report.render_table(report.barrier_table(profiles), stdout_console(wide=True))
+            report.render_table(report.barrier_table(profiles), stdout_console())
         say(notes)
     for made in (chosen.out, chosen.report and Path(chosen.report) / "report.html"):
         if made:

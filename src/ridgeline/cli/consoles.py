@@ -1,5 +1,6 @@
 """What a command tells: results on standard output, how far one is on standard error."""
 
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -65,15 +66,14 @@ def stderr_console() -> Any:
     return _console(stderr=True)
 
 
-def stdout_console(*, wide: bool = False) -> Any:
+def stdout_console() -> Any:
     """A rich console on standard output.
 
-    Args:
-        wide: Whether lines may be as long as they like where it is not a terminal, so that a
-            table's row is one line for the programs that read it.
+    Where it is not a terminal lines may be as long as they like, so that a table's row is one
+    line for the programs that read it.
     """
     piped = not sys.stdout.isatty()
-    return _console(soft_wrap=piped, width=1000 if wide and piped else None)
+    return _console(soft_wrap=piped, width=1000 if piped else None)
 
 
 def _console(**options: Any) -> Any:
@@ -81,6 +81,10 @@ def _console(**options: Any) -> Any:
         from rich.console import Console
     except ImportError as error:
         raise MissingExtra("rich", "cli", "The command line") from error
+
+    if options.get("width") is None:
+        # Not rich's own way, which takes COLUMNS=0 at its word and then shows nothing.
+        options["width"] = shutil.get_terminal_size().columns or 80
 
     class Pipe(Console):
         def on_broken_pipe(self) -> None:

@@ -1,7 +1,6 @@
 """``ridgeline explain``: why the loss falls as it does from a start to a minimum."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from ridgeline import io, report
 from ridgeline.cli.consoles import progress_bar, say, stderr_console, stdout_console
 from ridgeline.cli.points import load_points
 from ridgeline.cli.setting import Setting, words
+from ridgeline.cli.streams import tell_json
 from ridgeline.cli.writing import check_out
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.explanations import Explanation, explain, explained
@@ -60,7 +60,7 @@ def run(chosen: argparse.Namespace) -> int:
         _write(found, about, chosen)
     if chosen.json:
         told = report.summarise_explanation(found) | {"provenance": about}
-        print(json.dumps(told, allow_nan=False))
+        tell_json(told)
         return 0
     console = stdout_console()
     for heading, sentences in explained(found).items():

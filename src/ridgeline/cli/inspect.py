@@ -1,11 +1,11 @@
 """``ridgeline inspect``: what is in a checkpoint."""
 
 import argparse
-import json
 
 from ridgeline import io
 from ridgeline.cli.consoles import stderr_console, stdout_console
 from ridgeline.cli.points import place_of
+from ridgeline.cli.streams import tell_json
 from ridgeline.report import render_inspection
 
 __all__ = ["run"]
@@ -17,7 +17,7 @@ def run(chosen: argparse.Namespace) -> int:
     file, key = place_of(chosen.checkpoint)
     found = io.inspect(file, key=key)
     if chosen.json:
-        print(json.dumps(found.to_dict(), allow_nan=False))
+        tell_json(found.to_dict())
     else:
         render_inspection(found, stdout_console())
     return 0

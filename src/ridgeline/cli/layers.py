@@ -1,13 +1,13 @@
 """``ridgeline layers``: the line between two checkpoints, one layer at a time."""
 
 import argparse
-import json
 
 from ridgeline.cli.consoles import progress_bar, say, stderr_console, stdout_console
 from ridgeline.cli.points import load_points
 from ridgeline.cli.profile import grid_of
 from ridgeline.cli.setting import Setting, words
 from ridgeline.cli.signals import interruptible
+from ridgeline.cli.streams import tell_json
 from ridgeline.cli.writing import check_out, write_layers
 from ridgeline.errors import UsageError
 from ridgeline.paths import Line
@@ -53,7 +53,7 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.json:
         layers = {name: summarise(one) for name, one in found.items()}
         told = {"format": "ridgeline-layers", "version": 1, "whole": summarise(whole)}
-        print(json.dumps({**told, "layers": layers, "provenance": about}, allow_nan=False))
+        tell_json({**told, "layers": layers, "provenance": about})
     else:
         render_layers(found, stdout_console(), whole=whole)
         say(about["notes"])

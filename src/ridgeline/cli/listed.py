@@ -1,11 +1,11 @@
 """``ridgeline reproduce --list``: papers, items, and what an item needs of a scale."""
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ridgeline.cli.streams import tell_json
 from ridgeline.studies import catalogue
 from ridgeline.study.papers import Item, Paper
 from ridgeline.study.plan import closure
@@ -35,7 +35,7 @@ def list_papers(chosen: argparse.Namespace) -> int:
         wanted.setdefault(name, []).append(item)
     listed = [_listed(*_chosen(name, items)) for name, items in wanted.items()]
     if chosen.json:
-        print(json.dumps(listed, allow_nan=False))
+        tell_json(listed)
         return 0
     for one in listed:
         _say(one, in_full=bool(named))

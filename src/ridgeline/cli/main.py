@@ -4,11 +4,12 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from ridgeline import __version__
 from ridgeline.cli import options
 from ridgeline.cli.signals import Terminated, terminable
-from ridgeline.cli.streams import silence_broken, stand_in
+from ridgeline.cli.streams import json_alone, silence_broken, stand_in
 from ridgeline.errors import UNWRITTEN, RidgelineError, UsageError
 
 __all__ = ["main", "parser"]
@@ -74,7 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     chosen = parser().parse_args(arguments)
     try:
-        return options.run(chosen)
+        alone = json_alone(for_good=arguments is None)
+        with alone if getattr(chosen, "json", False) else nullcontext():
+            return options.run(chosen)
     except UsageError as refusal:
         return _refuse(refusal, chosen, 2)
     except RidgelineError as refusal:

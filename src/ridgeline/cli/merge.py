@@ -18,6 +18,7 @@ from ridgeline.cli.merging import check_merge, layers_of, merger, weights_of
 from ridgeline.cli.points import in_format_of, load_points
 from ridgeline.cli.setting import Setting
 from ridgeline.cli.strategies import MIXED, prepared
+from ridgeline.cli.streams import tell_json
 from ridgeline.cli.together import many_of
 from ridgeline.io.naming import fit
 from ridgeline.matching import align, align_many
@@ -176,9 +177,9 @@ def _write(
 
 def _tell_result(chosen: argparse.Namespace, told: dict[str, Any], scores: Scores | None) -> None:
     if chosen.json:
-        print(json.dumps(told, allow_nan=False))
+        tell_json(told)
     else:
-        console = stdout_console(wide=True)
+        console = stdout_console()
         for sentence in told["said"]:
             console.print(sentence, highlight=False, markup=False)
         if scores is not None:

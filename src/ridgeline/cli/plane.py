@@ -1,7 +1,6 @@
 """``ridgeline plane``: the plane through three checkpoints, or around one."""
 
 import argparse
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +9,7 @@ from ridgeline.cli.consoles import progress_bar, say, stderr_console, stdout_con
 from ridgeline.cli.points import load_points
 from ridgeline.cli.setting import Setting, words
 from ridgeline.cli.signals import interruptible
+from ridgeline.cli.streams import tell_json
 from ridgeline.cli.writing import check_out, write_surface
 from ridgeline.errors import UsageError
 from ridgeline.paths import Plane
@@ -51,7 +51,7 @@ def run(chosen: argparse.Namespace) -> int:
         write_surface(found, drawn, chosen)
     if chosen.json:
         told = summarise_surface(found) | {"trajectories": drawn}
-        print(json.dumps(told, allow_nan=False))
+        tell_json(told)
     else:
         _say(found)
         say(found.provenance["notes"])

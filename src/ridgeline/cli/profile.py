@@ -1,13 +1,13 @@
 """``ridgeline profile``: the line between two checkpoints."""
 
 import argparse
-import json
 from dataclasses import replace
 
 from ridgeline.cli.consoles import progress_bar, say, stderr_console, stdout_console
 from ridgeline.cli.points import load_points
 from ridgeline.cli.setting import Setting, words
 from ridgeline.cli.signals import interruptible
+from ridgeline.cli.streams import tell_json
 from ridgeline.cli.writing import check_out, write_profile
 from ridgeline.errors import UsageError
 from ridgeline.paths import Grid, Line, homogeneous_biases
@@ -45,7 +45,7 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.out:
         write_profile(found, chosen)
     if chosen.json:
-        print(json.dumps(summarise(found), allow_nan=False))
+        tell_json(summarise(found))
     else:
         console = stdout_console()
         render_profile(found, console)

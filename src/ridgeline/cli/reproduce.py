@@ -1,7 +1,6 @@
 """``ridgeline reproduce``: papers asked again, with a verdict for every claim."""
 
 import argparse
-import json
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from ridgeline.cli.live import duration, watcher
 from ridgeline.cli.reproduced import header, told, warnings, written
 from ridgeline.cli.setting import device_of
 from ridgeline.cli.signals import Terminated, terminable
+from ridgeline.cli.streams import tell_json
 from ridgeline.cli.writing import check_out
 from ridgeline.errors import UsageError
 from ridgeline.studies import catalogue
@@ -69,7 +69,7 @@ def run(chosen: argparse.Namespace) -> int:
         )
         return 128 + (signal.SIGTERM if isinstance(ended, Terminated) else signal.SIGINT)
     if chosen.json:
-        print(json.dumps(told(found), allow_nan=False))
+        tell_json(told(found))
     if chosen.out is not None:
         for page in written(chosen, found):
             print(f"written: {page}", file=sys.stderr)
@@ -145,7 +145,7 @@ def _dry(chosen: argparse.Namespace, asked: Sequence[Asked]) -> int:
             }
         )
     if chosen.json:
-        print(json.dumps(listed, allow_nan=False))
+        tell_json(listed)
         return 0
     for one in listed:
         seconds = one["training_seconds"]
@@ -175,7 +175,7 @@ def _say(found: Reproduction, *, as_json: bool) -> None:
             print(f"ridgeline: left out: {answer.item.name}: {answer.left_out}", file=sys.stderr)
     if as_json:
         return
-    console = stdout_console(wide=True)
+    console = stdout_console()
     for line in header(found):
         print(line)
     for verdicts in filter(None, (found.measured, found.constructed)):

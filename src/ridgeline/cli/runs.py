@@ -2,7 +2,6 @@
 
 import argparse
 import datetime
-import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +9,9 @@ from typing import Any
 from ridgeline.cli.consoles import stderr_console, stdout_console
 from ridgeline.cli.live import duration
 from ridgeline.cli.setting import words
+from ridgeline.cli.streams import tell_json
 from ridgeline.errors import UsageError
+from ridgeline.report.terminal import print_table
 from ridgeline.study.store import Store, StoredRun
 from ridgeline.study.store.selection import fields, ordered, select
 
@@ -43,7 +44,7 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.curves is not None:
         return _draw(runs, chosen.curves)
     if chosen.json:
-        print(json.dumps([_record(one) for one in runs], allow_nan=False))
+        tell_json([_record(one) for one in runs])
     else:
         _show(store, runs)
     return 0
@@ -76,7 +77,7 @@ def _record(one: StoredRun) -> dict[str, Any]:
 
 
 def _show(store: Store, runs: Sequence[StoredRun]) -> None:
-    console = stdout_console(wide=True)
+    console = stdout_console()
     if not runs:
         there = len(store)
         print(f"{store.place.url}: " + ("no run is chosen" if there else "no runs yet"))
@@ -99,7 +100,7 @@ def _show(store: Store, runs: Sequence[StoredRun]) -> None:
             _age(one.provenance.get("ended")),
             " ".join(said),
         )
-    console.print(table)
+    print_table(table, console)
     more = f", the first {SHOWN} shown (--json has all)" if len(runs) > SHOWN else ""
     print(f"{store.place.url}: {len(runs)} runs{more}, {_bytes(sum(one.size for one in runs))}")
 
@@ -118,7 +119,7 @@ def _verify(store: Store, *, deep: bool, as_json: bool) -> int:
     problems = store.verify(deep=deep)
     unsound = [p for p in problems if p.kind != "leftover"]
     if as_json:
-        print(json.dumps([vars(problem) for problem in problems]))
+        tell_json([vars(problem) for problem in problems])
         return UNSOUND if unsound else 0
     for problem in problems:
         print(f"{problem.kind}: {problem.folder}: {problem.text}")
@@ -138,7 +139,7 @@ def _prune(store: Store, runs: Sequence[StoredRun], chosen: argparse.Namespace) 
     keep = [int(word) if word.isdigit() else word for word in words(chosen.keep) or []]
     freed = store.prune(runs, keep=keep, dry_run=chosen.dry_run)
     if chosen.json:
-        print(json.dumps(vars(freed) | {"dry_run": chosen.dry_run}))
+        tell_json(vars(freed) | {"dry_run": chosen.dry_run})
         return 0
     verb = "would free" if chosen.dry_run else "freed"
     print(f"{verb} {_bytes(freed.bytes)}: {freed.states} states of {freed.runs} runs")
@@ -149,13 +150,13 @@ def _query(store: Store, sql: str, *, as_json: bool) -> int:
     found = store.query(sql)
     rows = found.to_pylist()
     if as_json:
-        print(json.dumps([{k: _plain(v) for k, v in row.items()} for row in rows], default=str))
+        tell_json([{k: _plain(v) for k, v in row.items()} for row in rows])
         return 0
-    console = stdout_console(wide=True)
+    console = stdout_console()
     table = _table(found.column_names, numbers=(), console=console)
     for row in rows[:SHOWN]:
         table.add_row(*(_cell(value) for value in row.values()))
-    console.print(table)
+    print_table(table, console)
     if len(rows) > SHOWN:
         print(f"{len(rows)} rows, the first {SHOWN} shown (--json has all)")
     return 0

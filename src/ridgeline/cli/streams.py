@@ -1,10 +1,18 @@
-"""Standard output and standard error where they are closed, full, or nobody reads them."""
+"""Standard output and standard error: closed, full, read by nobody, or kept for JSON alone."""
 
+import ctypes
+import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-__all__ = ["silence_broken", "stand_in"]
+__all__ = ["json_alone", "silence_broken", "stand_in", "tell_json"]
+
+_KEPT: list[Any] = []
+"""Where JSON goes while standard output is kept for it: a file descriptor, or a stream."""
 
 
 def stand_in() -> None:
@@ -32,3 +40,54 @@ def silence_broken() -> None:
                 os.close(nowhere)
             except (OSError, ValueError):  # a stream without a descriptor
                 continue
+
+
+@contextmanager
+def json_alone(*, for_good: bool = False) -> Iterator[None]:
+    """Keep standard output for `tell_json`: what else is written there goes to standard error.
+
+    A network, a loss or data of the user's may print as they are imported and as they run, also
+    from libraries in C, which know the file descriptor alone.
+
+    Args:
+        for_good: Whether it stays so until the process ends, as its last words are printed
+            then.
+    """
+    own, kept = sys.stdout, -1
+    own.flush()
+    with suppress(OSError):  # closed from the start
+        kept = os.dup(1)
+        os.dup2(2, 1)
+    _KEPT.append(kept if kept >= 0 and _descriptor(own) == 1 else own)
+    sys.stdout = sys.stderr
+    try:
+        yield
+    finally:
+        if not for_good:
+            _KEPT.pop()
+            sys.stdout = own
+            if kept >= 0:
+                with suppress(OSError, AttributeError):  # what C holds back would follow later
+                    ctypes.CDLL(None).fflush(None)
+                os.dup2(kept, 1)
+                os.close(kept)
+
+
+def _descriptor(stream: Any) -> int | None:
+    try:
+        return stream.fileno()
+    except (OSError, ValueError):  # a stream in memory
+        return None
+
+
+def tell_json(value: Any) -> None:
+    """Print a value as JSON to standard output."""
+    text = json.dumps(value, allow_nan=False, default=str) + "\n"
+    to = _KEPT[-1] if _KEPT else sys.stdout
+    if not isinstance(to, int):
+        to.write(text)
+        to.flush()
+        return
+    left = memoryview(text.encode())
+    while left:
+        left = left[os.write(to, left) :]

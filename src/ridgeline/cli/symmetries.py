@@ -1,13 +1,13 @@
 """``ridgeline symmetries``: which units of a network may be permuted."""
 
 import argparse
-import json
 import sys
 
 from ridgeline import io
 from ridgeline.cli.consoles import progress_bar, stderr_console, stdout_console
 from ridgeline.cli.matching import check_written, discovered
 from ridgeline.cli.setting import Setting
+from ridgeline.cli.streams import tell_json
 
 __all__ = ["run"]
 
@@ -23,9 +23,9 @@ def run(chosen: argparse.Namespace) -> int:
         io.save_symmetry(found, chosen.out, overwrite=chosen.overwrite)
     if chosen.json:
         told = io.symmetry_record(found) | {"covered": found.covered()}
-        print(json.dumps(told | {"provenance": setting.about(chosen)}, allow_nan=False))
+        tell_json(told | {"provenance": setting.about(chosen)})
     else:
-        stdout_console(wide=True).print(str(found), highlight=False, markup=False, soft_wrap=True)
+        stdout_console().print(str(found), highlight=False, markup=False, soft_wrap=True)
     if chosen.out:
         print(f"written: {chosen.out}", file=sys.stderr)
     return 0

@@ -12,6 +12,8 @@ from ridgeline.cli.consoles import stderr_console, stdout_console
 from ridgeline.cli.live import duration, shortened, watcher
 from ridgeline.cli.setting import device_of
 from ridgeline.cli.signals import Terminated, terminable
+from ridgeline.cli.streams import tell_json
+from ridgeline.report.terminal import print_table
 from ridgeline.study.config import DataConfig
 from ridgeline.study.describe import describe, plan_summary
 from ridgeline.study.executors import Failure
@@ -33,7 +35,7 @@ def run(chosen: argparse.Namespace) -> int:
     spec = load_spec(chosen.spec, overrides=chosen.set, seeds=chosen.seeds)
     if chosen.help:
         about = describe(spec)
-        print(json.dumps(about, allow_nan=False) if chosen.json else about)
+        tell_json(about) if chosen.json else print(about)
         return 0
     device_of(chosen.device)
     machine = Machine(
@@ -58,7 +60,7 @@ def run(chosen: argparse.Namespace) -> int:
         return 128 + (signal.SIGTERM if isinstance(ended, Terminated) else signal.SIGINT)
     told = _told(spec, store, found)
     if chosen.json:
-        print(json.dumps(told, allow_nan=False))
+        tell_json(told)
     else:
         _render(told)
     for failure in found.failures:
@@ -88,7 +90,7 @@ def _dry(spec: Spec, store: Store, machine: Machine, sources: Sources, *, as_jso
             "in_store": len(runs) - len(missing),
             **asdict(plan),
         }
-        print(json.dumps(about, allow_nan=False))
+        tell_json(about)
         return 0
     print(summary)
     for line in _planned(plan, len(runs), len(missing)):
@@ -151,7 +153,7 @@ def _render(told: Mapping[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    console = stdout_console(wide=True)
+    console = stdout_console()
     table = Table(
         box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False, header_style="dim"
     )
@@ -161,7 +163,7 @@ def _render(told: Mapping[str, Any]) -> None:
     short = shortened([row["name"] for row in told["runs"]])
     for row in told["runs"]:
         table.add_row(escape(short[row["name"]]), *_cells(row))
-    console.print(table)
+    print_table(table, console)
     print(
         f"{told['found']} found in the store, {told['trained']} trained"
         + (f", {told['failed']} failed" if told["failed"] else "")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from ridgeline.numerals import number
 from ridgeline.report.tables import Table
-from ridgeline.report.terminal import ASCII, fancy, plain_text, text_table
+from ridgeline.report.terminal import ASCII, fancy, plain_text, print_table, text_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,4 +27,4 @@ def render_table(table: Table, console: "Console") -> None:
     for row in table.rows:
         shown = (number(cell, 4) if isinstance(cell, float) else str(cell) for cell in row)
         made.add_row(*(plain_text(cell if rich else cell.translate(ASCII)) for cell in shown))
-    console.print(made)
+    print_table(made, console)

@@ -22,6 +22,7 @@ __all__ = [
     "ASCII",
     "fancy",
     "plain_text",
+    "print_table",
     "render_inspection",
     "render_layers",
     "render_profile",
@@ -64,7 +65,7 @@ def render_profile(
     for row in found.rows:
         table.add_row(*(_shown(str(cell), rich) for cell in row[1:]))
     console.print()
-    console.print(table)
+    print_table(table, console)
     for said in sentences(profile, metric=metric, split=split):
         say(console, _shown(said, rich))
 
@@ -100,7 +101,7 @@ def render_layers(
         bar = ("█" if rich else "#") * round(20 * max(share, 0.0))
         at = position(barrier.at) if barrier.height else "-"
         table.add_row(plain_text(label), _shown(height, rich), at, bar)
-    console.print(table)
+    print_table(table, console)
     say(console, f"Barriers are against {against}.")
 
 
@@ -129,7 +130,7 @@ def render_inspection(inspection: "Inspection", console: "Console") -> None:
         style = "bold red" if tensor.nans or tensor.infs else ""
         cells = (number(v) if np.isfinite(v) else str(v) for v in numbers)
         table.add_row(plain_text(tensor.name), shape, tensor.dtype, *cells, style=style)
-    console.print(table)
+    print_table(table, console)
     if len(shown) < len(inspection.tensors):
         say(console, f"and {len(inspection.tensors) - len(shown)} more tensors")
     for names in inspection.ties:
@@ -207,6 +208,22 @@ def say(console: "Console", text: str) -> None:
 
 def _shown(text: str, rich: bool) -> str:
     return plain_text(text if rich else text.translate(ASCII))
+
+
+def print_table(table: "Table", console: "Console") -> None:
+    """Print a table; where the console is too narrow for its words, as wide as these are.
+
+    Rich would fold a word letter by letter, and then leave columns out.
+    """
+    from rich.measure import Measurement
+
+    width = console.width
+    wide = console.options.update(max_width=max(width, 10_000))
+    console.width = max(width, Measurement.get(console, wide, table).minimum)
+    try:
+        console.print(table, crop=False)
+    finally:
+        console.width = width
 
 
 def plain_text(text: str) -> str:

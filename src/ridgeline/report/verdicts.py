@@ -150,7 +150,7 @@ def render_verdicts(verdicts: Sequence["Verdict"], console: "Console") -> None:
     Raises:
         MissingExtra: If rich is not installed.
     """
-    from ridgeline.report.terminal import fancy, plain_text, say, text_table
+    from ridgeline.report.terminal import fancy, plain_text, print_table, say, text_table
 
     rich = fancy(console)
     columns = ["claim", "verdict", "estimate", "n", "what it says", "what was tested"]
@@ -166,7 +166,7 @@ def render_verdicts(verdicts: Sequence["Verdict"], console: "Console") -> None:
         says = plain_text(shorten(verdict.claim.text, LONGEST, placeholder=" ..."))
         row = [plain_text(verdict.claim.id), shown, plain_text(estimate), str(m.n), says, tested]
         table.add_row(*row)
-    console.print(table)
+    print_table(table, console)
     scales = ", ".join(dict.fromkeys(v.scale for v in verdicts))
     at = f" at scale {scales}" if scales else ""
     say(console, f"{tally(v.outcome for v in verdicts)}{at}; intervals are of 95 %")
