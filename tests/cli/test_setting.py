@@ -87,6 +87,16 @@ class Keyword(nn.Module):
     def forward(self, input):
         return self.fc(input)
 
+def tagger():
+    return nn.Linear(64, 10)
+
+def padded():
+    x, y = alone()
+    labels = torch.full((20, 3), -100)
+    for i in range(1, 20):
+        labels[i, : 1 + i % 3] = y[3 * i : 3 * i + 1 + i % 3]
+    return x[:60].view(20, 3, 64), labels
+
 ready = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*alone()), 7, shuffle=True)
 net = line()
 """
@@ -279,3 +289,24 @@ def test_help_lists_the_names_of_losses_and_metrics(capsys):
         main(["profile", "--help"])
     said = " ".join(capsys.readouterr().out.split())
     assert all(name in said for name in METRICS) and "MOD:FUNC" in said
+
+
+def test_means_over_tokens_are_asked_for_and_what_is_left_out_is_told(own):
+    words = ("--points", "3", "--json")
+    _, out, _ = own("profile", "tagger", "padded", *words)
+    each = json.loads(out)
+    code, out, err = own("profile", "tagger", "padded", *words, "--mean-over", "tokens")
+    assert code == 0, err
+    told = json.loads(out)
+    notes = told["provenance"]["notes"]
+    assert "1 of 20 samples of all have no label that counts: they are left out." in notes
+    assert "Means are over all tokens that count, not over samples." in notes
+    assert told["samples"]["all"]["left_out"] == {"loss": 1, "error": 1}
+    x, y = importlib.import_module("setting_own").padded()
+    net = importlib.import_module("setting_own").tagger()
+    net.load_state_dict(torch.load("a.pt"))
+    with torch.no_grad():
+        outputs = net(x)
+    want = torch.nn.functional.cross_entropy(outputs.flatten(0, 1), y.flatten())
+    assert told["splits"]["all"]["loss"][0] == pytest.approx(float(want), rel=1e-5)
+    assert each["splits"]["all"]["loss"][0] != pytest.approx(float(want), rel=1e-3)

@@ -125,7 +125,7 @@ def test_a_sample_of_which_nothing_counts_is_left_out_everywhere(weights):
     )
     assert objective.left_out == 2
     assert "12 samples, 2 without a label that counts" in repr(objective)
-    assert objective.provenance()["left_out"] == 2
+    assert objective.provenance()["samples_left_out"] == 2
     assert objective.provenance()["weights"] == weights
     assert any("2 of 12 samples have no label that counts" in n for n in objective.notes)
     path = line(model)

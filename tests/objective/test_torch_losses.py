@@ -204,6 +204,11 @@ def test_classes_on_the_other_axis_are_refused_with_the_remedy():
         found("cross_entropy", drawn(7, 4, 5), classes(7, 5))
 
 
+def test_single_outputs_are_no_classes():
+    with pytest.raises(UsageError, match=r"\(N, C, \.\.\.\).*outputs \(7,\), targets \(7,\)"):
+        found(nn.CrossEntropyLoss(), drawn(7), classes(7))
+
+
 def test_weights_of_samples_in_a_batch_are_refused():
     for held in (torch.ones(7, 1), torch.ones(7, 3)):
         with pytest.raises(UsageError, match=r"weight for each sample.*\(values, weights\)"):

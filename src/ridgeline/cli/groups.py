@@ -87,6 +87,13 @@ def add_objective(made: argparse.ArgumentParser, *, data: bool = True, keep: boo
         "error with the cross entropy, none with other losses); '' for none",
     )
     group.add_argument(
+        "--mean-over",
+        choices=("samples", "tokens"),
+        default="samples",
+        help="samples, which weigh alike however long they are, or all tokens (positions) whose "
+        "label counts (default: samples)",
+    )
+    group.add_argument(
         "--statistics",
         choices=("recompute", "keep"),
         default="keep" if keep else "recompute",

@@ -82,6 +82,7 @@ class Setting:
             used,
             loss=chosen_loss,
             metrics=None if chosen.metrics is None else metrics_of(chosen.metrics),
+            weights=chosen.mean_over,
             statistics=chosen.statistics,
             calibration=Samples(calibration.inputs, None) if calibration is not None else None,
             device=self.device,
@@ -125,6 +126,14 @@ class Setting:
                     f"The network has {outputs} outputs and the targets are of {known} classes: "
                     f"the cross entropy is over all {outputs}."
                 )
+        for name, one in self.objectives.items():
+            if one.left_out:
+                said.append(
+                    f"{one.left_out} of {len(one)} samples of {name} have no label that counts: "
+                    "they are left out."
+                )
+        if objective and objective.weights == "tokens":
+            said.append("Means are over all tokens that count, not over samples.")
         return [*said, *self.policy()]
 
     def about(self, chosen: argparse.Namespace) -> dict[str, Any]:

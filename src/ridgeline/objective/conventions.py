@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ridgeline.errors import UsageError
 from ridgeline.objective.criteria import Criterion, Weights
@@ -116,8 +116,10 @@ def convention(loss: Metric, form: Any, outputs: Any, targets: Any) -> Labels | 
 
 def of_classes(loss: Metric) -> bool:
     """Whether a loss compares outputs with labels, so that data without them are of no use."""
-    inner = bare(loss)
-    return labels_of(inner) is not None or isinstance(inner, nn.CrossEntropyLoss | nn.NLLLoss)
+    form = _form(loss)
+    return (
+        form.kind == "classes" if isinstance(form, TorchLoss) else labels_of(bare(loss)) is not None
+    )
 
 
 def _adapted(metric: Metric, like: Labels | Binary | None) -> Metric:

@@ -126,8 +126,8 @@ class Criterion:
                 "Class weights are of positions: a mean over samples of their means is another "
                 "quantity than the loss.",
                 got=f"class weights and positions of shape {tuple(values.shape[1:])}",
-                remedy="Use weights='tokens', the loss' own mean over all positions; or pass "
-                "loss(outputs, targets) -> (N,).",
+                remedy="Use the loss' own mean, over all positions: weights='tokens' "
+                "(`--mean-over tokens`); or pass loss(outputs, targets) -> (N,).",
             )
 
 

@@ -292,7 +292,7 @@ class Objective:
         """What defines the numbers, in plain values."""
         about: dict[str, Any] = {
             "samples": len(self),
-            "left_out": self.left_out,
+            "samples_left_out": self.left_out,
             "weights": self.weights,
             "data": self._fingerprint,
             "device": str(self.device),
@@ -432,7 +432,7 @@ class Objective:
         targets = self.samples.targets
         for name, criterion in self.metrics.items():
             labels = criterion.labels(targets)
-            if labels is None:
+            if labels is None or (isinstance(outputs, Tensor) and outputs.ndim < 2):
                 continue
             check_labels(outputs, targets, labels)
             if name == "loss":
