@@ -13,6 +13,7 @@ __all__ = [
     "DataError",
     "ForwardFailed",
     "GridError",
+    "LowRankFactors",
     "MissingExtra",
     "NoLayerIndex",
     "NonFinite",
@@ -21,7 +22,9 @@ __all__ = [
     "NotStackable",
     "NotTraceable",
     "OutputError",
+    "QuantisedWeights",
     "RidgelineError",
+    "RidgelineWarning",
     "SpecError",
     "StaleWeights",
     "StateMismatch",
@@ -191,6 +194,49 @@ class NonFinite(RidgelineError, ValueError):
             remedy="The run that made it diverged or the file is damaged: use an earlier "
             "checkpoint, or look at it with `ridgeline inspect`.",
         )
+
+
+class QuantisedWeights(RidgelineError, ValueError):
+    """Weights are kept as codes beside scales, so that nothing between two states is defined.
+
+    Args:
+        names: Of the codes, each with its type and shape.
+    """
+
+    def __init__(self, names: Mapping[str, tuple[object, object]]) -> None:
+        self.names = dict(names)
+        shown = [f"{n} ({d}, {tuple_of(shape)})" for n, (d, shape) in list(names.items())[:5]]
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        super().__init__(
+            "Weights between two states are numbers, and not codes that scales are applied to.",
+            got=f"quantised weights that differ: {', '.join(shown)}{more}",
+            remedy="Codes would jump where their scales move. Dequantise both states first (load "
+            "the models in their full precision), or compare the checkpoints from before they "
+            "were quantised.",
+        )
+
+
+class LowRankFactors(RidgelineError, ValueError):
+    """Adapters were to be merged factor by factor, which does not merge what they add.
+
+    Args:
+        groups: Names of the factors that multiply each other.
+    """
+
+    def __init__(self, groups: Sequence[Sequence[str]]) -> None:
+        self.groups = tuple(tuple(names) for names in groups)
+        more = f", and {len(groups) - 1} groups more" if len(groups) > 1 else ""
+        super().__init__(
+            "Factors of a product are not merged one by one: their means multiply to something "
+            "else than the mean of the products.",
+            got=f"{' with '.join(groups[0])}{more}",
+            remedy="Merge each adapter into its base first (peft: merge_and_unload()) and merge "
+            "those states; or leave the factors out with `layers`.",
+        )
+
+
+class RidgelineWarning(UserWarning):
+    """Something is done as asked, and probably not what was meant."""
 
 
 class NotDeterministic(RidgelineError, ValueError):

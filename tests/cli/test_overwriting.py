@@ -56,3 +56,12 @@ def test_a_folder_with_an_input_is_not_replaced(here, ridgeline):
     assert code == 3
     assert "'out/a.safetensors' is read from" in err
     assert (here / "out" / "a.safetensors").exists()
+
+
+@pytest.mark.parametrize("verb", ["profile", "layers"])
+def test_one_file_given_twice_is_told_once(here, ridgeline, verb):
+    words = ("a.safetensors", "a.safetensors", *MODEL, "--data", "digits?test=50")
+    code, _, err = ridgeline(verb, *words, "--points", "3")
+    assert code == 0
+    assert err.count("a and b have the same values") == 1
+    assert ".py" not in err

@@ -314,7 +314,7 @@ def test_states_of_another_network_are_refused_with_a_diff():
     model, data, a, b = zoo.build("mlp")
     bad = {**{k: x for k, x in a.items() if k != "4.bias"}, "new": torch.zeros(1)}
     with pytest.raises(StateMismatch, match=r"- 4\.bias \(4,\)[\s\S]*\+ new \(1,\)"):
-        evaluate(Objective(model, data), Line(bad, bad).combination([0, 1]))
+        evaluate(Objective(model, data), Polygon(bad, bad).combination([0, 1]))
 
 
 def test_an_unknown_strategy_lists_those_known():

@@ -244,6 +244,7 @@ def test_a_tied_weight_counts_once_in_a_length():
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.filterwarnings("ignore::ridgeline.errors.RidgelineWarning")
 def test_equal_tensors_do_not_move(kind):
     points = [draw(i) for i in range(4)]
     across = make_path(kind, points).combination(np.linspace(0, 1, 5))

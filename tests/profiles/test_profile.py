@@ -190,7 +190,7 @@ def test_an_interrupted_profile_keeps_finished_splits_and_says_so():
 
 def test_arguments_of_the_wrong_kind_are_refused_by_name():
     model, data = nn.Linear(3, 2), (torch.randn(8, 3), torch.randint(2, (8,)))
-    objective, line = Objective(model, data), Line(model.state_dict(), model.state_dict())
+    objective, line = Objective(model, data), Line(model.state_dict(), nn.Linear(3, 2).state_dict())
     with pytest.raises(UsageError, match=r"Got path of type Objective.*profile\(path, objective"):
         profile(objective, line)
     for wrong in (model, {"train": objective, "test": model}):

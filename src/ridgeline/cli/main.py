@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from ridgeline import __version__
 from ridgeline.cli import options
 from ridgeline.cli.signals import Terminated, terminable
-from ridgeline.cli.streams import json_alone, silence_broken, stand_in
+from ridgeline.cli.streams import json_alone, silence_broken, stand_in, told_once
 from ridgeline.errors import UNWRITTEN, RidgelineError, UsageError
 
 __all__ = ["main", "parser"]
@@ -76,7 +76,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     chosen = parser().parse_args(arguments)
     try:
         alone = json_alone(for_good=arguments is None)
-        with alone if getattr(chosen, "json", False) else nullcontext():
+        with told_once(), alone if getattr(chosen, "json", False) else nullcontext():
             return options.run(chosen)
     except UsageError as refusal:
         return _refuse(refusal, chosen, 2)

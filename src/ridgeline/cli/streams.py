@@ -4,15 +4,37 @@ import ctypes
 import json
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["json_alone", "silence_broken", "stand_in", "tell_json"]
+from ridgeline.errors import RidgelineWarning
+
+__all__ = ["json_alone", "silence_broken", "stand_in", "tell_json", "told_once"]
 
 _KEPT: list[Any] = []
 """Where JSON goes while standard output is kept for it: a file descriptor, or a stream."""
+
+
+@contextmanager
+def told_once() -> Iterator[None]:
+    """Show each of Ridgeline's warnings once, as a sentence without a line of code."""
+    seen: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", RidgelineWarning)
+        other = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+            if not issubclass(category, RidgelineWarning):
+                other(message, category, *where)
+            elif str(message) not in seen:
+                seen.add(str(message))
+                print(f"ridgeline: {message}", file=sys.stderr)
+
+        warnings.showwarning = show
+        yield
 
 
 def stand_in() -> None:

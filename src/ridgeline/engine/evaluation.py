@@ -22,7 +22,7 @@ from ridgeline.engine.strategies import Strategy
 from ridgeline.errors import ForwardFailed, RidgelineError, UsageError
 from ridgeline.objective import Objective, Samples
 from ridgeline.paths import Combination
-from ridgeline.state import ties
+from ridgeline.state import tensors_of, ties
 
 __all__ = ["Evaluation", "evaluate", "outputs_at", "sample_order"]
 
@@ -125,7 +125,7 @@ def _check(objective: Objective, combination: Combination) -> None:
     """Refuse states that are not the model's, and names of one tensor that move apart."""
     for state in combination.basis:
         objective.check(state)
-    for first, *others in ties(objective.network.module.state_dict(keep_vars=True)):
+    for first, *others in ties(tensors_of(objective.network.module)):
         for other in others:
             both = first in combination.basis[0] and other in combination.basis[0]
             if both and (combination.table(first) != combination.table(other)).any():

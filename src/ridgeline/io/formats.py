@@ -109,7 +109,7 @@ def _restore_ties(state: State, text: str | None, path: Path) -> State:
             if alias in state:
                 raise KeyError(f"{alias} is stored as well")
             state[alias] = state[name]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise CheckpointError(
             "The aliases in a checkpoint's metadata must name its tensors.",
             got=f"'{path}', {TIES} = {text[:200]} ({error})",

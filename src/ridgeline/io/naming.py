@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ridgeline.errors import CheckpointError, StateMismatch
 from ridgeline.io.nesting import same_tensor
-from ridgeline.state import State
+from ridgeline.state import State, tensors_of
 
 __all__ = ["fit", "names_in"]
 
@@ -35,7 +35,7 @@ def fit(state: State, model: nn.Module, *, where: str) -> State:
         StateMismatch: With a diff of names and shapes.
         CheckpointError: If names that are one tensor in the model have different values.
     """
-    own = {k: v for k, v in model.state_dict(keep_vars=True).items() if isinstance(v, Tensor)}
+    own = tensors_of(model)
     renamed = _rename(state, own)
     _drop_redundant(renamed, own, model)
     _share(renamed, own, where)
@@ -58,7 +58,7 @@ def names_in(model: nn.Module, state: State) -> dict[str, str]:
     Returns:
         Name in the state to name in the model, or to itself where the model has none.
     """
-    own = {k: v for k, v in model.state_dict(keep_vars=True).items() if isinstance(v, Tensor)}
+    own = tensors_of(model)
     return _renaming(state, own)
 
 

@@ -9,7 +9,7 @@ import pickle
 import pickletools
 from collections.abc import Callable, Iterable
 from math import prod
-from typing import Any, Protocol
+from typing import IO, Any
 
 import torch
 
@@ -37,18 +37,6 @@ LARGEST_EXPANDED = 2**28
 
 class Malformed(Exception):
     """A pickle says what cannot be."""
-
-
-class Stream(Protocol):
-    """Bytes, as pickle reads them."""
-
-    def read(self, n: int, /) -> bytes: ...
-
-    def readline(self) -> bytes: ...
-
-    def seek(self, at: int, /) -> Any: ...
-
-    def tell(self) -> int: ...
 
 
 class Storage:
@@ -157,7 +145,7 @@ class Survey:
         self.storages: dict[str, Storage] = {}
         self._standing: dict[str, type[_StandIn]] = {}
 
-    def read(self, stream: Stream) -> object:
+    def read(self, stream: IO[bytes]) -> object:
         """One pickle; the stream is left behind it.
 
         Args:

@@ -6,6 +6,7 @@ import warnings
 import zipfile
 from io import BytesIO
 from pathlib import Path
+from typing import IO, cast
 
 import torch
 
@@ -104,9 +105,10 @@ def _content(archive: zipfile.ZipFile, record: zipfile.ZipInfo) -> bytes:
 
 def _check_older(path: Path) -> None:
     """Check the sizes of storages in a file of the format from before torch 1.6."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as stream:
-        if stream[:4] == b"PK\x03\x04":
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        if mapped[:4] == b"PK\x03\x04":
             raise Malformed("the zip archive has no end")
+        stream = cast(IO[bytes], mapped)  # it gives no more than there is, whatever is asked for
         survey = Survey()
         if survey.read(stream) != MAGIC_NUMBER:
             return  # a bare pickle, which torch refuses
@@ -114,8 +116,8 @@ def _check_older(path: Path) -> None:
             survey.read(stream)
         # Before the values of each storage stands how many they are.
         need = stream.tell() + sum(8 + storage.nbytes for storage in survey.storages.values())
-        if need > len(stream):
-            raise Malformed(f"values of {need - len(stream)} bytes more than there are")
+        if need > len(mapped):
+            raise Malformed(f"values of {need - len(mapped)} bytes more than there are")
 
 
 def _torn(path: Path, reason: str) -> CheckpointError:

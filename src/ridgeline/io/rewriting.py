@@ -11,7 +11,7 @@ from ridgeline.errors import StateMismatch
 from ridgeline.io.naming import fit, names_in
 from ridgeline.io.nesting import find
 from ridgeline.io.places import read
-from ridgeline.state import State
+from ridgeline.state import State, tensors_of
 
 __all__ = ["in_format_of"]
 
@@ -40,7 +40,7 @@ def in_format_of(
     """
     raw = _fitting(Path(path), model, key)
     known = names_in(model, raw)
-    own = model.state_dict(keep_vars=True)
+    own = tensors_of(model)
     made: dict[tuple[int, object], Tensor] = {}
     result: State = {}
     for old, x in raw.items():

@@ -122,7 +122,7 @@ def load_symmetry(path: str | os.PathLike[str]) -> Symmetry:
                 for m in tree["scalings"]
             ),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, LookupError) as error:
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:
         raise CheckpointError(
             "A symmetry's file holds groups of positions within its tensors.",
             got=f"{where}: {error if isinstance(error, RidgelineError) else repr(error)}",

@@ -16,7 +16,7 @@ from ridgeline.objective import Objective
 from ridgeline.objective.derivable import derivable
 from ridgeline.objective.samples import Samples
 from ridgeline.rng import stream
-from ridgeline.state import State, coordinates, ties
+from ridgeline.state import State, coordinates, tensors_of, ties
 
 __all__ = ["Likelihood", "diagonal_fisher"]
 
@@ -78,7 +78,7 @@ def diagonal_fisher(
             for name, squares in work.squares(part, targets, weight.double(), loss):
                 total[name] += squares
     found = {n: x / len(chosen) for n, x in total.items()}
-    for first, *others in ties(objective.network.module.state_dict(keep_vars=True)):
+    for first, *others in ties(tensors_of(objective.network.module)):
         found.update({n: found[first] for n in others if first in found and n in state})
     return found
 

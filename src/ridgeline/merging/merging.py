@@ -1,6 +1,7 @@
 """The verb: several states merged into one."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from math import isfinite
 
 import torch
@@ -13,13 +14,19 @@ from ridgeline.merging.pool import Plan, Pool, Strategy, mean
 from ridgeline.merging.strategies import Mean
 from ridgeline.state import (
     State,
+    check_dequantised,
     check_finite,
+    check_no_factors,
     check_same,
     check_states,
     detached,
+    equal,
+    identical,
     is_statistic,
     layers,
     place,
+    warn_of_identical,
+    wide,
 )
 
 __all__ = ["Chosen", "merge"]
@@ -62,6 +69,8 @@ def merge(
             floating tensor is chosen, or if one is complex.
         StateMismatch: If tensors differ in name, shape or dtype.
         NonFinite: If a state, or the merged one, holds NaN or infinity.
+        QuantisedWeights: If weights are kept as codes beside scales.
+        LowRankFactors: If adapters would be merged factor by factor.
         UnknownName: If a layer's name is of nothing.
     """
     by = by or Mean()
@@ -72,12 +81,19 @@ def merge(
             "One floating tensor at least is merged; labels are not.",
             got=f"{len(chosen)} tensors, none of them floating",
         )
+    everyone = given if start is None else (*given, start)
+    moving = [n for n in given[0] if n in chosen]
+    check_dequantised(everyone, moving)
+    check_no_factors(everyone, moving)
     pool = Pool(given, start, _weights(weights, len(given)), _firsts(given, start, chosen))
     plan = by.plan(pool)
     state = _carry_out(pool, plan, chosen)
     check_finite(state, "the merged state")
     merged = tuple(n for n in given[0] if n in chosen and given[0][n].is_floating_point())
-    averaged, remarks = _averaged(pool, state, merged), tuple(dict.fromkeys(plan.notes))
+    averaged, remarks = (
+        _averaged(pool, state, merged),
+        tuple(dict.fromkeys([*_alike(states), *plan.notes])),
+    )
     return Merged(state, by, len(given), pool.weights, merged, averaged, remarks)
 
 
@@ -107,6 +123,20 @@ def _checked(
     check_same(start, given[0], names=("the base", "state 0"))
     check_finite(start, "the base")
     return given, start
+
+
+def _alike(states: Sequence[Mapping[str, Tensor]]) -> list[str]:
+    """What is to be told of states that are one, unless one was given twice by its name."""
+    found = []
+    for (i, a), (j, b) in combinations(enumerate(states), 2):
+        if a is b:
+            continue
+        names = (f"state {i}", f"state {j}")
+        if (how := identical(a, b)) == "memory":
+            warn_of_identical(a, b, names=names, stacklevel=3)
+        elif how == "values":
+            found.append(f"{names[0].capitalize()} and {names[1]} have the same values.")
+    return found
 
 
 def _weights(weights: Sequence[float] | None, count: int) -> tuple[float, ...] | None:
@@ -186,7 +216,8 @@ def _carry_out(pool: Pool, plan: Plan, chosen: frozenset[str]) -> State:
 def _settled(value: Tensor, like: Tensor) -> Tensor:
     """A merged value in the type of the states, one that is unchanged with its bits."""
     found = value.to(dtype=like.dtype, device=like.device).reshape(like.shape)
-    return torch.where(found == like, like, found)  # minus zero stays minus zero
+    same = wide(found) == wide(like)
+    return torch.where(same, wide(like), wide(found)).to(like.dtype)  # minus zero stays so
 
 
 def _labels(pool: Pool, plan: Plan, name: str) -> Tensor:
@@ -203,7 +234,7 @@ def _remarks(pool: Pool, result: State, chosen: frozenset[str]) -> list[str]:
         for name, x in result.items()
         if name in chosen
         and not x.is_floating_point()
-        and any(not torch.equal(x.cpu(), s[name].cpu()) for s in pool.states)
+        and any(not equal(x, s[name]) for s in pool.states)
     ]
     if not differ:
         return []
@@ -217,6 +248,5 @@ def _averaged(pool: Pool, result: State, merged: Sequence[str]) -> tuple[str, ..
     return tuple(
         name
         for name in merged
-        if is_statistic(name)
-        and not any(torch.equal(result[name].cpu(), s[name].cpu()) for s in pool.states)
+        if is_statistic(name) and not any(equal(result[name], s[name]) for s in pool.states)
     )

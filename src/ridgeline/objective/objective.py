@@ -237,7 +237,7 @@ class Objective:
         Raises:
             StateMismatch: With a diff against the model.
         """
-        wanted = self.network.module.state_dict(keep_vars=True)
+        wanted = states.tensors_of(self.network.module)
         needed = self.network.tensors
         missing = {k: tuple(x.shape) for k, x in needed.items() if k not in state}
         extra = {k: tuple(x.shape) for k, x in state.items() if k not in wanted}
@@ -253,7 +253,7 @@ class Objective:
         for first, *others in states.ties(wanted):
             for other in others:
                 given = first in state and other in state
-                if given and not torch.equal(state[first], state[other]):
+                if given and not states.equal(state[first], state[other]):
                     raise StateMismatch(
                         changed={other: ("tied to " + first, "another value")},
                         a="the model",

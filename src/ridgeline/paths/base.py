@@ -1,7 +1,7 @@
 """What a path is: t -> state, with exact ends and a combination for the engine."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +12,7 @@ from ridgeline.paths.combination import Combination
 from ridgeline.paths.grid import Grid, grid
 from ridgeline.state import State
 
-__all__ = ["Path", "check_points"]
+__all__ = ["Path", "check_moving", "check_points"]
 
 
 class Path(ABC):
@@ -75,3 +75,20 @@ def check_points(points: Sequence[State], names: Sequence[str]) -> tuple[State, 
     for point, name in zip(points, names, strict=True):
         states.check_finite(point, name)
     return tuple(dict(point) for point in points)
+
+
+def check_moving(
+    points: Sequence[State], names: Collection[str] | None = None, *, stacklevel: int = 1
+) -> None:
+    """Refuse tensors that cannot move by themselves; tell of those that hardly can.
+
+    Args:
+        points: States, as `check_points` gives them.
+        names: Those that move; all by default.
+        stacklevel: As in `warnings.warn`, counted from the caller.
+
+    Raises:
+        QuantisedWeights: If weights are kept as codes beside scales.
+    """
+    states.check_dequantised(points, names)
+    states.warn_of_factors(points, names, stacklevel=stacklevel + 1)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ridgeline.errors import UsageError
-from ridgeline.state import State, place
+from ridgeline.state import State, equal, place
 
 __all__ = ["Combination", "Table"]
 
@@ -70,7 +70,7 @@ class Combination:
         if (table == table[0]).all():
             return False
         used = [self.basis[j][name] for j in np.flatnonzero(table.any(0))]
-        return not all(x is used[0] or torch.equal(x, used[0]) for x in used[1:])
+        return not all(equal(x, used[0]) for x in used[1:])
 
     def tensor(self, name: str, k: int, *, dtype: torch.dtype | None = None) -> Tensor:
         """One tensor at one position; a basis tensor itself where the position is at it.
@@ -91,7 +91,7 @@ class Combination:
         wanted = dtype or first.dtype
         if (at := _vertex(row)) is not None:
             return self.basis[at][name].to(wanted)
-        wide = torch.promote_types(wanted, torch.float32)
+        wide = wanted if wanted.itemsize >= 4 else torch.float32
         out = torch.empty(first.shape, dtype=wide, device=first.device)
         return self.write(name, k, out).to(wanted)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import comb
 
 from ridgeline.errors import GridError, UsageError
-from ridgeline.paths.base import Path, check_points
+from ridgeline.paths.base import Path, check_moving, check_points
 from ridgeline.paths.combination import Combination, Table
 from ridgeline.state import State, wide
 
@@ -27,6 +27,7 @@ class _Curve(Path):
             )
         names = ["a", *(f"bend {j}" for j in range(1, len(points) - 1)), "b"]
         self.points = check_points(points, names)
+        check_moving(self.points, stacklevel=2)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.points)} points)"

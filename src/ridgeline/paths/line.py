@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ridgeline.errors import UnknownName, UsageError
-from ridgeline.paths.base import Path, check_points
+from ridgeline.paths.base import Path, check_moving, check_points
 from ridgeline.paths.combination import Combination, Table
 from ridgeline.paths.rates import Curved, Power, Rate, TwoPowers
-from ridgeline.state import State, layers, place, ties, wide
+from ridgeline.state import State, layers, place, ties, warn_of_identical, wide
 
 __all__ = ["Line"]
 
@@ -42,6 +42,7 @@ class Line(Path):
     Raises:
         StateMismatch: If the tensors of `a` and `b` differ.
         NonFinite: If either holds NaN or infinity.
+        QuantisedWeights: If weights that move are kept as codes beside scales.
         UnknownName: If a rate or a layer names nothing.
     """
 
@@ -63,7 +64,10 @@ class Line(Path):
         for tied in ties(a):  # one tensor under several names moves as one
             for name in set(tied) & set(self.rates):
                 rates.update(dict.fromkeys(tied, self.rates[name]))
-        settled = {"a": a, "b": b, "rates": rates, "_moving": _select(a, self.layers)}
+        moving = _select(a, self.layers)
+        check_moving((a, b), [n for n in a if n in moving], stacklevel=3)
+        warn_of_identical(a, b, stacklevel=3)
+        settled = {"a": a, "b": b, "rates": rates, "_moving": moving}
         for name, value in settled.items():
             object.__setattr__(self, name, value)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from ridgeline import rng
 from ridgeline import state as states
 from ridgeline.errors import UsageError
-from ridgeline.paths.base import check_points
+from ridgeline.paths.base import check_moving, check_points
 from ridgeline.paths.combination import Combination
 from ridgeline.state import State
 
@@ -46,6 +46,7 @@ class Plane:
     def __post_init__(self) -> None:
         for name, point in zip("abc", check_points((self.a, self.b, self.c), "abc"), strict=True):
             object.__setattr__(self, name, point)
+        check_moving((self.a, self.b, self.c), stacklevel=3)
         along = states.distance(self.a, self.b)
         across = states.distance(self.a, self.c)
         cosine = states.cosine(self.b, self.c, origin=self.a)
@@ -189,7 +190,7 @@ def random_direction(
             direction[name] = torch.zeros_like(x)
             continue
         draw = torch.randn(x.shape, generator=rng.stream(seed, "direction", index, name))
-        d = draw.to(device=x.device, dtype=torch.promote_types(x.dtype, torch.float32))
+        d = draw.to(device=x.device, dtype=states.wide(x).dtype)
         if normalise == "filter" and x.ndim > 1:
             axes = tuple(range(1, x.ndim))
             length = torch.linalg.vector_norm(d, dim=axes, keepdim=True)

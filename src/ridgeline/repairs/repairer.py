@@ -13,7 +13,7 @@ from ridgeline.repairs.corrections import Correction, Factors, factors
 from ridgeline.repairs.moments import JointMoments, Moments, columns
 from ridgeline.repairs.running import Graphs, Run, each
 from ridgeline.repairs.sites import Normaliser, Site, chosen, hidden, normalisers, sites
-from ridgeline.state import State, check_finite, ties, wide
+from ridgeline.state import State, check_finite, tensors_of, ties, wide
 
 if TYPE_CHECKING:
     from ridgeline.repairs.repair import Repair
@@ -215,7 +215,7 @@ class Repairer:
         for name in dict.fromkeys(correction.names):
             before = wide(state[name]) if state[name].is_floating_point() else state[name]
             result[name] = correction.tensor(name, before).to(state[name].dtype)
-        for first, *others in ties(self.objective.network.module.state_dict(keep_vars=True)):
+        for first, *others in ties(tensors_of(self.objective.network.module)):
             result |= {other: result[first] for other in others if other in state}
         return result
 

@@ -19,8 +19,24 @@ from ridgeline.state.checks import (
 )
 from ridgeline.state.geometry import Comparison, angle, compare, cosine, distance, dot, norm
 from ridgeline.state.kinds import equal, unusable
-from ridgeline.state.naming import State, capture, cast, coordinates, is_statistic, layers
-from ridgeline.state.sharing import place, tie, ties
+from ridgeline.state.naming import (
+    State,
+    capture,
+    cast,
+    coordinates,
+    is_extra,
+    is_statistic,
+    layers,
+    tensors_of,
+)
+from ridgeline.state.products import (
+    check_dequantised,
+    check_no_factors,
+    factors,
+    quantised,
+    warn_of_factors,
+)
+from ridgeline.state.sharing import identical, place, tie, ties, warn_of_identical
 
 __all__ = [
     "Comparison",
@@ -29,7 +45,9 @@ __all__ = [
     "angle",
     "capture",
     "cast",
+    "check_dequantised",
     "check_finite",
+    "check_no_factors",
     "check_same",
     "check_state",
     "check_states",
@@ -40,6 +58,9 @@ __all__ = [
     "distance",
     "dot",
     "equal",
+    "factors",
+    "identical",
+    "is_extra",
     "is_statistic",
     "layers",
     "lerp",
@@ -47,10 +68,14 @@ __all__ = [
     "non_finite",
     "norm",
     "place",
+    "quantised",
     "scale",
     "subtract",
+    "tensors_of",
     "tie",
     "ties",
     "unusable",
+    "warn_of_factors",
+    "warn_of_identical",
     "wide",
 ]

@@ -30,7 +30,7 @@ def _combine(
 
 def wide(x: Tensor) -> Tensor:
     """At least float32: half precision loses a third of its digits in one subtraction."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+    return x.float() if x.is_floating_point() and x.itemsize < 4 else x
 
 
 def lerp(a: Mapping[str, Tensor], b: Mapping[str, Tensor], t: float) -> State:
@@ -81,5 +81,6 @@ def mean(states: Sequence[Mapping[str, Tensor]]) -> State:
             away = torch.zeros_like(first)
             for other in states[1:]:
                 away += (other[name].to(first) - first) / len(states)
-            made[keys[name]] = torch.where(away == 0, x, (first + away).to(x.dtype))
+            # Equal values keep their bits; in float64, as no 8-bit float can be chosen by `where`.
+            made[keys[name]] = torch.where(away == 0, first, first + away).to(x.dtype)
     return {n: made.get(keys[n], x) for n, x in states[0].items()}

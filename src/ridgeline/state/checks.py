@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from ridgeline.errors import NonFinite, StateMismatch, UsageError, WrongKind
+from ridgeline.state.kinds import unusable
 
 __all__ = ["check_finite", "check_same", "check_state", "check_states", "detached", "non_finite"]
 
@@ -19,12 +21,20 @@ def check_state(state: object, name: str = "a state") -> None:
         name: What to call it in the message.
 
     Raises:
-        UsageError: If it is no mapping of names to tensors, or an empty one.
+        UsageError: If it is no mapping of names to tensors, or an empty one, or if a tensor holds
+            no numbers to compute with: sparse, quantised, on no device.
     """
     fits = isinstance(state, Mapping) and all(isinstance(x, Tensor) for x in state.values())
     if not fits or not state:
         rule = "A state maps names to tensors, and is not empty."
         raise WrongKind(rule, state, name=name, remedy=_remedy(state))
+    if found := unusable(cast(Mapping[str, Tensor], state)):
+        shown = ", ".join(f"{n} ({what})" for n, what in list(found.items())[:5])
+        raise UsageError(
+            "The tensors of a state are dense and hold numbers.",
+            got=f"{name} with {shown}",
+            remedy="Convert them first: to_dense(), dequantize(), or a module with its values.",
+        )
 
 
 def _remedy(given: object) -> str:
@@ -131,6 +141,8 @@ def non_finite(state: Mapping[str, Tensor]) -> dict[str, tuple[int, int]]:
     """Tensors that hold NaN or infinity: name to (number of NaN, number of infinities)."""
     found = {}
     for name, x in state.items():
+        if x.is_floating_point() and x.itemsize == 1:
+            x = x.float()  # noqa: PLW2901 (torch asks nothing of 8-bit floats)
         if x.is_floating_point() and not bool(torch.isfinite(x).all()):
             found[name] = (int(torch.isnan(x).sum()), int(torch.isinf(x).sum()))
     return found

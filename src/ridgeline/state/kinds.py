@@ -36,4 +36,4 @@ def equal(a: Tensor, b: Tensor) -> bool:
         return True
     if a.is_floating_point() and a.itemsize == 1:  # torch.equal knows no such type
         a, b = a.float(), b.float()
-    return torch.equal(a, b)
+    return torch.equal(a, b.to(a.device))

@@ -13,8 +13,10 @@ __all__ = [
     "capture",
     "cast",
     "coordinates",
+    "is_extra",
     "is_statistic",
     "layers",
+    "tensors_of",
 ]
 
 State = dict[str, Tensor]
@@ -29,6 +31,23 @@ def is_statistic(name: str) -> bool:
     return name.rpartition(".")[2] in STATISTICS
 
 
+def tensors_of(model: torch.nn.Module) -> State:
+    """A module's own tensors, each under all of its names: its state, not copied.
+
+    What layers keep as extra state (`get_extra_state`) is no tensor of the network and left out.
+
+    Args:
+        model: Any module.
+    """
+    given = model.state_dict(keep_vars=True)
+    return {n: x for n, x in given.items() if isinstance(x, Tensor) and not is_extra(n)}
+
+
+def is_extra(name: str) -> bool:
+    """Whether a name is that of a layer's extra state."""
+    return name.rpartition(".")[2] == "_extra_state"
+
+
 def capture(model: torch.nn.Module) -> State:
     """A copy of a module's state, sharing nothing with it but preserving its ties.
 
@@ -41,9 +60,9 @@ def capture(model: torch.nn.Module) -> State:
     """
     copies: dict[object, Tensor] = {}
     state: State = {}
-    for name, tensor in model.state_dict().items():
+    for name, tensor in tensors_of(model).items():
         if place(tensor) not in copies:
-            copies[place(tensor)] = tensor.clone()
+            copies[place(tensor)] = tensor.detach().clone()
         state[name] = copies[place(tensor)]
     return state
 

@@ -1,11 +1,16 @@
 """Tensors that are one in memory, under several names."""
 
+import warnings
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-__all__ = ["place", "tie", "ties"]
+from ridgeline.errors import RidgelineWarning
+from ridgeline.state.kinds import equal
+
+__all__ = ["identical", "place", "tie", "ties", "warn_of_identical"]
 
 
 def place(x: Tensor) -> object:
@@ -39,3 +44,46 @@ def tie(state: dict[str, Tensor], names: Mapping[str, str]) -> dict[str, Tensor]
         if other in state and first in state:
             state[other] = state[first]
     return state
+
+
+def identical(
+    a: Mapping[str, Tensor], b: Mapping[str, Tensor]
+) -> Literal["memory", "values", "no"]:
+    """Whether two states are one in memory, have the same values, or differ.
+
+    Args:
+        a: A state.
+        b: Another with the same tensors. Labels do not count.
+    """
+    moving = [n for n, x in a.items() if x.is_floating_point() or x.is_complex()]
+    if not moving or not all(place(a[n]) == place(b[n]) or equal(a[n], b[n]) for n in moving):
+        return "no"
+    return "memory" if all(place(a[n]) == place(b[n]) for n in moving) else "values"
+
+
+def warn_of_identical(
+    a: Mapping[str, Tensor],
+    b: Mapping[str, Tensor],
+    *,
+    names: tuple[str, str] = ("a", "b"),
+    stacklevel: int = 1,
+) -> None:
+    """Tell that two states are one, so that there is nothing between them.
+
+    Args:
+        a: A state.
+        b: Another with the same tensors.
+        names: What to call them.
+        stacklevel: As in `warnings.warn`, counted from the caller.
+    """
+    if (found := identical(a, b)) != "no":
+        message = f"{names[0]} and {names[1]} {SAID[found]}"
+        warnings.warn(message, RidgelineWarning, stacklevel=stacklevel + 1)
+
+
+SAID = {
+    "memory": "are the same tensors in memory. If they came from one module, both are what it is "
+    "now: `state_dict()` copies nothing. Copy with `rl.state.capture(model)` before training on.",
+    "values": "have the same values, so that nothing lies between them. Check that two different "
+    "checkpoints were given.",
+}

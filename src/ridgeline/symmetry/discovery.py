@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from ridgeline.state import tensors_of
 from ridgeline.symmetry.evaluation import steadily
 from ridgeline.symmetry.group import Group, Place, Sighting
 from ridgeline.symmetry.orbits import Family, Kinds, Relations, families
@@ -55,7 +56,7 @@ def discover(network: Network, example: Any) -> Symmetry:
         Group(g.name, g.places, g.inside if g.inside in kept else None, seen)
         for g, seen in zip(groups, _sightings(walk, groups, moved), strict=True)
     ]
-    shapes = {name: tuple(x.shape) for name, x in network.module.state_dict().items()}
+    shapes = {name: tuple(x.shape) for name, x in tensors_of(network.module).items()}
     return Symmetry(
         tuple(groups),
         shapes,
@@ -76,7 +77,7 @@ def _ties(module: nn.Module, shapes: Mapping[str, Any]) -> dict[str, str]:
     """Other names of shared tensors."""
     first: dict[int, str] = {}
     found: dict[str, str] = {}
-    state = module.state_dict(keep_vars=True)
+    state = tensors_of(module)
     for name in shapes:
         known = first.setdefault(id(state[name]), name)
         if known != name:

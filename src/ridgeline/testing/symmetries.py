@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 from torch import nn
 
+from ridgeline.state import tensors_of
 from ridgeline.symmetry import Group, Place, Sighting, Symmetry
 
 __all__ = ["of_chain"]
@@ -19,7 +20,7 @@ def of_chain(model: nn.Module, layers: Sequence[str], seen: Sequence[str] = ()) 
         layers: Names of its linear layers, first to last.
         seen: Names of the values in its trace in which each group's units are seen, if wanted.
     """
-    shapes = {name: tuple(x.shape) for name, x in model.state_dict().items()}
+    shapes = {name: tuple(x.shape) for name, x in tensors_of(model).items()}
     groups = []
     for i, (layer, following) in enumerate(pairwise(layers)):
         size = shapes[f"{layer}.weight"][0]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ridgeline.errors import UsageError
-from ridgeline.state import State, check_same
+from ridgeline.state import State, check_same, tensors_of
 
 __all__ = ["Stack"]
 
@@ -99,7 +99,7 @@ def _names(model: nn.Module) -> dict[str, str]:
     first: dict[int, str] = {}
     for name, x in [*model.named_parameters(), *model.named_buffers()]:
         first[id(x)] = name
-    return {name: first[id(x)] for name, x in model.state_dict(keep_vars=True).items()}
+    return {name: first[id(x)] for name, x in tensors_of(model).items()}
 
 
 def _by_name(states: Sequence[Mapping[str, Tensor]]) -> Iterator[tuple[str, list[Tensor]]]:
