@@ -174,7 +174,7 @@ def test_data_of_which_nothing_counts_are_refused():
         Objective(linear(), (X, torch.full((40,), -100)))
     rare = {"rare": rl.masked(error, lambda o, t: t == 9)}
     objective = Objective(linear(), (X, Y), metrics=rare)
-    for ask in (objective, lambda s: rl.profile(rl.Line(s, s), objective, points=3)):
+    for ask in (objective, lambda s: rl.profile(rl.Polygon(s, s), objective, points=3)):
         with pytest.raises(DataError, match=r"none of 40 for the metric 'rare'.*mask"):
             ask(linear().state_dict())
 
