@@ -46,7 +46,7 @@ ALL = {
     "a tuple": lambda y, h: (y, h),
     "a list": lambda y, h: [y, h],
     "a dict": lambda y, h: {"logits": y, "hidden_states": h},
-    "a named tuple": lambda y, h: Pair(y, h),
+    "a named tuple": Pair,
     "nested": lambda y, h: {"y": y, "more": [{"h": h}, 3, None]},
     "a feature of a library's": lambda y, h: ModelOutput(logits=y, features=h),
     "its only output": lambda y, h: ModelOutput(last_hidden_state=h),

@@ -8,6 +8,7 @@ import numpy as np
 from torch import nn
 
 from ridgeline.state import tensors_of
+from ridgeline.symmetry.blocks import blocks_follow
 from ridgeline.symmetry.evaluation import steadily
 from ridgeline.symmetry.group import Group, Place, Sighting
 from ridgeline.symmetry.orbits import Family, Kinds, Relations, families
@@ -41,9 +42,11 @@ def discover(network: Network, example: Any) -> Symmetry:
     groups: list[Group] = []
     moved: dict[int, tuple[int, int, int]] = {}
     grouped: set[int] = set()
+    entangled: set[int] = set()
     for family in sorted(found, key=lambda f: -f.depth):
         places = _places(family, units, kinds)
         if not places:
+            entangled.update(unit[0] for fibre in family.fibres for unit in fibre)
             continue
         inside = names.get(id(family.inside)) if family.inside is not None else None
         groups.append(Group(names[id(family)], tuple(places), inside))
@@ -61,7 +64,10 @@ def discover(network: Network, example: Any) -> Symmetry:
         tuple(groups),
         shapes,
         (
-            *(replace(f, why=told(f.why, walk.trace)) for f in _fixed(units, relations, grouped)),
+            *(
+                replace(f, why=told(f.why, walk.trace))
+                for f in _fixed(units, relations, grouped, entangled)
+            ),
             *(
                 Fixed(n, 0, shapes[n][0], "not used by the network")
                 for n in walk.unused
@@ -116,10 +122,14 @@ def _places(family: Family, units: Units, kinds: Kinds) -> list[Place]:
         for u in f
     ):
         return []
+    if not blocks_follow(family, units, kinds):
+        return []
     places: list[Place] = []
     for o in first:
         owner = units.owners[o]
         table = np.array([[unit[o] for unit in fibre] for fibre in fibres])  # fibre, unit, k, 2
+        if len(np.unique(table.reshape(-1, 2), axis=0)) < table.size // 2:
+            return []  # what stands in two of the units cannot move with each of them
         index, block = table[..., 0], table[..., 1]
         if owner.within is None:
             places.append(Place(owner.tensor, owner.axis, index))
@@ -168,7 +178,9 @@ def _sightings(
     return [tuple(s) for s in found]
 
 
-def _fixed(units: Units, relations: Relations, grouped: set[int]) -> list[Fixed]:
+def _fixed(
+    units: Units, relations: Relations, grouped: set[int], entangled: set[int]
+) -> list[Fixed]:
     """Axes with positions that stand in no group, and why."""
     found = []
     roots = units.everything
@@ -177,6 +189,8 @@ def _fixed(units: Units, relations: Relations, grouped: set[int]) -> list[Fixed]
         left = [u for u in mine if u not in grouped]
         if left and len(mine) > 1:
             reasons = [w for u in left if (w := _reason(u, relations))]
+            if entangled.intersection(left):
+                reasons.insert(0, "could move only along with parts of others")
             why = reasons[0] if reasons else "no other unit is used in the same way"
             found.append(Fixed(owner.tensor, owner.axis, len(left), why))
     return found

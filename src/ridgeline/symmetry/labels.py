@@ -143,11 +143,17 @@ def _meeting(
             needed = False
         else:
             told = units.relate(other, layer, why)
-            if told == 1 and two <= one:
+            # Units tell places, too, but may become one unit at several of them later.
+            if told == 1 and two <= one and _moving(layer) >= _moving(other):
                 needed = False
-            if not (told == -1 and needed and one <= two):
+            if not (told == -1 and needed and one <= two and _moving(other) >= _moving(layer)):
                 result.append(other)
     return [*result, layer] if needed else result
+
+
+def _moving(layer: Labels) -> bool:
+    """Whether a layer is of units, not of places alone."""
+    return int(layer.max()) > NOTHING
 
 
 def _sliced(units: Units, large: Labels, small: Labels, why: str) -> bool:

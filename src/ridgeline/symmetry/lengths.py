@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-__all__ = ["longer", "of_one", "shorter"]
+__all__ = ["longer", "many", "of_one", "shorter"]
 
 Accepts = Callable[[Any], bool]
 
@@ -31,6 +31,23 @@ def longer(example: Any, accepts: Accepts) -> Any | None:
 def shorter(example: Any, accepts: Accepts) -> Any | None:
     """The same with less along each axis; see `longer`."""
     return _resized(example, accepts, _less)
+
+
+def many(example: Any, count: int) -> Any:
+    """A batch of at least so many samples, those of an example over and over.
+
+    Args:
+        example: A batch of inputs.
+        count: Of samples.
+    """
+    sizes = [len(x) for x in pytree.tree_leaves(example) if isinstance(x, Tensor) and x.ndim]
+    batch = sizes[0] if sizes else 0
+
+    def more(x: Any) -> Any:
+        whole = isinstance(x, Tensor) and x.ndim > 0 and 0 < len(x) == batch
+        return torch.cat([x] * -(-count // batch)) if whole else x
+
+    return pytree.tree_map(more, example)
 
 
 def of_one(example: Any) -> set[tuple[int, int]]:

@@ -9,6 +9,7 @@ import numpy as np
 from ridgeline.errors import NotASymmetry
 from ridgeline.symmetry.evaluation import drawn, outputs_of, random_state
 from ridgeline.symmetry.group import Order
+from ridgeline.symmetry.lengths import many
 from ridgeline.symmetry.residual import Residual
 from ridgeline.symmetry.scaling import Rescalable
 from ridgeline.symmetry.symmetry import Symmetry
@@ -22,6 +23,11 @@ __all__ = ["Bench", "Proof", "Wrong", "drawn", "outputs_of", "prove", "random_st
 ALONE = 50_000_000
 """Numbers that may be turned to try each group alone; above, all are turned at once, and alone only
 if that fails."""
+
+CHEAP = 1_000_000
+"""Numbers of a state up to which there are `SAMPLES` samples."""
+
+SAMPLES = 16
 
 APART = 2
 """Sets of fibres that are turned without the others where all groups are turned at once."""
@@ -92,7 +98,7 @@ def prove(symmetry: Symmetry, network: Network, example: Any, *, seed: int = 0) 
 
 
 class Bench:
-    """A network at the inputs of a proof: the example's, those far from it, longer and shorter ones.
+    """A network at the inputs of a proof: the example's, far from it, longer and shorter ones.
 
     Args:
         network: The network.
@@ -109,11 +115,18 @@ class Bench:
         self.here = Residual(network, example, seed)
         self.longer = self.here.longer(example)
         """A longer batch than the example that the network takes, if there is one."""
-        sizes = (self.longer, self.here.shorter(example))
-        there = (self.here.elsewhere(), *map(self.here.at, sizes))
+        shorter = self.here.at(self.here.shorter(example))
+        there = (self._several(example), self.here.elsewhere(), shorter)
         self.there = [one for one in there if one is not None]
         self.largest = 0.0
         """Change of an output at the example, of those explained by rounding."""
+
+    def _several(self, example: Any) -> Residual | None:
+        """At a longer batch, and of more samples if that is cheap: a unit may be silent at two."""
+        size = sum(x.numel() for x in self.here.network.tensors.values())
+        longer = example if self.longer is None else self.longer
+        found = self.here.at(many(longer, SAMPLES)) if size < CHEAP else None
+        return found or self.here.at(self.longer)
 
     def wrong(self, symmetry: Symmetry) -> list[Wrong]:
         """Groups and scalings that change outputs, first those that do so alone.

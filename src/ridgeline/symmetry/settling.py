@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ridgeline.symmetry.units import Labels, Units
+from ridgeline.symmetry.units import FIXED, Labels, Units
 
 __all__ = ["settle"]
 
@@ -25,6 +25,26 @@ def settle(units: Units) -> None:
                 units.relate(outer, other, "stands inside of two things that do not fit")
         if units.size == before and len(units.held) == count:
             break
+    _hold_fast(units)
+
+
+def _hold_fast(units: Units) -> None:
+    """Fix what something fixed stands inside of: it may have been fixed later than it was held.
+
+    A grouped convolution's channels may turn out to be the network's outputs; the groups that
+    they stand in have then an order, too.
+    """
+    while True:
+        fast: dict[str, list[Labels]] = {}
+        for inner, outer in units.held:
+            still, holds = units.find(inner), units.find(outer)
+            for at in np.flatnonzero((still <= 0) & (holds > 0)):
+                why = units.why.get(int(FIXED - still[at]), "holds what never moves")
+                fast.setdefault(why, []).append(holds[at : at + 1])
+        if not fast:
+            return
+        for why, labels in fast.items():
+            units.fix(np.concatenate(labels), why)
 
 
 def _meetings(units: Units) -> list[tuple[Labels, Labels]]:

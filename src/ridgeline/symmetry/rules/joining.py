@@ -66,7 +66,9 @@ def side_by_side(
 
 @rule("cat", "concat", "concatenate")
 def _cat(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
-    values = [walk.value(of) for of in given["tensors"]]
+    values = [v for v in map(walk.value, given["tensors"]) if 0 not in v.shape]  # nothing there
+    if len(values) < 2:
+        return values[0] if values else Value(walk.shape(node))
     return side_by_side(walk, values, given.get("dim", 0), why_of(node))
 
 
