@@ -37,6 +37,8 @@ class Broken(Line):
             made["w"] = self.a["w"] + (self.b["w"] - self.a["w"]) * (1 + 1e-6)
         if self.fault == "other names" and t == 0:
             made["more"] = made["w"]
+        if self.fault == "lost tensor" and t == 1:
+            del made["n"]
         return made
 
     def tangent(self, t):
@@ -76,6 +78,7 @@ class Wrong(Combination):
     [
         ("rounded end", "'w' at t = 1 is not that of the end, bit for bit"),
         ("other names", r"path\(0\) has other tensors"),
+        ("lost tensor", r"path\(1\) has other tensors"),
         ("lost position", "7 positions gave 6 states"),
         ("sums", "coefficients of 'w' sum to"),
         ("stands still", "moves, and is not among the moving"),
@@ -90,6 +93,11 @@ def test_a_broken_law_is_named(fault, message):
     path = Broken(fault)
     with pytest.raises(AssertionError, match=message):
         check_path(path, a=A, b=B)
+
+
+def test_a_lost_tensor_is_seen_where_no_end_was_given():
+    with pytest.raises(AssertionError, match=r"path\(1\) has other tensors"):
+        check_path(Broken("lost tensor"))
 
 
 def test_a_path_that_is_right_passes():

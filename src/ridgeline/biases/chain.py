@@ -155,8 +155,8 @@ class _Reader:
             return None
         if not isinstance(value, fx.Node) or value not in self.names:
             raise _no_chain(
-                f"a weight or bias that is computed from other tensors at {node.name} (weight "
-                "normalisation, a parametrisation)"
+                f"a weight or bias that is not a tensor of the state at {node.name} (it is fixed, "
+                "or computed from others)"
             )
         return self.names[value]
 
