@@ -5,13 +5,16 @@ STAMP := .venv/installed
 PIP_FLAGS := --quiet --disable-pip-version-check
 JOBS ?= 2
 
-.PHONY: demo test check format bench docs results clean
+.PHONY: demo test test-all check format bench docs results clean
 .DEFAULT_GOAL := demo
 
 demo: $(STAMP)  ## the whole story on bundled data, to demo/report.html
 	$(BIN)/ridgeline demo --out demo --overwrite
 
-test: $(STAMP)  ## every test, with coverage
+test: $(STAMP)  ## what a change is tried on, minutes
+	$(BIN)/pytest -n $(JOBS) -m "not slow"
+
+test-all: $(STAMP)  ## every test, the long ones too, with coverage
 	$(BIN)/pytest -n $(JOBS) --cov --cov-report=term
 
 check: $(STAMP)  ## lint, format, types, import contracts, docs

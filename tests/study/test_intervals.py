@@ -9,7 +9,7 @@ from ridgeline.study import intervals
 REPEATS = 400
 
 
-@pytest.mark.parametrize("n", [5, 10, 30])
+@pytest.mark.parametrize("n", [5, 10, pytest.param(30, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("draw", ["normal", "exponential"])
 def test_the_mean_is_covered(n, draw):
     draws = np.random.default_rng(n)
@@ -60,6 +60,7 @@ def test_newcombes_own_example():
     assert span == pytest.approx((0.0524, 0.3339), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_difference_of_means_is_covered():
     draws = np.random.default_rng(1)
     held = 0

@@ -70,6 +70,7 @@ def forked(function, *arguments):
     return process
 
 
+@pytest.mark.slow
 def test_twenty_kills_at_random_moments(runs, undisturbed, folder):
     begun = time.perf_counter()
     work(Store(folder / "timed"), runs)

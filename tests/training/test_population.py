@@ -102,7 +102,12 @@ def assert_members_equal_runs_alone(members, data, **options):
     return together
 
 
-@pytest.mark.parametrize("name", NETS)
+DEEP = ("ResNet-18, LayerNorm", "ResNet-20", "ResNet-20, Fixup", "VGG-11", "VGG-11, BatchNorm")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n in DEEP else ()) for n in NETS]
+)
 def test_fifty_steps_of_every_kind_of_network(name):
     make, data = NETS[name]
     recipe = replace(RECIPE, loss="squared_error") if name == "autoencoder" else RECIPE

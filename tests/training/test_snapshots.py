@@ -97,7 +97,12 @@ def assert_same(a, b):
         assert all(torch.equal(left[name], right[name]) for name in left)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+LONG = ("stopping", "stopping, drawn to a radius", "grafted", "l1", "relabelled")
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(k, marks=pytest.mark.slow if k in LONG else ()) for k in KINDS]
+)
 def test_every_moment_leads_to_the_same_end(kind, planted):
     make = lambda: members(KINDS[kind])  # noqa: E731 (a fresh population each time)
     taken = []
