@@ -412,6 +412,46 @@ def test_one_output_is_no_classification():
         Objective(linear(1), (X, (Y > 1).long()), loss="squared_error", metrics={"e": error})
 
 
+class OwnLoss(nn.Linear):
+    def forward(self, x):
+        return super().forward(x).square().mean()
+
+
+@pytest.mark.parametrize(
+    ("model", "targets", "said"),
+    [
+        (linear(), Y[:, None], r"targets\.squeeze\(-1\)"),
+        (linear(), F.one_hot(Y, 4), r"\.argmax\(1\)"),
+        (linear(), Y.float(), "no class indices"),
+        (linear(1), (Y > 1).long(), "BCEWithLogitsLoss"),
+        (linear(), {"label": Y, "group": Y}, "targets that are a dict"),
+        (OwnLoss(5, 4), Y, r"shape \(\) for 32 samples.*computes its own loss.*forward="),
+    ],
+)
+@pytest.mark.parametrize("loss", ["cross_entropy", nn.CrossEntropyLoss()])
+def test_what_is_no_classification_is_refused_with_what_to_do(model, targets, said, loss):
+    with pytest.raises(UsageError, match=said):
+        Objective(model, [(X, targets)], loss=loss)
+
+
+def test_a_mean_over_positions_is_not_taken_in_half_precision():
+    """Outputs of autocast: 4096 tokens of 0.1 add up to 256 and no further in bfloat16."""
+    model, x = linear(2), torch.randn(2, 4096, 5, generator=rng)
+    y = torch.randint(0, 2, (2, 4096), generator=rng)
+    found = Objective(model, (x, y), autocast=torch.bfloat16)(model.state_dict())
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        outputs = model(x).double()
+    want = F.cross_entropy(outputs.flatten(0, 1), y.flatten(), reduction="none").view(2, -1).mean(1)
+    torch.testing.assert_close(found["loss"].double(), want, rtol=1e-5, atol=0)
+    wrong = (outputs.argmax(-1) != y).double().mean(1)
+    torch.testing.assert_close(found["error"].double(), wrong, rtol=1e-6, atol=0)
+
+
+def test_more_classes_than_there_are_have_no_top():
+    with pytest.raises(UsageError, match="k = 5 and 4 classes, for the metric 'top5_error'"):
+        Objective(linear(), (X, Y), metrics=["top5_error"])
+
+
 def test_criteria_are_pickled_with_their_objective():
     metrics = {"up": rl.higher(right), "ce": nn.CrossEntropyLoss(ignore_index=1), "two": top_k(2)}
     objective = Objective(linear(), (X, Y), metrics=metrics)

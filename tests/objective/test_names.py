@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ridgeline.errors import UnknownName
+from ridgeline.errors import UnknownName, WrongKind
 from ridgeline.objective import (
     LOSSES,
     METRICS,
@@ -59,3 +59,18 @@ def test_an_objective_takes_names():
     with torch.no_grad():
         want = (model(X) - X).square().mean(1)
     assert torch.allclose(found["loss"], want) and torch.allclose(found["again"], want)
+
+
+def test_functions_are_called_by_their_own_name():
+    own = {"error": error, "accuracy": accuracy}
+    assert metrics_of([error, "accuracy"]) == own and metrics_of(error) == {"error": error}
+
+
+@pytest.mark.parametrize(
+    ("given", "got"), [(None, "NoneType"), (nn.MSELoss, "the class MSELoss"), (5, "int")]
+)
+def test_what_is_no_function_is_refused(given, got):
+    with pytest.raises(WrongKind, match=f"A loss is a function of outputs.*{got}"):
+        Objective(nn.Linear(3, 3), (X, X), loss=given)
+    with pytest.raises(WrongKind, match=f"A metric is a function of outputs.*{got}"):
+        Objective(nn.Linear(3, 3), (X, X), loss="mse", metrics={"m": given})

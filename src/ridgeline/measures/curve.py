@@ -88,7 +88,7 @@ class Curve:
     @property
     def _shrink(self) -> float:
         seen = self.evaluated / self.population
-        return (1 - seen if seen < 1 else 1.0) / self.n
+        return (1 - seen if seen < 1 else 1.0) / max(1, self.n)
 
     @cached_property
     def stderr(self) -> Array:

@@ -23,8 +23,8 @@ __all__ = ["check_batches"]
 
 ALONE = 32
 """Samples that are scored alone."""
-LARGE = 2**24
-"""Outputs (numbers, not bytes) above which only a few are."""
+LARGE, FEW = 2**24, 4
+"""Outputs (numbers, not bytes) above which only a few samples are looked at."""
 TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-4}
 ROUGH = 2e-2
 
@@ -42,9 +42,11 @@ def check_batches(criteria: Mapping[str, Criterion], outputs: Any, targets: Any)
         UsageError: If there is not one number per sample, or a loss' reduction is another than
             its name says.
     """
-    count = len(pytree.tree_leaves(targets)[0])
     size = sum(x.numel() for x in pytree.tree_leaves(outputs) if isinstance(x, Tensor))
-    alone = range(min(count, ALONE if size < LARGE else 4))
+    if size > LARGE:
+        outputs, targets = (_rows(x, slice(0, FEW)) for x in (outputs, targets))
+    count = len(pytree.tree_leaves(targets)[0])
+    alone = range(min(count, ALONE))
     for criterion in criteria.values():
         given = [x for x in pytree.tree_leaves((outputs, targets)) if isinstance(x, Tensor)]
         before = [x.clone() for x in given]

@@ -68,7 +68,7 @@ def criteria(
         _check_direction(name, function, form)
         _check_tokens(name, form, weights)
         labels = _labels(function, form, targets)
-        everywhere = labels is None or not bool((targets == labels.ignored).any())
+        everywhere = labels is None or not _some(targets, labels.ignored)
         found[name] = Criterion(
             name,
             function,
@@ -78,6 +78,10 @@ def criteria(
             everywhere and _plain(function),
         )
     return found
+
+
+def _some(targets: Any, ignored: int) -> bool:
+    return isinstance(targets, Tensor) and bool((targets == ignored).any())
 
 
 def _plain(function: Metric) -> bool:

@@ -15,6 +15,8 @@ from ridgeline.objective.weighted import Weighted, over_positions, where_counted
 
 __all__ = ["Criterion", "Weights"]
 
+HALF = (torch.float16, torch.bfloat16)
+"""Types that a mean over positions would drown in the rounding of."""
 Weights = Literal["samples", "tokens"]
 """If samples weigh alike, or as many times as they have positions that count."""
 
@@ -61,8 +63,11 @@ class Criterion:
         values, weights = self._at_positions(self.function, outputs, targets)
         if self.everywhere and weights is not None and weights.dtype == torch.bool:
             weights = None
+        if self.form is None and count == 1 and isinstance(values, Tensor) and values.ndim == 0:
+            values = values.reshape(1)  # a batch of one that was squeezed
+            weights = weights.reshape(1) if isinstance(weights, Tensor) else weights
         self._check(values, weights, count)
-        if not values.is_floating_point():
+        if not values.is_floating_point() or values.dtype in HALF:
             values = values.to(torch.get_default_dtype())
         return over_positions(values, weights, tokens=self.weights == "tokens", total=self.total)
 
@@ -85,6 +90,8 @@ class Criterion:
             mask = function.mask(outputs, targets)
             return values, _both(weights, mask, values)
         if self.form is not None:
+            if isinstance(outputs, Tensor) and outputs.dtype in HALF:
+                outputs = outputs.float()
             return self.form(outputs, targets)
         found: Any = function(outputs, targets)
         if isinstance(found, tuple) and len(found) == 2:
@@ -137,6 +144,7 @@ def _both(weights: Tensor | None, mask: Any, values: Tensor) -> Tensor:
         raise UsageError(
             "A mask gives booleans, true where the metric is of the sample.",
             got=str(mask.dtype) if isinstance(mask, Tensor) else type(mask).__name__,
+            remedy="Return a tensor of torch.bool.",
         )
     if mask.shape == values.shape[:1]:
         mask = mask.reshape(-1, *[1] * (values.ndim - 1)).expand(values.shape)
@@ -144,6 +152,7 @@ def _both(weights: Tensor | None, mask: Any, values: Tensor) -> Tensor:
         raise UsageError(
             "A mask is of samples, shape (N,), or of all positions.",
             got=f"a mask {tuple(mask.shape)} for values {tuple(values.shape)}",
+            remedy="It is made of the outputs and targets that it is given, of some samples.",
         )
     if weights is None:
         return mask

@@ -115,7 +115,19 @@ def direction(function: Any) -> bool | None:
 HIGHER = {
     *("accuracy", "acc", "accuracies", "f1", "fbeta", "auc", "auroc", "auprc", "aucpr", "r2"),
     *("precision", "recall", "sensitivity", "specificity", "iou", "miou", "jaccard", "dice"),
-    *("bleu", "rouge", "meteor", "psnr", "ssim", "kappa", "mcc", "ndcg", "mrr", "correct"),
+    *(
+        "bleu",
+        "rouge",
+        "meteor",
+        "psnr",
+        "ssim",
+        "kappa",
+        "mcc",
+        "ndcg",
+        "mrr",
+        "correct",
+        "similarity",
+    ),
 }
 WHOLE = r"m?ap@?\d*|r[ _-]?squared|(pearson|spearman|kendall)\w*"
 LOWER = {"error", "errors", "err", "loss", "distance", "gap", "miss", "misses", "drop", "neg"}

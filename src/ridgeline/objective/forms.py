@@ -53,6 +53,7 @@ def aligned(outputs: Tensor, targets: Tensor, what: str) -> tuple[Tensor, Tensor
     Raises:
         UsageError: If their shapes differ in another way: they would be broadcast.
     """
+    _tensor(targets, what)
     if outputs.shape != targets.shape:
         outputs, targets = _without_one(outputs, targets), _without_one(targets, outputs)
     if outputs.shape != targets.shape:
@@ -63,6 +64,15 @@ def aligned(outputs: Tensor, targets: Tensor, what: str) -> tuple[Tensor, Tensor
             "`forward=`, or in a loss(outputs, targets) -> (N,) of your own.",
         )
     return outputs, targets if targets.dtype.is_floating_point else targets.to(outputs.dtype)
+
+
+def _tensor(targets: Any, what: str) -> None:
+    if not isinstance(targets, Tensor):
+        raise UsageError(
+            f"{what} takes one tensor of targets.",
+            got=f"targets that are a {type(targets).__name__}",
+            remedy="Give a loss(outputs, targets) -> (N,) that takes what it needs out of them.",
+        )
 
 
 def _without_one(x: Tensor, other: Tensor) -> Tensor:
@@ -90,14 +100,17 @@ def classes_at(outputs: Tensor, targets: Tensor, dim: int, what: str) -> None:
     Raises:
         UsageError: If the targets have not the outputs' shape without that axis.
     """
+    _tensor(targets, what)
     shape, fits = tuple(outputs.shape), [False, False]
     if outputs.ndim >= 2 and as_labels(targets):
         fits = [(*shape[:d], *shape[d:][1:]) == tuple(targets.shape) for d in (1, len(shape) - 1)]
     last = dim % max(1, outputs.ndim) == outputs.ndim - 1
     if fits[last]:
-        return
-    remedy = "Give a loss(outputs, targets) -> (N,) of your own."
-    if fits[1]:
+        if shape[dim] > 1:
+            return
+        remedy = "A single logit: nn.BCEWithLogitsLoss() or `rl.binary_cross_entropy`, and "
+        remedy += "`rl.binary_error`."
+    elif fits[1]:
         remedy = "Here the classes are last: `rl.cross_entropy` and `rl.error` take them there."
     elif fits[0]:
         remedy = "Here the classes are axis 1, as losses of torch.nn have them: use one of those, "
@@ -105,6 +118,13 @@ def classes_at(outputs: Tensor, targets: Tensor, dim: int, what: str) -> None:
     elif not as_labels(targets):
         remedy = "For targets that are no class indices: nn.CrossEntropyLoss(), `rl.squared_error` "
         remedy += "or `rl.binary_cross_entropy`, or a loss(outputs, targets) -> (N,) of your own."
+    elif shape == tuple(targets.shape):
+        remedy = "Of one-hot targets take `.argmax(1)`; or give nn.CrossEntropyLoss() "
+        remedy += "probabilities, `targets.float()`."
+    elif targets.shape == (*shape[:1], 1):
+        remedy = "Give targets without their last axis: `targets.squeeze(-1)`."
+    else:
+        remedy = "Give a loss(outputs, targets) -> (N,) of your own."
     form = "(N, ..., C)" if dim == -1 else "(N, C, ...)"
     raise UsageError(
         f"{what} takes outputs {form} and integer targets (N, ...).",

@@ -90,6 +90,11 @@ def _top_k(
     outputs: Tensor, targets: Tensor, k: int, ignore_index: int = -100, dim: int = -1
 ) -> AtPositions:
     logits, labels = classes_last(outputs, targets, dim)
+    if k > logits.shape[-1]:
+        raise UsageError(
+            "The k largest logits are of at least k classes.",
+            got=f"k = {k} and {logits.shape[-1]} classes",
+        )
     hit = (logits.topk(k, dim=-1).indices == labels[..., None]).any(-1)
     return (~hit).to(outputs.dtype), labels != ignore_index
 

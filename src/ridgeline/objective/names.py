@@ -1,13 +1,15 @@
 """Losses and metrics by name, for the command line, specs and ``Objective(loss="mse")``."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from ridgeline.errors import UnknownName
-from ridgeline.objective.forms import Metric
+from ridgeline.errors import UnknownName, WrongKind
+from ridgeline.objective.declared import bare
+from ridgeline.objective.forms import Metric, unwrapped
 from ridgeline.objective.losses import binary_cross_entropy, cross_entropy, squared_error
 from ridgeline.objective.metrics import accuracy, error, top_k
 
-__all__ = ["LOSSES", "METRICS", "loss", "metric", "metrics_of"]
+__all__ = ["LOSSES", "METRICS", "loss", "loss_of", "metric", "metrics_of"]
 
 LOSSES: dict[str, Metric] = {
     "cross_entropy": cross_entropy,
@@ -52,19 +54,46 @@ def _named(kind: str, name: str, known: Mapping[str, Metric]) -> Metric:
     return known[name]
 
 
+def loss_of(given: Metric | str) -> Metric:
+    """A loss that was given, or named.
+
+    Raises:
+        UnknownName: If there is no loss of a name.
+        WrongKind: If it cannot be called with outputs and targets.
+    """
+    return loss(given) if isinstance(given, str) else _function(given, "loss")
+
+
 def metrics_of(
-    given: str | Iterable[str] | Mapping[str, Metric | str],
+    given: str | Metric | Iterable[Any] | Mapping[str, Any],
 ) -> dict[str, Metric]:
     """Metrics by what they shall be called: of names, or of functions and names by such a name.
 
     Args:
-        given: ``"error,accuracy"``, a list of names, or a mapping.
+        given: ``"error,accuracy"``, a function, a list of names and functions, or a mapping.
 
     Raises:
         UnknownName: If there is no metric of a name.
+        WrongKind: If one cannot be called with outputs and targets.
     """
     if isinstance(given, str):
         given = [name.strip() for name in given.split(",") if name.strip()]
-    if not isinstance(given, Mapping):
-        given = {name: name for name in given}
-    return {n: metric(f) if isinstance(f, str) else f for n, f in given.items()}
+    elif callable(given):
+        given = [given]
+    held: dict[str, Any]
+    if isinstance(given, Mapping):
+        held = dict(given)
+    else:
+        held = {f if isinstance(f, str) else _called(f): f for f in given}
+    return {n: metric(f) if isinstance(f, str) else _function(f, "metric") for n, f in held.items()}
+
+
+def _called(function: Any) -> str:
+    plain = unwrapped(bare(function))
+    return getattr(plain, "__name__", type(plain).__name__)
+
+
+def _function(given: Metric, kind: str) -> Metric:
+    if isinstance(given, type) or not callable(given):
+        raise WrongKind(f"A {kind} is a function of outputs and targets.", given, name=kind)
+    return given

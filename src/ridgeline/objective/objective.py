@@ -93,7 +93,7 @@ class Objective:
         data: Any,
         *,
         loss: Metric | str = cross_entropy,
-        metrics: str | Iterable[str] | Mapping[str, Metric | str] | None = None,
+        metrics: str | Metric | Iterable[Any] | Mapping[str, Any] | None = None,
         weights: Weights = "samples",
         statistics: StatisticsPolicy = "recompute",
         calibration: Any = None,
@@ -112,7 +112,7 @@ class Objective:
         self.device, self.autocast = torch.device(device), autocast
         self.dtype = dtype or torch.promote_types(_dtype_of(self.network), torch.float32)
         self._settle_other_buffers()
-        loss = names.loss(loss) if isinstance(loss, str) else loss
+        loss = names.loss_of(loss)
         # A loss of classes needs labels; any other may compare outputs with what went in.
         given = collect(data, labelled=of_classes(loss))
         self.reconstructs = given.targets is None
@@ -432,8 +432,10 @@ class Objective:
         targets = self.samples.targets
         for name, criterion in self.metrics.items():
             labels = criterion.labels(targets)
-            if labels is None or (isinstance(outputs, Tensor) and outputs.ndim < 2):
+            if labels is None or not isinstance(targets, Tensor):
                 continue
+            if isinstance(outputs, Tensor) and outputs.ndim < 2:
+                continue  # no classification: the loss says so
             check_labels(outputs, targets, labels)
             if name == "loss":
                 self.classes = outputs.shape[labels.dim]

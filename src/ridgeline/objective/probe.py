@@ -8,7 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ridgeline.errors import DataError, NotDeterministic
+from ridgeline.errors import DataError, NotDeterministic, UsageError
 from ridgeline.objective.forms import Labels
 from ridgeline.objective.samples import Samples, equal
 from ridgeline.rng import untouched
@@ -58,6 +58,7 @@ def probe(network: Network, tensors: Mapping[str, Tensor], samples: Samples) -> 
                 "Turn dropout off in evaluation mode (F.dropout takes training=self.training) "
                 "and draw no random numbers in forward.",
             )
+        _check_first_axis(outputs, len(samples))
         if len(samples) > 1:
             among = pytree.tree_map_only(Tensor, lambda x: x[:1], outputs)
             try:
@@ -113,6 +114,17 @@ def _batch_normaliser(module: nn.Module) -> str | None:
     return None
 
 
+def _check_first_axis(outputs: Any, count: int) -> None:
+    shapes = [tuple(x.shape) for x in pytree.tree_leaves(outputs) if isinstance(x, Tensor)]
+    if wrong := [shape for shape in shapes if shape[:1] != (count,)]:
+        raise UsageError(
+            "The first axis of outputs is that of samples.",
+            got=f"shape {wrong[0]} for {count} samples",
+            remedy="A model that computes its own loss is asked for its logits: give `forward=` "
+            "that returns them, with samples first.",
+        )
+
+
 def check_labels(outputs: Any, targets: Any, labels: Labels = CLASSES_LAST) -> None:
     """Refuse class labels outside the model's classes, where outputs are logits.
 
@@ -128,7 +140,7 @@ def check_labels(outputs: Any, targets: Any, labels: Labels = CLASSES_LAST) -> N
         return
     sizes = list(outputs.shape)
     classes = sizes.pop(labels.dim)
-    if targets.is_floating_point() or list(targets.shape[1:]) != sizes[1:]:
+    if classes == 1 or targets.is_floating_point() or list(targets.shape[1:]) != sizes[1:]:
         return  # no classification: the loss says so
     wrong = ((targets < 0) | (targets >= classes)) & (targets != labels.ignored)
     if bool(wrong.any()):

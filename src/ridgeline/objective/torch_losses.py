@@ -118,7 +118,7 @@ class TorchLoss:
 
     def _of_classes(self, outputs: Tensor, targets: Tensor) -> AtPositions:
         if not as_labels(targets):  # probabilities of classes
-            if outputs.shape != targets.shape:
+            if not isinstance(targets, Tensor) or outputs.shape != targets.shape:
                 classes_at(outputs, targets, 1, f"nn.{self.name}")
             return self.module(outputs, targets), None
         classes_at(outputs, targets, 1, f"nn.{self.name}")
@@ -181,7 +181,10 @@ def _module_of(function: Any) -> Any:
         return kind()
     if function.args or isinstance(function.func, partial):
         return function
-    return kind(**function.keywords)
+    try:
+        return kind(**function.keywords)
+    except TypeError:  # an argument that there is not: its call says so
+        return function
 
 
 def _hashable(function: Any) -> bool:
