@@ -6,8 +6,14 @@ import pytest
 from hypothesis import given, settings
 
 from ridgeline.errors import UnknownName, UsageError
-from ridgeline.measures import BARRIER_KINDS, Curve, barrier, connectivity, instability
-from ridgeline.measures.barrier import layer_barrier
+from ridgeline.measures import (
+    BARRIER_KINDS,
+    Curve,
+    WholeEnds,
+    barrier,
+    connectivity,
+    instability,
+)
 from ridgeline.testing import Product
 
 law = settings(deadline=None, max_examples=60, derandomize=True)
@@ -148,30 +154,33 @@ def test_refusals():
         barrier(Curve.exact([0.5, 1], [0, 0]))
 
 
-def test_the_barrier_of_a_layer_is_against_the_two_whole_networks():
+def paired(values, t, whole, n=200, higher=False):
+    """The curve of a layer's line, (N, K) values, with the whole networks beside it, (N, 2)."""
+    joint, k = np.hstack([values, whole]), values.shape[1]
+    cov = np.cov(joint, rowvar=False)
+    ends = WholeEnds(whole.mean(0), cov)
+    nothing = np.zeros(k, np.int64)
+    return Curve(t, values.mean(0), cov[:k, :k], n, n, nothing, higher_is_better=higher, whole=ends)
+
+
+@pytest.mark.parametrize("higher", [False, True])
+def test_the_barrier_of_a_layer_is_against_the_two_whole_networks_and_paired(higher):
     """Adilova et al.: the midpoint of the layer's line less the mean of the networks' losses."""
-    layer, whole = on([0.2, 0.5, 0.9, 1.0, 1.3]), on([0.2, 5.0, 0.6])
-    found = layer_barrier(layer, whole)
-    assert found.height == pytest.approx(0.9 - 0.4)
-    assert (found.at, found.kind, found.stderr) == (0.5, "half", 0)
-    better = on([-v for v in layer.mean], higher_is_better=True)
-    wholes = on([-v for v in whole.mean], higher_is_better=True)
-    assert layer_barrier(better, wholes).height == pytest.approx(0.5)
-    with pytest.raises(UsageError, match=r"t = 0\.5"):
-        layer_barrier(on([0.0, 1.0]), whole)
-
-
-def test_the_standard_error_of_a_layers_barrier_is_no_smaller_than_the_true_one():
     rng = np.random.default_rng(0)
-    part, full = rng.normal(size=(200, 3)) @ np.triu(np.ones((3, 3))), rng.normal(size=(200, 2))
-    full[:, 0] = part[:, 0]  # both lines begin at one network
-    curves = []
-    for values in (part, full):
-        k = values.shape[1]
-        t, cov = np.linspace(0, 1, k), np.cov(values, rowvar=False)
-        curves.append(Curve(t, values.mean(0), cov, 200, 200, np.zeros(k, np.int64)))
-    true = (part[:, 1] - full.mean(1)).std(ddof=1) / 200**0.5
-    assert true <= layer_barrier(*curves).stderr <= 3 * true
+    part = rng.normal(size=(200, 3)) @ np.triu(np.ones((3, 3)))
+    full = part[:, :1] + rng.normal(size=(200, 2))
+    found = barrier(paired(part, np.array([0.0, 0.5, 1.0]), full, higher=higher))
+    cost = part[:, 1] - full.mean(1)
+    true = (-cost if higher else cost).mean()
+    assert (found.kind, found.at) == ("layer", 0.5)
+    assert found.height == pytest.approx(true, abs=1e-12)
+    assert found.stderr == pytest.approx(cost.std(ddof=1) / 200**0.5, rel=1e-12)
+
+
+def test_without_the_whole_networks_there_is_no_barrier_of_a_layer():
+    with pytest.raises(UsageError, match=r"against the two whole networks\. Got a curve without"):
+        barrier(on([0.0, 1.0, 2.0]), "layer")
+    assert barrier(on([0.0, 1.0, 2.0])).kind == "chord"
 
 
 def test_instability_is_the_barrier_of_kind_mean():

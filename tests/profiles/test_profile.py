@@ -92,6 +92,34 @@ def test_the_barriers_standard_error_is_that_of_the_paired_difference():
     assert top.stderr == pytest.approx(paired.std().item() / 20, rel=1e-9)
 
 
+@pytest.mark.parametrize("hold", ["a", "b"])
+@pytest.mark.parametrize("points", [3, 7])
+def test_the_barrier_of_a_layer_is_that_of_a_plain_loop_with_its_paired_error(hold, points):
+    torch.manual_seed(0)
+    make = lambda: nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3)).double()  # noqa: E731 (short, and read in place)
+    x, y = torch.randn(60, 5, dtype=torch.float64), torch.arange(60) % 3
+    ends = [make().state_dict() for _ in range(2)]
+    net = make()
+
+    def losses(state):
+        net.load_state_dict(state)
+        return nn.functional.cross_entropy(net(x), y, reduction="none").detach()
+
+    objective = rl.Objective(net, (x, y), metrics=["accuracy"], rows=16)
+    found = layerwise(*ends, objective, hold=hold, points=points)
+    held, other = ends if hold == "a" else ends[::-1]
+    for layer, one in found.items():
+        halfway = {n: (v + other[n]) / 2 if n.startswith(layer) else v for n, v in held.items()}
+        each = losses(halfway) - (losses(ends[0]) + losses(ends[1])) / 2
+        got = one.barrier()
+        assert got.kind == "layer" and got.at == 0.5
+        assert got.height == pytest.approx(float(each.mean()), abs=1e-9)
+        assert got.stderr == pytest.approx(float(each.std() / 60**0.5), rel=1e-9)
+        right = one.curve("accuracy")
+        fall = right.whole.mean.mean() - right.mean[points // 2]
+        assert one.barrier(metric="accuracy").height == pytest.approx(fall)
+
+
 def test_layerwise_profiles_move_one_layer_each_and_agree_with_the_loop():
     model, data, a, b = zoo.build("mlp", n=50)
     objective = Objective(model, data, dtype=torch.float64)

@@ -27,8 +27,14 @@ def test_the_shape_is_pinned(hill):
     assert found["samples"]["test"] == seen
     said = found["measures"]["train"]["loss"]
     assert {k: sorted(said[k]) for k in ("barrier", "monotonicity", "plateau", "length")} == {
-        "barrier": ["at", "between", "height", "interval", "kind", "stderr"],
-        "monotonicity": ["between", "holds", "largest_rise", "stderr", "strict", "tolerance"],
+        "barrier": [
+            *("at", "between", "height", "interval", "kind"),
+            *("rounding", "stderr", "verdict"),
+        ],
+        "monotonicity": [
+            *("between", "holds", "largest_rise", "rounding"),
+            *("stderr", "strict", "tolerance", "verdict"),
+        ],
         "plateau": [
             *("area", "end", "half", "length", "reference"),
             *("relative_area", "start", "threshold"),

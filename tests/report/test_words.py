@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from report.shapes import T, bump, curve
-from ridgeline.measures import Curve
+from ridgeline.measures import Barrier, Curve
 from ridgeline.numerals import change, number, plus_minus
 from ridgeline.profiles import Profile
 from ridgeline.report import (
@@ -125,3 +125,44 @@ def test_a_change_is_never_lower_by_less_than_nothing():
     assert change(0.021, 0) == "lower by 2 %"
     assert change(-0.021, 1) == "higher by 2.1 %"
     assert change(-0.001, 0) == "about the same"
+
+
+def test_a_rise_within_its_error_is_neither_monotone_nor_not():
+    mean = np.where(T < 0.9, 1 - T, 1 - T + 0.2 * (T - 0.9) / 0.1)
+    sure, unsure = (said_of(mean, spread) for spread in (0.01, 3.0))
+    assert "is not monotone: it rises by" in sure[1]
+    assert "has no clear rise: it rises by" in unsure[1]
+    assert "which includes zero; these samples do not say whether it is monotone" in unsure[1]
+
+
+def said_of(mean, spread, **more):
+    return sentences(Profile(T, {"train": {"loss": curve(mean, spread=spread, **more)}}))
+
+
+def test_what_is_below_rounding_is_no_barrier_and_no_rise():
+    flat = 2 + 1e-8 * np.sin(np.pi * T) ** 2
+    profile = Profile(T, {"train": {"loss": curve(flat, spread=0.0, rounding=1e-6)}})
+    assert profile.barrier().verdict == "no barrier"
+    assert profile.monotonicity(tolerance=0.0).verdict == "monotone"
+    assert "has no barrier beyond the rounding of its numbers" in sentences(profile)[0]
+    assert profile.barrier().height == pytest.approx(1e-8)
+
+
+@pytest.mark.parametrize(
+    ("height", "stderr", "verdict"),
+    [
+        (0.1, 0.01, "barrier"),
+        (0.1, 0.06, "undecided"),
+        (0.0, 0.1, "no barrier"),
+        (0.1, 0.0, "barrier"),
+    ],
+)
+def test_three_verdicts_of_a_barrier(height, stderr, verdict):
+    assert Barrier(height, stderr, 0.5, "chord").verdict == verdict
+
+
+def test_the_table_says_where_monotone_is_unclear():
+    mean = np.where(T < 0.9, 1 - T, 1 - T + 0.2 * (T - 0.9) / 0.1)
+    profile = Profile(T, {"train": {"loss": curve(mean, spread=3.0)}})
+    (row,) = measures_table({"a": profile}).rows
+    assert str(row[7]).startswith("unclear (+")

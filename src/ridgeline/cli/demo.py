@@ -7,7 +7,6 @@ from pathlib import Path
 from ridgeline import io, report
 from ridgeline.cli.consoles import progress_bar, stderr_console, stdout_console
 from ridgeline.cli.writing import check_out
-from ridgeline.measures import layer_barrier
 from ridgeline.numerals import plus_minus
 from ridgeline.profiles import Profile
 from ridgeline.studies.demo import MODEL, Demo, demo
@@ -149,7 +148,8 @@ def _cards(found: Demo) -> "list[report.Card]":
     """The story in four numbers."""
     top, wrong = found.between.barrier(), found.between.barrier(metric="error", split="test")
     descent = found.descent["uniform rates"].monotonicity()
-    falls = "falls all the way" if descent.holds else f"rises by {descent.largest_rise:.2g}"
+    falls = f"rises by {plus_minus(descent.largest_rise, descent.stderr)}"
+    falls = "falls all the way" if descent.verdict == "monotone" else falls
     return [
         report.Card(
             "Loss barrier between the minima",
@@ -171,8 +171,7 @@ def _cards(found: Demo) -> "list[report.Card]":
 
 
 def _worst_layer(found: Demo) -> str:
-    whole = found.between.curve()
-    heights = {n: layer_barrier(one.curve(), whole) for n, one in found.layers.items()}
+    heights = {n: one.barrier() for n, one in found.layers.items()}
     name, top = max(heights.items(), key=lambda item: item[1].height)
     return (
         f"The highest is {name}'s, {top.height:.3g} (95 % interval {top.interval()[0]:.3g} to "

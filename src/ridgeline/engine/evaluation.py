@@ -18,7 +18,7 @@ from ridgeline import rng
 from ridgeline.engine.choice import Choice, StrategyName, choose
 from ridgeline.engine.moments import Moments
 from ridgeline.engine.residents import Overrides, Resident, gather_statistics
-from ridgeline.engine.strategies import Strategy
+from ridgeline.engine.strategies import Loop, Strategy
 from ridgeline.errors import ForwardFailed, RidgelineError, UsageError
 from ridgeline.objective import Objective, Samples
 from ridgeline.paths import Combination
@@ -57,6 +57,7 @@ def evaluate(
     seed: int = 0,
     places: Sequence[str] | None = None,
     overrides: Overrides | None = None,
+    beside: Combination | None = None,
 ) -> Evaluation:
     """Evaluate an objective at every position of a combination.
 
@@ -73,6 +74,8 @@ def evaluate(
         places: What to call each position in an error, such as ``t = 0.5``.
         overrides: Tensors that replace the combination's at each position, by name: a repair's.
             Those that are statistics win over what the policy would recompute.
+        beside: Further states, evaluated one by one on the same samples: the last rows of the
+            moments. What the others share is not lost by them.
 
     Returns:
         The moments and the record of the work.
@@ -84,12 +87,15 @@ def evaluate(
     """
     start = time.perf_counter()
     _check(objective, combination)
-    samples, count = objective.samples, len(combination)
+    more = 0 if beside is None else len(beside)
+    samples, own_count = objective.samples, len(combination)
+    count = own_count + more
     strata = _strata(samples.targets) if enough is not None else None
     order = sample_order(len(samples), seed, strata)
     classes = int(strata.max()) + 1 if strata is not None else 1
     moments = {name: Moments(count, joint, classes) for name in objective.metrics}
-    told = places or [f"position {k} of {count}" for k in range(count)]
+    told = list(places or [f"position {k} of {own_count}" for k in range(own_count)])
+    told += [f"state {k} beside them" for k in range(more)]
     stopped, done = "", 0
     with objective.computing():
         # Statistics that a repair sets are its answer: they are not gathered over it.
@@ -97,10 +103,19 @@ def evaluate(
         replaced = {**gather_statistics(objective, combination, given), **given}
         resident = Resident(objective, combination, replaced)
         work, choice = choose(objective, resident, strategy, len(samples))
+        others = None
+        if beside is not None:
+            _check(objective, beside)
+            held = Resident(objective, beside, gather_statistics(objective, beside))
+            others = Loop(objective, held)
         for rows in _chunks(order, choice.rows, enough is not None):
             chunk = samples[rows.to(objective.device)]
             own = None if strata is None else strata[rows]
-            for name, (values, weights) in _values(objective, work, chunk, told, done).items():
+            found = _values(objective, work, chunk, told[:own_count], done)
+            if others is not None:
+                further = _values(objective, others, chunk, told[own_count:], done)
+                found = {name: _joined(pair, further[name]) for name, pair in found.items()}
+            for name, (values, weights) in found.items():
                 moments[name].add(values, own, weights)
             done += len(rows)
             if progress:
@@ -114,8 +129,8 @@ def evaluate(
             if stopped:
                 break
     if not stopped:  # of some samples only, the next might have counted
-        for name, found in moments.items():
-            objective.counted(name, range(found.n))
+        for name, moment in moments.items():
+            objective.counted(name, range(moment.n))
     return Evaluation(
         moments, len(samples), time.perf_counter() - start, choice, done * count, stopped
     )
@@ -165,6 +180,17 @@ def _values(
             failure,
         ) from failure
     return {name: (values, weighed.get(name)) for name, values in table.items()}
+
+
+def _joined(
+    first: tuple[Tensor, Tensor | None], second: tuple[Tensor, Tensor | None]
+) -> tuple[Tensor, Tensor | None]:
+    """Values at some positions and at others, and what they weigh."""
+    (x, w), (y, v) = first, second
+    if w is None and v is None:
+        return torch.cat([x, y]), None
+    both = [torch.ones_like(x) if w is None else w, torch.ones_like(y) if v is None else v]
+    return torch.cat([x, y]), torch.cat(both)
 
 
 def _table(places: Sequence[str], chunk: Samples, objective: Objective) -> Tensor:

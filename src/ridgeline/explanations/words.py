@@ -43,10 +43,14 @@ def _monotone(found: "Explanation") -> list[str]:
         elif seen.between is not None:
             start, end = (position(t) for t in seen.between)
             size = f"{plus_minus(seen.largest_rise, seen.stderr)} from t = {start} to {end}"
-            within = "within" if seen.holds else "more than"
-            sentences.append(
-                f"The {metric} rises by {size}, {within} the tolerance of {seen.tolerance:g}."
+            within = (
+                f"{'within' if seen.holds else 'more than'} the tolerance of {seen.tolerance:g}"
             )
+            if seen.verdict == "undecided":
+                within = "which includes zero: these samples do not say whether it is monotone"
+            elif not seen.holds and seen.verdict == "monotone":
+                within = "which is the rounding of its numbers"
+            sentences.append(f"The {metric} rises by {size}, {within}.")
     moved = f"Training moved the weights by {number(found.distance)}"
     if found.start_norm:
         moved += f", {number(found.distance / found.start_norm)} times the norm of the start"

@@ -9,9 +9,10 @@ from ridgeline.measures.barrier import (
     connectivity,
     instability,
     layer_barrier,
+    usual_kind,
 )
 from ridgeline.measures.convexity import Convexity, convexity
-from ridgeline.measures.curve import Array, Curve, Interval, interval
+from ridgeline.measures.curve import Array, Curve, Interval, WholeEnds, interval
 from ridgeline.measures.length import Length, arc_length, length, turning
 from ridgeline.measures.monotonicity import Bump, Monotonicity, bumps, monotonicity
 from ridgeline.measures.plateau import Plateau, plateau
@@ -31,6 +32,7 @@ __all__ = [
     "Monotonicity",
     "Plateau",
     "Trajectory",
+    "WholeEnds",
     "arc_length",
     "barrier",
     "bumps",
@@ -45,4 +47,5 @@ __all__ = [
     "plateau",
     "trajectory",
     "turning",
+    "usual_kind",
 ]

@@ -10,6 +10,9 @@ With L the cost at t, L0 and L1 at the ends:
     abs            max_t L(t)                               Lin, Li & Wu 2024, table 1
     convexity_gap  max_{s<u} max_{s<=t<=u} [L(t) - chord of (s, u) at t]    Juneja et al. 2022
 
+and, where only one layer moves, `layer`: half, with the costs of the two whole networks in the
+place of those of the ends of the layer's own line (Adilova et al. 2023).
+
 Standard errors are paired: of the very combination of means that the height is, at the
 location found. That the location was found on the same samples is not in them; where a path
 is flat at its top this makes the height a little too high.
@@ -32,10 +35,12 @@ __all__ = [
     "connectivity",
     "instability",
     "layer_barrier",
+    "usual_kind",
 ]
 
-BarrierKind = Literal["chord", "mean", "half", "max", "abs", "convexity_gap"]
-BARRIER_KINDS: tuple[BarrierKind, ...] = get_args(BarrierKind)
+BarrierKind = Literal["chord", "mean", "half", "max", "abs", "convexity_gap", "layer"]
+BARRIER_KINDS: tuple[BarrierKind, ...] = get_args(BarrierKind)[:-1]
+"""Those of any path."""
 
 
 @dataclass(frozen=True)
@@ -50,20 +55,37 @@ class Barrier:
     kind: BarrierKind
     between: tuple[float, float] = (0.0, 1.0)
     """The stretch it is a barrier of; the whole path but for the convexity gap."""
+    rounding: float = 0.0
+    """A height up to this is of the arithmetic."""
+
+    @property
+    def verdict(self) -> Literal["barrier", "no barrier", "undecided"]:
+        """Whether there is one: undecided where the 95 % interval includes zero."""
+        if self.height <= self.rounding:
+            return "no barrier"
+        if np.isnan(self.height):
+            return "undecided"
+        return "undecided" if self.stderr > 0 and self.interval()[0] <= 0 else "barrier"
 
     def interval(self, confidence: float = 0.95) -> Interval:
         """The normal interval of the height."""
         return interval(self.height, self.stderr, confidence)
 
 
-def barrier(curve: Curve, kind: BarrierKind = "chord") -> Barrier:
+def usual_kind(curve: Curve) -> BarrierKind:
+    """The kind of barrier of a curve where none is named: chord, or layer where one layer moves."""
+    return "chord" if curve.whole is None or curve.middle is None else "layer"
+
+
+def barrier(curve: Curve, kind: BarrierKind | None = None) -> Barrier:
     """The barrier along a curve; see the module for the kinds.
 
     A position whose mean is NaN or infinite is a barrier of that height.
 
     Args:
         curve: With both ends on its grid.
-        kind: Which definition.
+        kind: Which definition. By default chord; of a profile of `layerwise`, whose grid has t =
+            1/2, that of a layer.
 
     Returns:
         Height, standard error and location.
@@ -72,8 +94,11 @@ def barrier(curve: Curve, kind: BarrierKind = "chord") -> Barrier:
         UnknownName: If there is no such kind.
         UsageError: If the grid lacks an end, or the midpoint for ``"half"``.
     """
+    kind = usual_kind(curve) if kind is None else kind
+    if kind == "layer":
+        return layer_barrier(curve)
     if kind not in BARRIER_KINDS:
-        raise UnknownName("kind of barrier", kind, BARRIER_KINDS)
+        raise UnknownName("kind of barrier", kind, [*BARRIER_KINDS, "layer"])
     if kind == "convexity_gap":
         return _convexity_gap(curve)
     first, last = curve.ends()
@@ -107,7 +132,9 @@ def barrier(curve: Curve, kind: BarrierKind = "chord") -> Barrier:
     elif kind == "max":
         weights[first if cost[first] >= cost[last] else last] = -1.0
     weights[top] = weights.get(top, 0.0) + 1.0
-    return Barrier(float(above[top]), curve.stderr_of(weights), float(t[top]), kind)
+    return Barrier(
+        float(above[top]), curve.stderr_of(weights), float(t[top]), kind, rounding=curve.rounding
+    )
 
 
 def _convexity_gap(curve: Curve) -> Barrier:
@@ -133,34 +160,39 @@ def _convexity_gap(curve: Curve) -> Barrier:
     weights = {first + s: -(1 - r), first + u: -r}
     weights[first + m] = weights.get(first + m, 0.0) + 1.0
     ends = (float(t[s]), float(t[u]))
-    return Barrier(best, curve.stderr_of(weights), float(t[m]), "convexity_gap", ends)
+    stderr = curve.stderr_of(weights)
+    return Barrier(best, stderr, float(t[m]), "convexity_gap", ends, curve.rounding)
 
 
-def layer_barrier(layer: Curve, whole: Curve) -> Barrier:
+def layer_barrier(curve: Curve) -> Barrier:
     """The layer-wise barrier of Adilova et al. (2023): what averaging one layer alone costs.
 
     ``L(theta_a with layer l of (a + b) / 2) - (L_a + L_b) / 2``: against the two whole networks,
     not against the ends of the layer's own line, of which the far one is a network of parts.
 
     Args:
-        layer: The line on which only that layer moves, the others held.
-        whole: The line between the whole networks, over the same samples.
+        curve: Of the line on which only that layer moves, as `layerwise` measures it: with the
+            two whole networks beside it.
 
     Returns:
-        Its height. The standard error is an upper bound: the sum of those of its two paired
-        parts, the rise along the layer's line and half the difference of the ends.
+        Its height, of kind ``"layer"``, with the standard error of that very combination of
+        three means over the same samples.
 
     Raises:
-        UsageError: If the layer's grid lacks 0, 1 or 1/2, or the whole's an end.
+        UsageError: If the grid lacks 1/2, or the whole networks were not measured beside it.
     """
-    alone = barrier(layer, "half")
-    start, _ = layer.ends()
-    (middle,) = np.flatnonzero(layer.t == alone.at)
-    first, last = whole.ends()
-    height = layer.cost[middle] - (whole.cost[first] + whole.cost[last]) / 2
-    spread = layer.stderr_of({int(middle): 1.0, start: -1.0})
-    spread += whole.stderr_of({first: 0.5, last: -0.5})
-    return Barrier(float(height), spread, alone.at, "half")
+    middle = curve.middle
+    if curve.whole is None or middle is None:
+        raise UsageError(
+            "A layer's barrier is at t = 1/2, against the two whole networks.",
+            got="a curve without them" if curve.whole is None else f"{len(curve.t)} points",
+            remedy="Measure it with `layerwise`, at an odd number of points.",
+        )
+    sign = -1.0 if curve.higher_is_better else 1.0
+    with np.errstate(invalid="ignore"):
+        height = curve.cost[middle] - sign * curve.whole.mean.sum() / 2
+    spread = curve.stderr_with_ends({middle: 1.0}, -0.5, -0.5)
+    return Barrier(float(height), spread, 0.5, "layer", rounding=curve.rounding)
 
 
 def instability(curve: Curve) -> Barrier:

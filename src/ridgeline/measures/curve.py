@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from ridgeline.errors import UsageError
 
-__all__ = ["Array", "Curve", "Interval", "interval"]
+__all__ = ["Array", "Curve", "Interval", "WholeEnds", "interval"]
 
 Array = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -36,6 +36,19 @@ def interval(value: float, stderr: float, confidence: float = 0.95) -> Interval:
 
 
 @dataclass(frozen=True, eq=False)
+class WholeEnds:
+    """The two whole networks, for a curve on whose line only a part of them moves.
+
+    They were measured on the same samples, in the same pass.
+    """
+
+    mean: Array
+    """Of a and of b, shape (2,)."""
+    covariance: Array
+    """Of one sample's values at the K positions, at a and at b, shape (K + 2, K + 2)."""
+
+
+@dataclass(frozen=True, eq=False)
 class Curve:
     """The mean of one metric over N samples at K positions.
 
@@ -53,6 +66,10 @@ class Curve:
         chance: Value of guessing, where it is known (error: 1 - 1/classes).
         left_out: Samples that were evaluated and do not count: nothing in them has a label that
             does, or the metric is not of them.
+        whole: The two whole networks, where only a part of them moves: what a layer's barrier is
+            against. None for any other path.
+        rounding: Differences of means up to this are those of the arithmetic, in the metric's
+            units; 0 where it is not known.
     """
 
     t: Array
@@ -64,6 +81,8 @@ class Curve:
     higher_is_better: bool = False
     chance: float | None = None
     left_out: int = 0
+    whole: WholeEnds | None = None
+    rounding: float = 0.0
 
     @classmethod
     def exact(cls, t: object, mean: object, **more: object) -> "Curve":
@@ -107,6 +126,17 @@ class Curve:
         block = self.covariance[np.ix_(at, at)]
         with np.errstate(invalid="ignore"):
             return float(np.sqrt(np.maximum(w @ block @ w, 0) * self._shrink))
+
+    def stderr_with_ends(self, weights: dict[int, float], a: float, b: float) -> float:
+        """The same of a combination to which the two whole networks belong, with these weights."""
+        assert self.whole is not None
+        w = np.zeros(len(self.t) + 2)
+        w[list(weights)] = list(weights.values())
+        w[-2:] = a, b
+        used = np.flatnonzero(w)  # a loss without bound elsewhere is no part of it
+        block = self.whole.covariance[np.ix_(used, used)]
+        with np.errstate(invalid="ignore"):
+            return float(np.sqrt(np.maximum(w[used] @ block @ w[used], 0) * self._shrink))
 
     def ends(self) -> tuple[int, int]:
         """Indices of t = 0 and t = 1.

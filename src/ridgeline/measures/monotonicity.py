@@ -1,6 +1,7 @@
 """Monotone or not: the largest rise on the way, and every bump."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -26,6 +27,18 @@ class Monotonicity:
     between: tuple[float, float] | None
     """Where the largest rise starts and ends; None if there is none."""
     tolerance: float
+    rounding: float = 0.0
+    """A rise up to this is of the arithmetic."""
+
+    @property
+    def verdict(self) -> Literal["monotone", "not monotone", "undecided"]:
+        """What the samples say: undecided where the 95 % interval of the largest rise includes 0.
+
+        `holds` and `strict` are about the means as they were measured.
+        """
+        if self.holds or self.largest_rise <= self.rounding:
+            return "monotone"
+        return "undecided" if self.stderr > 0 and self.interval()[0] <= 0 else "not monotone"
 
     def interval(self, confidence: float = 0.95) -> Interval:
         """The normal interval of the largest rise."""
@@ -52,11 +65,12 @@ def monotonicity(curve: Curve, tolerance: float = TOLERANCE) -> Monotonicity:
     end = int(np.argmax(np.where(np.isnan(rises), np.inf, rises)))
     rise = float(rises[end])
     if rise == 0:
-        return Monotonicity(True, True, 0.0, 0.0, None, tolerance)
+        return Monotonicity(True, True, 0.0, 0.0, None, tolerance, curve.rounding)
     start = int(np.argmin(np.where(np.isnan(cost[: end + 1]), np.inf, cost[: end + 1])))
     spread = curve.stderr_of({start: -1.0, end: 1.0}) if start != end else float("nan")
     between = (float(t[start]), float(t[end]))
-    return Monotonicity(bool(rise <= tolerance), False, rise, spread, between, tolerance)
+    holds = bool(rise <= tolerance)
+    return Monotonicity(holds, False, rise, spread, between, tolerance, curve.rounding)
 
 
 @dataclass(frozen=True)

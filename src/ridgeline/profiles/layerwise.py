@@ -29,9 +29,10 @@ def layerwise(
     `hold`. What lies before the moving layer is the same at every position, and the engine
     computes it once.
 
-    A barrier of kind chord is measured against the ends of that line, not against the two whole
-    networks; Adilova et al.'s layer barrier is ``profile.curve().mean`` at 1/2 less the mean of
-    the whole networks' losses.
+    The two whole networks are measured in the same pass: ``profile.barrier()`` is the layer
+    barrier of Adilova et al., against their mean (`measures.layer_barrier`, of kind ``layer``), if
+    the grid has t = 1/2. ``profile.barrier("chord")`` is against the ends of the layer's own line,
+    of which the far one is a network of parts, mostly far worse than either.
 
     Args:
         a: A state.
@@ -58,5 +59,6 @@ def layerwise(
             strategy=strategy,
             progress=progress(layer) if progress else None,
             interrupted=interrupted,
+            whole=(a, b),
         )
     return found

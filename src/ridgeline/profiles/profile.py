@@ -1,22 +1,35 @@
 """Profiles: an objective along a path."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 
 from ridgeline import measures
 from ridgeline.engine import Moments, StrategyName, evaluate
 from ridgeline.errors import UnknownName, UsageError, WrongKind
-from ridgeline.measures import Array, Barrier, BarrierKind, Curve, Length, Monotonicity, Plateau
+from ridgeline.measures import (
+    Array,
+    Barrier,
+    BarrierKind,
+    Curve,
+    Length,
+    Monotonicity,
+    Plateau,
+    WholeEnds,
+)
 from ridgeline.objective import Objective
-from ridgeline.paths import Grid, Path, grid
+from ridgeline.paths import Combination, Grid, Path, grid
 from ridgeline.profiles.records import about, geometry
 from ridgeline.repairs import Repair, along, check_one_network
+from ridgeline.state import State
 
 __all__ = ["Objectives", "Precision", "Profile", "Progress", "as_splits", "profile"]
 
+ROUNDING = 4
+"""Units in the last place of the largest mean."""
 Objectives = Objective | Mapping[str, Objective]
 """One objective, or several by the name of their split."""
 Progress = Callable[[str, int, int], None]
@@ -94,7 +107,7 @@ class Profile:
         return self.curves[split][metric]
 
     def barrier(
-        self, kind: BarrierKind = "chord", *, metric: str = "loss", split: str | None = None
+        self, kind: BarrierKind | None = None, *, metric: str = "loss", split: str | None = None
     ) -> Barrier:
         """The barrier; see `measures.barrier`."""
         return measures.barrier(self.curve(metric, split), kind)
@@ -143,6 +156,7 @@ def profile(
     interrupted: Callable[[], bool] | None = None,
     seed: int = 0,
     repair: Repair | None = None,
+    whole: tuple[State, State] | None = None,
 ) -> Profile:
     """Measure an objective along a path.
 
@@ -162,6 +176,8 @@ def profile(
             before it is measured; the ends stay as they are. All splits are measured on one
             repaired network: with several of them the repair has data of its own, or all
             objectives one calibration.
+        whole: The two networks between which only a part moves along the path. They are measured
+            on the same samples, so that the barrier of that part can be told (`layer_barrier`).
 
     Returns:
         Curves with their joint covariance, and their provenance.
@@ -182,6 +198,7 @@ def profile(
         check_one_network(repair, as_splits(objective))
     combination = path.combination(t)
     wanted = Precision(half_width=precision) if isinstance(precision, int | float) else precision
+    beside, rows = _beside(combination, whole)
     curves: dict[str, dict[str, Curve]] = {}
     engine: dict[str, Any] = {}
     for split, goal in as_splits(objective).items():
@@ -190,7 +207,7 @@ def profile(
 
         def enough(moments: dict[str, Moments], _: int, goal: Objective = goal) -> bool:
             assert wanted is not None
-            return wanted.met(_curve(t, wanted.metric, moments[wanted.metric], goal))
+            return wanted.met(_curve(t, wanted.metric, moments[wanted.metric], goal, rows))
 
         corrected, policy = (
             along(repair, path, t, combination, goal) if repair is not None else (None, None)
@@ -205,8 +222,9 @@ def profile(
             seed=seed,
             places=[f"t = {s:g}" for s in t],
             overrides=corrected,
+            beside=beside,
         )
-        curves[split] = {n: _curve(t, n, m, goal) for n, m in found.moments.items()}
+        curves[split] = {n: _curve(t, n, m, goal, rows) for n, m in found.moments.items()}
         engine[split] = about(found) | {"objective": goal.provenance()}
         if policy is not None:
             engine[split]["repair"] = policy
@@ -242,15 +260,53 @@ def as_splits(objective: Objectives) -> Mapping[str, Objective]:
     return {n: g.calibrated(on) if n in alone and g.normalisers else g for n, g in given.items()}
 
 
-def _curve(t: Array, name: str, moments: Moments, objective: Objective) -> Curve:
+def _beside(
+    combination: Combination, whole: tuple[State, State] | None
+) -> tuple[Combination | None, list[int]]:
+    """The whole networks that are no position of the path, and the rows at which both are.
+
+    One of them mostly is: the network that the parts which stand still are of.
+    """
+    if whole is None:
+        return None, []
+    count, rows, further = len(combination), [], []
+    for state in whole:
+        ends = ((k, combination.state(k)) for k in (0, count - 1))
+        there = next((k for k, x in ends if _same(x, state)), None)
+        if there is None:
+            further.append(state)
+        rows.append(count + len(further) - 1 if there is None else there)
+    if not further:
+        return None, rows
+    return Combination(tuple(further), (np.eye(len(further)),), {}), rows
+
+
+def _same(x: State, y: State) -> bool:
+    return all(tensor is y[name] or torch.equal(tensor, y[name]) for name, tensor in x.items())
+
+
+def _curve(
+    t: Array, name: str, moments: Moments, objective: Objective, whole: Sequence[int] = ()
+) -> Curve:
+    """The curve of a metric; `whole` are the rows of the two whole networks."""
+    k, mean, covariance = len(t), moments.mean, moments.covariance
+    at = [*range(k), *whole]
     return Curve(
         t=t,
-        mean=moments.mean,
-        covariance=moments.covariance,
+        mean=mean[:k],
+        covariance=covariance[:k, :k],
         n=moments.n,
         population=len(objective),
-        nonfinite=moments.nonfinite,
+        nonfinite=moments.nonfinite[:k],
+        rounding=_rounding(mean[:k], objective),
+        whole=WholeEnds(mean[list(whole)], covariance[np.ix_(at, at)]) if whole else None,
         higher_is_better=objective.higher_is_better[name],
         chance=objective.chance(name),
         left_out=moments.left_out,
     )
+
+
+def _rounding(mean: Array, objective: Objective) -> float:
+    """What the arithmetic alone may add to a difference of means: a few units in the last place."""
+    eps = torch.finfo(objective.autocast or objective.dtype).eps
+    return ROUNDING * eps * float(np.abs(mean[np.isfinite(mean)]).max(initial=0.0))

@@ -36,8 +36,8 @@ def layers_figure(
 ) -> Figure:
     """Draw the barrier of each layer as a bar with its 95 % interval, beside the curves.
 
-    With `whole`, the barrier is that of Adilova et al. (2023): the layer halfway, against the mean
-    of both whole networks. Without, it is against the chord of the layer's own path.
+    The barrier is that of Adilova et al. (2023): the layer halfway, against the mean of both whole
+    networks. Without t = 1/2 on the grid it is against the chord of the layer's own path.
 
     Args:
         layers: Profiles of the layers in the network's order, from `layerwise`.

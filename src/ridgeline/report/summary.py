@@ -166,24 +166,31 @@ def _measures(curve: Curve) -> dict[str, Any]:
             why[name] = f"{error.rule} Got {error.got}." if error.got else error.rule
             return None
 
-    barriers = {kind: measure(kind, partial(_barrier, curve, kind)) for kind in BARRIER_KINDS}
+    usual = measures.usual_kind(curve)
+    kinds = dict.fromkeys((*BARRIER_KINDS, usual))
+    barriers = {kind: measure(kind, partial(_barrier, curve, kind)) for kind in kinds}
     found = {
-        "barrier": barriers["chord"],
+        "barrier": barriers[usual],
         "barriers": {kind: b for kind, b in barriers.items() if b is not None},
-        "monotonicity": plain(asdict(measures.monotonicity(curve))),
+        "monotonicity": _monotonicity(curve),
         "plateau": measure("plateau", lambda: _plateau(curve)),
         "length": measure("length", lambda: asdict(measures.length(curve))),
         "higher_is_better": curve.higher_is_better,
         "chance": plain(curve.chance),
     }
-    if "chord" in why:
-        why["barrier"] = why["chord"]
+    if usual in why:
+        why["barrier"] = why[usual]
     return found | {"why": why}
 
 
 def _barrier(curve: Curve, kind: BarrierKind) -> dict[str, Any]:
     found: Barrier = measures.barrier(curve, kind)
-    return asdict(found) | {"interval": list(found.interval())}
+    return asdict(found) | {"interval": list(found.interval()), "verdict": found.verdict}
+
+
+def _monotonicity(curve: Curve) -> dict[str, Any]:
+    found = measures.monotonicity(curve)
+    return plain(asdict(found)) | {"verdict": found.verdict}
 
 
 def _plateau(curve: Curve) -> dict[str, Any]:

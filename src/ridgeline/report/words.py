@@ -64,20 +64,29 @@ def measures_table(
 
     Returns:
         Columns path, split, metric, at a, at b, barrier (chord, with the half-width of its 95 %
-        interval), at t, monotone (if not, the largest rise) and plateau end.
+        interval), at t, monotone (if not, or if that is unclear, the largest rise) and plateau end.
     """
+    summaries = {name: _summary(profile) for name, profile in profiles.items()}
     lines = [
         [name, split, metric, *_line(summary, split, metric, said)]
-        for name, profile in profiles.items()
-        for summary in [_summary(profile)]
+        for name, summary in summaries.items()
         for split, metrics in summary["measures"].items()
         for metric, said in metrics.items()
     ]
+    tops = [
+        said["barrier"]
+        for summary in summaries.values()
+        for metrics in summary["measures"].values()
+        for said in metrics.values()
+    ]
+    note = "Barriers are against the chord between the ends"
+    if any(top and top["kind"] == "layer" for top in tops):
+        note += "; where one layer moves, at t = 1/2 against the mean of the two whole networks"
     return Table(
         title,
         ["path", "split", "metric", "at a", "at b", "barrier", "at t", "monotone", "plateau end"],
         lines,
-        note="Barriers are against the chord between the ends, ± half of a 95 % interval.",
+        note=f"{note}, ± half of a 95 % interval.",
     )
 
 
@@ -90,7 +99,8 @@ def _line(
     barrier = plus_minus(top["height"], top["stderr"]) if top else "-"
     there = position(top["at"]) if top and top["height"] != 0 else "-"
     rise = said["monotonicity"]
-    monotone = "yes" if rise["holds"] else f"no (+{number(rise['largest_rise'])})"
+    word = {"monotone": "yes", "undecided": "unclear"}.get(rise["verdict"], "no")
+    monotone = "yes" if word == "yes" else f"{word} (+{number(rise['largest_rise'])})"
     if rise["largest_rise"] is None:
         monotone = "no"
     flat = position(said["plateau"]["end"]) if _leaves_a_plateau(said) else "-"
@@ -134,23 +144,28 @@ def _about(
 
 def _barrier(what: str, said: Mapping[str, Any]) -> str:
     barrier = said["barrier"]
+    layer = bool(barrier) and barrier["kind"] == "layer"
+    against = "the mean of the two whole networks" if layer else "the chord between the ends"
+    kind = "layer against whole networks" if layer else "chord"
     if barrier is None:
         return f"{what} has no barrier to speak of: the positions lack an end of the path."
     height, at = barrier["height"], position(barrier["at"])
     if height is None:
         return f"{what} has a barrier without bound: it is not finite at t = {at}."
     side = "below" if said["higher_is_better"] else "above"
+    if 0 < height <= barrier["rounding"]:
+        return f"{what} has no barrier beyond the rounding of its numbers: {number(height)}."
     if height <= 0:
-        return f"{what} has no barrier: it never lies {side} the chord between the ends."
+        return f"{what} has no barrier: it never lies {side} {against}."
     stderr = barrier["stderr"]
     shown = plus_minus(height, stderr)
     if not stderr:
-        return f"{what} has a barrier of {shown} (chord) at t = {at}."
-    if barrier["interval"][0] <= 0:
+        return f"{what} has a barrier of {shown} ({kind}) at t = {at}."
+    if barrier["verdict"] == "undecided":
         return (
-            f"{what} has no clear barrier: {shown} (95 %, chord) at t = {at}, which includes zero."
+            f"{what} has no clear barrier: {shown} (95 %, {kind}) at t = {at}, which includes zero."
         )
-    return f"{what} has a barrier of {shown} (95 %, chord) at t = {at}."
+    return f"{what} has a barrier of {shown} (95 %, {kind}) at t = {at}."
 
 
 def _monotonicity(what: str, said: Mapping[str, Any]) -> str:
@@ -161,8 +176,16 @@ def _monotonicity(what: str, said: Mapping[str, Any]) -> str:
     tolerance = number(rise["tolerance"])
     if rise["holds"]:
         return f"{what} is monotone: it never {verb} by more than {tolerance}."
+    if rise["verdict"] == "monotone":
+        return f"{what} is monotone: it never {verb} by more than the rounding of its numbers."
     low, high = (position(t) for t in rise["between"])
     by = plus_minus(rise["largest_rise"], rise["stderr"])
+    if rise["verdict"] == "undecided":
+        return (
+            f"{what} has no clear {verb.removesuffix('s')}: it {verb} by {by} (95 %) between "
+            f"t = {low} and t = {high}, which includes zero; these samples do not say whether it "
+            "is monotone."
+        )
     return f"{what} is not monotone: it {verb} by {by} between t = {low} and t = {high}."
 
 
