@@ -34,7 +34,7 @@ def test_the_loss_is_that_of_softmax_attention(model):
         q, k, v = (heads(part(X), 2) for part in (model.q, model.k, model.v))
         z = (q @ k.transpose(-1, -2) / math.sqrt(4)).softmax(-1) @ v
         expected = F.cross_entropy(model.h(joined(z).mean(1)), Y)
-    found = rl.profile(rl.Line(state, state), rl.Objective(model, (X, Y)), points=2)
+    found = rl.profile(rl.Polygon(state, state), rl.Objective(model, (X, Y)), points=2)
     assert found.curve().mean[0] == pytest.approx(float(expected), abs=1e-6)
 
 

@@ -1,27 +1,30 @@
-"""Fitting a state to a model: wrappers' prefixes, names that share a tensor, a diff of the rest."""
+"""Fitting a state to a model: prefixes, names that share a tensor, a diff of the rest."""
 
+import warnings
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ridgeline.errors import CheckpointError, StateMismatch
+from ridgeline.errors import CheckpointError, RidgelineWarning, StateMismatch
+from ridgeline.io.conversion import converted
 from ridgeline.io.nesting import same_tensor
-from ridgeline.state import State, tensors_of
+from ridgeline.io.prefixes import AVERAGES, Matched, is_beside, match
+from ridgeline.numerals import several
+from ridgeline.state import State, is_extra, tensors_of
 
 __all__ = ["fit", "names_in"]
-
-WRAPPERS = ("module.", "model.")
-"""What DataParallel and Lightning put before every name. `_orig_mod.`, which `torch.compile`
-puts wherever it was applied, is a name no network uses and is removed everywhere."""
 
 
 def fit(state: State, model: nn.Module, *, where: str) -> State:
     """The state under the model's names, in the model's order.
 
     Only this is supplied or left out: a name that shares its tensor with a present one is
-    shared; a missing `num_batches_tracked` (files from before torch 0.4.1) is the model's; the
-    averaging wrapper's count `n_averaged` and copies of non-persistent buffers are left out.
+    shared; a missing `num_batches_tracked` (files from before torch 0.4.1) is the model's; what the
+    module's own loading makes of older names; the averaging wrapper's count `n_averaged` and copies
+    of non-persistent buffers are left out. So is, with a warning, what lies beside the network: a
+    criterion, metrics, averages, and what is outside of the prefix under which all of it is.
 
     Args:
         state: As read.
@@ -33,78 +36,152 @@ def fit(state: State, model: nn.Module, *, where: str) -> State:
 
     Raises:
         StateMismatch: With a diff of names and shapes.
-        CheckpointError: If names that are one tensor in the model have different values.
+        CheckpointError: If names that are one tensor in the model have different values, or the
+            network is there under several prefixes with different values.
     """
     own = tensors_of(model)
-    renamed = _rename(state, own)
-    _drop_redundant(renamed, own, model)
-    _share(renamed, own, where)
-    for name, x in own.items():
-        if name not in renamed and name.rpartition(".")[2] == "num_batches_tracked":
-            renamed[name] = (
-                x.detach().clone() if not x.is_meta else torch.zeros_like(x, device="cpu")
-            )
-    _check(renamed, own, where)
+    found = match(state, own)
+    _refuse_several(state, found, own, where)
+    renamed = {new: state[old] for old, new in found.names.items()}
+    lacking = {
+        old: new for old, new in found.inside.items() if not _says_nothing(state[old], new, model)
+    }
+    _complete(renamed, own, where)
+    foreign = {old: new for old, new in lacking.items() if not is_beside(new, own)}
+    if foreign or any(n not in renamed for n in own) or _changed(renamed, own):
+        if _may_convert(renamed, own) and (made := _by_itself(state, found, model)) is not None:
+            renamed, unused = made
+            foreign = {old: new for old, new in foreign.items() if new in unused}
+        else:
+            foreign |= {old: old for old in found.outside if not is_beside(old, own)}
+        _check(renamed, {new: state[old] for old, new in foreign.items()}, own, where)
+    beside = [old for old, new in lacking.items() if is_beside(new, own)]
+    _tell_left([*(n for n in found.outside if n != "n_averaged"), *beside], where)
+    _tell_extra(state, found.prefix, model, where)
     return {name: renamed[name] for name in own}
 
 
 def names_in(model: nn.Module, state: State) -> dict[str, str]:
-    """What the model calls each tensor of a state, wrappers' prefixes resolved as in `fit`.
+    """What the model calls each tensor of a state that it has, prefixes resolved as in `fit`.
 
     Args:
         model: The network.
         state: As read.
 
     Returns:
-        Name in the state to name in the model, or to itself where the model has none.
+        Name in the state to name in the model.
     """
-    own = tensors_of(model)
-    return _renaming(state, own)
+    return match(state, tensors_of(model)).names
 
 
-def _rename(state: State, own: Mapping[str, Tensor]) -> State:
-    return {new: state[old] for old, new in _renaming(state, own).items()}
+def _refuse_several(state: State, found: Matched, own: Mapping[str, Tensor], where: str) -> None:
+    """Refuse a file in which the whole network is several times, with different values."""
+    if len(found.names) < len(own):
+        return
+    back = {new: old for old, new in found.names.items()}
+    for prefix in found.others:
+        other = match({n: x for n, x in state.items() if n.startswith(prefix)}, own).names
+        if any(not same_tensor(state[old], state[back[new]]) for old, new in other.items()):
+            choices = (found.prefix, *found.others)
+            shown = ", ".join(choice.rstrip(".") for choice in choices)
+            raise CheckpointError(
+                "A checkpoint that holds several states must be told which one is meant.",
+                got=f"{where}, in which all of the model's tensors are under {shown}",
+                remedy=f"Choose one: key={choices[0].rstrip('.')!r}, or "
+                f"{where}:{choices[0].rstrip('.')} on the command line.",
+            )
 
 
-def _renaming(state: State, own: Mapping[str, Tensor]) -> dict[str, str]:
-    """Strip wrappers from either side until the most names agree; the fewest strips win a draw."""
-    best, result = (-1, -1, 1), {name: name for name in state}
-    for i, theirs in enumerate(_strips(state)):
-        for j, ours in enumerate(_strips(own)):
-            back = {stripped: name for name, stripped in ours.items()}
-            renamed = {old: back.get(new, new) for old, new in theirs.items()}
-            if len(set(renamed.values())) < len(state):
-                continue
-            shared = [old for old, new in renamed.items() if new in own]
-            alike = sum(state[old].shape == own[renamed[old]].shape for old in shared)
-            if (score := (alike, len(shared), -(i + j))) > best:
-                best, result = score, renamed
-    return result
+def _says_nothing(x: Tensor, name: str, model: nn.Module) -> bool:
+    """Whether a tensor says nothing that the model does not say itself."""
+    if name == "n_averaged":
+        return x.ndim == 0
+    own = next((b for n, b in model.named_buffers(remove_duplicate=False) if n == name), None)
+    return own is not None and same_tensor(x, own.detach().cpu())
 
 
-def _strips(names: Mapping[str, Tensor]) -> list[dict[str, str]]:
-    """Names to shorter names: as they are, then with one wrapper more removed each time."""
-    steps = [{name: name for name in names}]
-    current = {name: name.replace("_orig_mod.", "") for name in names}
-    while True:
-        if current != steps[-1]:
-            if len(set(current.values())) < len(names):  # two names would become one
-                return steps
-            steps.append(current)
-        counts = {w: sum(n.startswith(w) for n in current.values()) for w in WRAPPERS}
-        wrapper = max(counts, key=lambda w: counts[w])
-        if not counts[wrapper]:
-            return steps
-        current = {old: new.removeprefix(wrapper) for old, new in current.items()}
+def _complete(state: State, own: Mapping[str, Tensor], where: str) -> None:
+    """Tensors that a file may leave out, or count in another type, as the model has them."""
+    _share(state, own, where)
+    for name, x in own.items():
+        if name.rpartition(".")[2] != "num_batches_tracked":
+            continue
+        if name not in state:
+            none = torch.zeros_like(x, device="cpu") if x.is_meta else x.detach().clone()
+            state[name] = none
+        elif state[name].is_floating_point() and not x.is_floating_point():
+            state[name] = state[name].to(x.dtype)
 
 
-def _drop_redundant(state: State, own: Mapping[str, Tensor], model: nn.Module) -> None:
-    """Leave out what says nothing that the model does not say itself."""
-    if "n_averaged" in state and "n_averaged" not in own and state["n_averaged"].ndim == 0:
-        del state["n_averaged"]
-    for name, buffer in model.named_buffers(remove_duplicate=False):
-        if name not in own and name in state and same_tensor(state[name], buffer.detach().cpu()):
-            del state[name]
+def _may_convert(state: State, own: Mapping[str, Tensor]) -> bool:
+    """Whether a module may be asked: it would cast labels, and take the first of many for one."""
+    both = [(x, own[n]) for n, x in state.items() if n in own]
+    kind = all(x.is_floating_point() == y.is_floating_point() for x, y in both)
+    return kind and not any(y.ndim == 0 and x.ndim == 1 for x, y in both)
+
+
+def _by_itself(state: State, found: Matched, model: nn.Module) -> tuple[State, set[str]] | None:
+    """What the module's own loading makes of the tensors under the prefix."""
+    given = {new: state[old] for old, new in [*found.names.items(), *found.inside.items()]}
+    versions = getattr(state, "versions", None)
+    if versions is not None:
+        cut = found.prefix.rstrip(".")
+        versions = {
+            k[len(cut) :].lstrip("."): v
+            for k, v in versions.items()
+            if not cut or k == cut or k.startswith(found.prefix)
+        }
+    return converted(given, model, versions)
+
+
+def _tell_left(names: list[str], where: str) -> None:
+    """Tell which tensors were left out."""
+    if not names:
+        return
+    averages = sum(AVERAGES.search(n) is not None for n in names)
+    kinds: dict[str, int] = {}
+    for name in names:
+        kinds[name.partition(".")[0]] = kinds.get(name.partition(".")[0], 0) + 1
+    shown = ", ".join(f"{n} ({count})" for n, count in list(kinds.items())[:8])
+    of = f", {averages} of them averages" if averages else ""
+    warnings.warn(
+        f"{where}: {several(len(names), 'tensor')} beside the model's left out{of}: {shown}.",
+        RidgelineWarning,
+        stacklevel=5,
+    )
+
+
+def _tell_extra(state: State, prefix: str, model: nn.Module, where: str) -> None:
+    """Tell of layers whose extra state in the file is not the model's."""
+    kept = getattr(state, "extras", {})
+    if not kept:
+        return
+    own = {n: x for n, x in model.state_dict().items() if is_extra(n)}
+    theirs = {n.removeprefix(prefix): x for n, x in kept.items()}
+    differ = [n for n, x in own.items() if n in theirs and not _alike(x, theirs[n])]
+    if differ:
+        more = f" and {len(differ) - 5} more" if len(differ) > 5 else ""
+        warnings.warn(
+            f"{where}: {', '.join(differ[:5])}{more} is not the model's. Extra state is no tensor: "
+            "it lies on no path, and every state is measured with the model's own. Build the model "
+            "with what the file has, if it is needed.",
+            RidgelineWarning,
+            stacklevel=5,
+        )
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether two values of any kind are equal; what cannot be compared is not."""
+    try:
+        if isinstance(a, Tensor) or isinstance(b, Tensor):
+            return isinstance(a, Tensor) and isinstance(b, Tensor) and same_tensor(a.cpu(), b.cpu())
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            return a.keys() == b.keys() and all(_alike(x, b[k]) for k, x in a.items())
+        if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+            return len(a) == len(b) and all(map(_alike, a, b))
+        return bool(a == b)
+    except Exception:  # an object's own comparison
+        return False
 
 
 def _share(state: State, own: Mapping[str, Tensor], where: str) -> None:
@@ -127,7 +204,7 @@ def _share(state: State, own: Mapping[str, Tensor], where: str) -> None:
         state |= dict.fromkeys(names, first)
 
 
-def _check(state: State, own: Mapping[str, Tensor], where: str) -> None:
+def _changed(state: State, own: Mapping[str, Tensor]) -> dict[str, tuple[object, object]]:
     changed: dict[str, tuple[object, object]] = {}
     for name, x in own.items():
         if name not in state:
@@ -136,8 +213,15 @@ def _check(state: State, own: Mapping[str, Tensor], where: str) -> None:
             changed[name] = (tuple(x.shape), tuple(state[name].shape))
         elif state[name].is_floating_point() != x.is_floating_point():
             changed[name] = (x.dtype, state[name].dtype)
+    return changed
+
+
+def _check(
+    state: State, foreign: Mapping[str, Tensor], own: Mapping[str, Tensor], where: str
+) -> None:
+    changed = _changed(state, own)
     missing = {name: tuple(x.shape) for name, x in own.items() if name not in state}
-    extra = {name: tuple(x.shape) for name, x in state.items() if name not in own}
+    extra = {name: tuple(x.shape) for name, x in foreign.items()}
     if missing or extra or changed:
         raise StateMismatch(
             missing=missing,

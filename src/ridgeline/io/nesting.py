@@ -8,14 +8,16 @@ moving average are different points, and neither is meant more than the other.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ridgeline.errors import CheckpointError, UnknownName
-from ridgeline.state import State, ties, unusable
+from ridgeline.state import State, is_extra, ties, unusable
 
-__all__ = ["KEYS", "ambiguous", "find", "same_state", "same_tensor"]
+__all__ = ["KEYS", "Stored", "ambiguous", "find", "same_state", "same_tensor"]
 
 KEYS = (
     "state_dict",
@@ -39,6 +41,15 @@ KEYS = (
 """Where trainers put a state, most usual first; averages come last."""
 
 
+class Stored(dict[str, Tensor]):
+    """A state as it lies in a file, with what lies beside its tensors."""
+
+    versions: Mapping[str, Any] | None = None
+    """What `state_dict()` said of the version of each module."""
+    extras: Mapping[str, Any] = MappingProxyType({})
+    """What layers gave as their extra state."""
+
+
 def find(tree: object, *, key: str | None = None, where: str) -> dict[str, State]:
     """All states in a checkpoint, by the place where they lie.
 
@@ -56,7 +67,7 @@ def find(tree: object, *, key: str | None = None, where: str) -> dict[str, State
         CheckpointError: If there is no state.
     """
     if key is not None:
-        tree = _descend(tree, key, where)
+        tree = _under(tree, key) or _descend(tree, key, where)
         if not _is_state(tree):
             raise _nothing(tree, f"{key!r} in {where}")
         return {key: _clean(tree, where)}
@@ -110,17 +121,11 @@ def _is_state(tree: object) -> bool:
     """A mapping of strings to tensors, beside which modules may keep `_extra_state` of any kind."""
     if not isinstance(tree, Mapping):
         return False
-    tensors = [isinstance(value, Tensor) or _is_extra(name) for name, value in tree.items()]
     return (
-        all(tensors)
+        all(isinstance(name, str) for name in tree)
+        and all(isinstance(value, Tensor) or is_extra(name) for name, value in tree.items())
         and any(isinstance(value, Tensor) for value in tree.values())
-        and all(isinstance(name, str) for name in tree)
     )
-
-
-def _is_extra(name: object) -> bool:
-    # What `get_extra_state` gives: not a tensor of the network, so no part of a state.
-    return isinstance(name, str) and name.rpartition(".")[2] == "_extra_state"
 
 
 def _walk(tree: object, place: str = "") -> list[tuple[str, object]]:
@@ -135,6 +140,13 @@ def _walk(tree: object, place: str = "") -> list[tuple[str, object]]:
     return found
 
 
+def _under(tree: object, key: str) -> dict[str, Any] | None:
+    """The part of a state whose names begin with a prefix, without it."""
+    if not isinstance(tree, Mapping) or not _is_state(tree):
+        return None
+    return {n.removeprefix(f"{key}."): x for n, x in tree.items() if n.startswith(f"{key}.")}
+
+
 def _descend(tree: object, key: str, where: str) -> object:
     """Follow a dotted key; a level's own name may hold dots."""
     if not isinstance(tree, Mapping) or _is_state(tree):
@@ -145,7 +157,7 @@ def _descend(tree: object, key: str, where: str) -> object:
         return tree[key]
     head, dot, rest = key.partition(".")
     if dot and isinstance(tree.get(head), Mapping):
-        return _descend(tree[head], rest, where)
+        return _under(tree[head], rest) or _descend(tree[head], rest, where)
     nested = [str(k) for k, value in tree.items() if isinstance(value, Mapping)]
     raise UnknownName(f"place in {where}", key, nested)
 
@@ -153,7 +165,9 @@ def _descend(tree: object, key: str, where: str) -> object:
 def _clean(tree: object, where: str) -> State:
     """Plain dense tensors, without gradients; names that share memory share one object."""
     assert isinstance(tree, Mapping)
-    state: State = {k: v.detach() for k, v in tree.items() if isinstance(v, Tensor)}
+    state = Stored((k, v.detach()) for k, v in tree.items() if not is_extra(k))
+    state.extras = {k: v for k, v in tree.items() if is_extra(k)}
+    state.versions = getattr(tree, "_metadata", None)
     if found := unusable(state):
         shown = [f"{name} in {where}, {what}" for name, what in list(found.items())[:5]]
         raise CheckpointError(

@@ -1,17 +1,18 @@
 """A state under the names and in the types of a checkpoint that it takes the place of."""
 
 import os
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from torch import Tensor, nn
 
-from ridgeline.errors import StateMismatch
+from ridgeline.errors import RidgelineWarning, StateMismatch
 from ridgeline.io.naming import fit, names_in
 from ridgeline.io.nesting import find
 from ridgeline.io.places import read
-from ridgeline.state import State, tensors_of
+from ridgeline.state import State
 
 __all__ = ["in_format_of"]
 
@@ -40,12 +41,11 @@ def in_format_of(
     """
     raw = _fitting(Path(path), model, key)
     known = names_in(model, raw)
-    own = tensors_of(model)
     made: dict[tuple[int, object], Tensor] = {}
     result: State = {}
     for old, x in raw.items():
-        name = known[old]
-        if name not in own:
+        name = known.get(old)
+        if name is None:
             result[old] = x
             continue
         if name not in state:
@@ -63,7 +63,9 @@ def _fitting(path: Path, model: nn.Module, key: str | None) -> State:
     where = str(content.path)
     found = find(content.tree, key=key, where=where)
     for state in found.values():
-        with suppress(StateMismatch):
+        with suppress(StateMismatch), warnings.catch_warnings():
+            # What lies beside the model's tensors is kept here, and was told of when it was read.
+            warnings.simplefilter("ignore", RidgelineWarning)
             fit(dict(state), model, where=where)
             return state
     first = next(iter(found.values()))
