@@ -26,8 +26,9 @@ def blocks_follow(family: Family, units: Units, kinds: Kinds) -> bool:
             continue
         _, block, where = owner.within
         table = roots[owner.first : owner.first + len(block)].reshape(len(where), -1)
-        blocks = np.full(int(where.max()) + 1, -1)
-        blocks[where.ravel()] = np.repeat(np.arange(len(where)), where.shape[1])
+        blocks = np.full(max(int(rows.max()) for rows in where) + 1, -1)
+        for b, rows in enumerate(where):
+            blocks[rows] = b
         for fibre in family.fibres:
             if not _blocks(fibre[0], owner, blocks, units, kinds):
                 break
@@ -48,12 +49,13 @@ def _blocks(
 ) -> list[int]:
     """The blocks that a unit, with what it carries, moves as a whole, in order."""
     found: dict[int, None] = {}
+    across = owner.within[0] if owner.within is not None else 0
     of, index, _ = kinds.rows
     for x in unit:
         span = kinds.spans.get(x, slice(0, 0))
         for k in range(span.start, span.stop):
             other = units.owners[of[k]]
-            if other.tensor == owner.tensor and other.axis == 0 and other.within is None:
+            if other.tensor == owner.tensor and other.axis == across and other.within is None:
                 b = int(blocks[index[k]]) if index[k] < len(blocks) else -1
                 if b >= 0:
                     found[b] = None

@@ -1,7 +1,8 @@
 """The symmetry of any module, discovered by following its trace and proved by evaluation."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import lgamma
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import nn
 
 from ridgeline.state import tensors_of
 from ridgeline.symmetry.blocks import blocks_follow
+from ridgeline.symmetry.confined import uneven
 from ridgeline.symmetry.evaluation import steadily
 from ridgeline.symmetry.group import Group, Place, Sighting
 from ridgeline.symmetry.orbits import Family, Kinds, Relations, families
@@ -16,7 +18,7 @@ from ridgeline.symmetry.symmetry import Fixed, Symmetry
 from ridgeline.symmetry.units import FIXED, Units
 from ridgeline.symmetry.walk import Tracing
 from ridgeline.symmetry.words import shapes_of, told
-from ridgeline.tracing import Network
+from ridgeline.tracing import Network, Trace
 
 __all__ = ["discover"]
 
@@ -34,6 +36,51 @@ def discover(network: Network, example: Any) -> Symmetry:
     trace = network.trace(example, sized=True)
     with steadily(0):  # random constants are computed
         walk = Tracing(trace)
+        found = _groups(walk)
+        for apart in _apart(trace, walk):
+            again = Tracing(trace, apart)
+            other = _groups(again)
+            if _elements(other) > _elements(found):
+                walk, found = again, other
+    shapes = {name: tuple(x.shape) for name, x in tensors_of(network.module).items()}
+    return Symmetry(
+        found.groups,
+        shapes,
+        (
+            *(replace(f, why=told(f.why, walk.trace)) for f in found.fixed),
+            *(
+                Fixed(n, 0, shapes[n][0], "not used by the network")
+                for n in walk.unused
+                if shapes[n]
+            ),
+        ),
+        _ties(network.module, shapes),
+        derived=(shapes_of(example),),
+    )
+
+
+@dataclass(frozen=True)
+class _Found:
+    groups: tuple[Group, ...]
+    fixed: tuple[Fixed, ...]
+
+
+def _elements(found: _Found) -> float:
+    return sum(g.fibres * lgamma(g.size + 1) for g in found.groups)
+
+
+def _apart(trace: Trace, walk: Tracing) -> Iterator[dict[str, int]]:
+    """Tensors to give units at each position of an axis: of the first that has several, or last."""
+    names = uneven(trace, walk.constants, walk.units)
+    axes = {
+        n: [k for k, size in enumerate(trace.tensors[n].meta["val"].shape) if size > 1]
+        for n in names
+    }
+    for end in (0, -1) if names else ():
+        yield {n: axes[n][end] for n in names}
+
+
+def _groups(walk: Tracing) -> _Found:
     units = walk.units
     kinds = Kinds.of(units)
     relations = Relations(units, kinds)
@@ -55,27 +102,10 @@ def discover(network: Network, example: Any) -> Symmetry:
                 moved[unit[0]] = (len(groups) - 1, f, n)
                 grouped.update(unit)
     kept = {g.name for g in groups}
-    groups = [
-        Group(g.name, g.places, g.inside if g.inside in kept else None, seen)
-        for g, seen in zip(groups, _sightings(walk, groups, moved), strict=True)
-    ]
-    shapes = {name: tuple(x.shape) for name, x in tensors_of(network.module).items()}
-    return Symmetry(
-        tuple(groups),
-        shapes,
-        (
-            *(
-                replace(f, why=told(f.why, walk.trace))
-                for f in _fixed(units, relations, grouped, entangled)
-            ),
-            *(
-                Fixed(n, 0, shapes[n][0], "not used by the network")
-                for n in walk.unused
-                if shapes[n]
-            ),
-        ),
-        _ties(network.module, shapes),
-        derived=(shapes_of(example),),
+    seen = zip(groups, _sightings(walk, groups, moved), strict=True)
+    return _Found(
+        tuple(Group(g.name, g.places, g.inside if g.inside in kept else None, s) for g, s in seen),
+        tuple(_fixed(units, relations, grouped, entangled)),
     )
 
 
@@ -137,11 +167,11 @@ def _places(family: Family, units: Units, kinds: Kinds) -> list[Place]:
             across, _, where = owner.within
             for k in np.unique(block[0, 0], return_index=True)[1]:
                 same = block[0, 0] == block[0, 0, k]
-                places.append(
-                    Place(
-                        owner.tensor, owner.axis, index[:, :, same], (across, where[block[:, 0, k]])
-                    )
-                )
+                rows = [where[b] for b in block[:, 0, k]]
+                if len({len(r) for r in rows}) > 1:
+                    return []
+                within = (across, np.stack(rows))
+                places.append(Place(owner.tensor, owner.axis, index[:, :, same], within))
         elif not (index == index[:, :1]).all():
             return []  # a block moves along with its rows; if its columns change too, it cannot
     return places

@@ -6,7 +6,7 @@ change places without any change at this example, and the proof would not see it
 
 import math
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from ridgeline.functional import arguments, operation
 from ridgeline.symmetry.moves import KEEPS, MOVES, moved, pointwise
 from ridgeline.tracing import Trace
 
-__all__ = ["unreached"]
+__all__ = ["of_state", "unreached"]
 
 Need = Any
 """Of which elements of a value something is computed: True of all, a mask, or by part."""
@@ -37,7 +37,7 @@ def unreached(
     Yields:
         The tensor's name, the axis, and the positions.
     """
-    own = _own(trace, constants)
+    own = of_state(trace, constants)
     needs: dict[fx.Node, Need] = {}
     for node in reversed(list(trace.graph.nodes)):
         sources = [n for n in node.all_input_nodes if n in own]
@@ -56,7 +56,7 @@ def unreached(
                     yield name, axis, torch.nonzero(left).ravel().tolist()
 
 
-def _own(trace: Trace, constants: Mapping[fx.Node, Any]) -> set[fx.Node]:
+def of_state(trace: Trace, constants: Iterable[fx.Node]) -> set[fx.Node]:
     """Tensors of the state, and what is made of them and of constants alone."""
     own = set(trace.tensors.values())
     for node in trace.graph.nodes:

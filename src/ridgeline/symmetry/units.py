@@ -55,7 +55,7 @@ class Owner:
     axis: int
     first: int
     index: np.ndarray
-    within: tuple[int, np.ndarray, np.ndarray] | None = None
+    within: tuple[int, np.ndarray, Sequence[np.ndarray] | np.ndarray] | None = None
 
 
 class Units:
@@ -91,14 +91,22 @@ class Units:
         self.owners.append(Owner(tensor, axis, int(made[0]), np.arange(size)))
         return made
 
-    def of_blocks(self, tensor: str, axis: int, size: int, where: np.ndarray) -> Labels:
-        """New units for the positions on an axis, others in each block of the first axis.
+    def of_blocks(
+        self,
+        tensor: str,
+        axis: int,
+        size: int,
+        where: Sequence[np.ndarray] | np.ndarray,
+        across: int = 0,
+    ) -> Labels:
+        """New units for the positions on an axis, others in each block of another axis.
 
         Args:
             tensor: Its name.
             axis: The axis.
             size: Positions on it.
-            where: Of shape (blocks, count): the positions of each block on the first axis.
+            where: The positions of each block on the other axis.
+            across: The other axis.
 
         Returns:
             Shape (blocks, size).
@@ -106,7 +114,7 @@ class Units:
         blocks = len(where)
         made = self.fresh(blocks * size)
         index, block = np.tile(np.arange(size), blocks), np.repeat(np.arange(blocks), size)
-        self.owners.append(Owner(tensor, axis, int(made[0]), index, (0, block, where)))
+        self.owners.append(Owner(tensor, axis, int(made[0]), index, (across, block, where)))
         return made.reshape(blocks, size)
 
     def forget(self, tensor: str, axes: Sequence[int]) -> None:

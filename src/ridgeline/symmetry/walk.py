@@ -1,6 +1,7 @@
 """Walking through a network's trace: the labels of every value, from input to output."""
 
 import operator
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, fx
 from torch.fx.node import map_arg
 
+from ridgeline.symmetry.confined import by_position, by_run, cut_into
 from ridgeline.symmetry.labels import Value, combine, move, varies
 from ridgeline.symmetry.moves import FACTORIES, MOVES, moved, pointwise
 from ridgeline.symmetry.reach import unreached
@@ -27,11 +29,13 @@ class Tracing(Walk):
 
     Args:
         trace: Of the network, at an example.
+        apart: Tensors whose other axes have units of their own at each position of one: which.
     """
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, apart: Mapping[str, int] | None = None) -> None:
         self.units = Units()
         self.trace = trace
+        self.apart = apart or {}
         self.names = {node: name for name, node in trace.tensors.items()}
         self.values: dict[fx.Node, Any] = {}
         self.constants: dict[fx.Node, Any] = {}
@@ -89,16 +93,9 @@ class Tracing(Walk):
         if of not in self.names or len(of.users) > 1:
             return None
         name, shape = self.names[of], self.shape(of)
-        where = np.arange(shape[0])[:, None]
         blocks = self._axis(name, 0, shape[0])
         self.units.forget(name, (1, 2))  # units that are the same in all of the stack
-        layers = []
-        for axis in (1, 2):
-            made = self.units.of_blocks(name, axis, shape[axis], where)
-            if shape[0] > 1 and shape[axis] > 1:
-                self.units.relate(made, blocks[:, None], "a stack")
-            layers.append(made[:, :, None] if axis == 1 else made[:, None, :])
-        return Value(shape, tuple(f for f in (blocks.reshape(-1, 1, 1), *layers) if f.size > 1))
+        return Value(shape, by_position(self.units, name, shape, 0, blocks, "a stack"))
 
     def _in_blocks(self, count: int, *layers: Labels) -> None:
         blocks = self.units.fresh(count).reshape(-1, 1, 1)
@@ -133,7 +130,14 @@ class Tracing(Walk):
         kernel = len(self.shape(node)) > 2
         if kernel and node.users and all("conv" in operation(user) for user in node.users):
             return Value(self.shape(node))
-        return Value(self.shape(node), tuple(self._layers(node, range(len(self.shape(node))))))
+        name, shape = self.names[node], self.shape(node)
+        if name in self.apart:
+            across = self.apart[name]
+            rows = self._axis(name, across, shape[across])
+            return Value(shape, by_position(self.units, name, shape, across, rows, "its rows"))
+        if len(runs := cut_into(node, shape)) > 1:
+            return by_run(self.units, name, shape, self._axis(name, 0, shape[0]), runs)
+        return Value(shape, tuple(self._layers(node, range(len(shape)))))
 
     def _layers(self, node: fx.Node, axes: Any) -> list[Labels]:
         name, shape = self.names[node], self.shape(node)
