@@ -17,6 +17,7 @@ from ridgeline.matching.moved import Moved, moved_by
 from ridgeline.numerals import several
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry, Transform
+from ridgeline.symmetry.witness import check_carried
 
 __all__ = ["Aligned", "Matched", "Progress", "Strategy", "align", "check_groups", "check_strategy"]
 
@@ -109,6 +110,9 @@ class Aligned:
     """The distance of a and `state`."""
     moved: Mapping[str, Moved]
     """Group name to what was done to its units; empty if units were mixed by no transform."""
+    same_function: bool | None = None
+    """Whether `state` computes what b did: True if outputs of both were compared and are the same,
+    False if units were mixed, None if there was nothing to compare them by."""
 
     def summary(self) -> dict[str, Any]:
         """The record in plain values."""
@@ -123,7 +127,7 @@ class Aligned:
             "moved": {name: moved.summary() for name, moved in self.moved.items()},
             "permutation": self.transform is not None
             and not any(moved.how for moved in self.moved.values()),
-            "same_function": self.transform is not None,
+            "same_function": self.same_function,
             "notes": list(self.matched.notes),
         }
 
@@ -141,6 +145,8 @@ class Aligned:
             lines.append(f"  {name}: {o['before']:.6g} -> {o['after']:.6g}, {rounds}")
         if self.transform is None:
             lines.append("  units were mixed: the function is not that of b")
+        elif self.same_function is None:
+            lines.append("  the function was not compared with that of b: no network to ask")
         lines += [f"  {name}: {moved}" for name, moved in self.moved.items()]
         return "\n".join([*lines, *(f"  {note}" for note in self.matched.notes)])
 
@@ -165,9 +171,12 @@ def align(
         progress: Told how far the work is.
 
     Returns:
-        The carried state, the transform, and what both did to distance and objective.
+        The carried state, the transform, and what both did to distance and objective. Where the
+        symmetry bears its network, as that of `symmetries` does, outputs of b and of the carried
+        state are compared at inputs near the example and far from it.
 
     Raises:
+        NotASymmetry: If the carried state computes something else than b; it names the groups.
         StateMismatch: If the states differ in their tensors, or the symmetry is of others.
         NonFinite: If a state holds NaN or infinity.
         UsageError: If an argument is of another kind, if the symmetry has no groups, or a strategy
@@ -192,7 +201,8 @@ def align(
             f"{matched.objective['before']:.9g} -> {matched.objective['after']:.9g}",
             remedy="This is a fault of the strategy: please report it.",
         )
-    carried = matched.state if matched.transform is None else matched.transform(b)
+    element = matched.transform
+    carried = matched.state if element is None else element(b)
     assert carried is not None  # Matched holds one of the two
     return Aligned(
         state=carried,
@@ -202,6 +212,7 @@ def align(
         before=states.distance(a, b),
         after=states.distance(a, carried),
         moved=moved_by(matched.transform, symmetry),
+        same_function=False if element is None else check_carried(symmetry, b, element, carried),
     )
 
 

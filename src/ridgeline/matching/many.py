@@ -17,6 +17,7 @@ from ridgeline.matching.align import Progress, check_groups, check_strategy
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry, Transform
 from ridgeline.symmetry.frame import collapse
+from ridgeline.symmetry.witness import check_carried
 
 __all__ = [
     "AlignedMany",
@@ -133,9 +134,11 @@ def align_many(
         progress: Told how far the work is.
 
     Returns:
-        The carried states, their transforms and mean, and the spread before and after.
+        The carried states, their transforms and mean, and the spread before and after. Functions
+        are compared as `align` does.
 
     Raises:
+        NotASymmetry: If a carried state computes something else than it did.
         UsageError: If an argument is of another kind, if there are fewer than two states, or the
             symmetry has no groups.
         StateMismatch: If the states differ in their tensors, or the symmetry is of others.
@@ -152,6 +155,8 @@ def align_many(
         symmetry.check(x)
     matched = by.match_many(given, symmetry, seed=seed, progress=progress)
     carried = tuple(t(x) for t, x in zip(matched.transforms, given, strict=True))
+    for x, transform, y in zip(given, matched.transforms, carried, strict=True):
+        check_carried(symmetry, x, transform, y)
     return AlignedMany(
         states=carried,
         transforms=matched.transforms,

@@ -23,6 +23,7 @@ from ridgeline.symmetry.group import Group
 from ridgeline.symmetry.scaling import Rescalable, Scaling
 from ridgeline.symmetry.symmetry import Symmetry
 from ridgeline.symmetry.transform import Action, Permutation, Transform
+from ridgeline.symmetry.witness import check_carried
 
 __all__ = ["canonical", "canonically"]
 
@@ -42,8 +43,15 @@ def canonical(
     norm: Norm = "balanced",
     sort: bool = False,
 ) -> State:
-    """The canonical form of a state; see `canonically`."""
-    return canonically(state, symmetry, norm=norm, sort=sort)(state)
+    """The canonical form of a state; see `canonically`.
+
+    Raises:
+        NotASymmetry: If it computes something else, where the symmetry bears its network.
+    """
+    element = canonically(state, symmetry, norm=norm, sort=sort)
+    found = element(state)
+    check_carried(symmetry, state, element, found)
+    return found
 
 
 def canonically(

@@ -11,6 +11,7 @@ from ridgeline.symmetry.lengths import of_one
 from ridgeline.symmetry.outputs import Counted, Which, network_of
 from ridgeline.symmetry.proof import Bench, Wrong
 from ridgeline.symmetry.symmetry import Fixed, Symmetry
+from ridgeline.symmetry.witness import witnessed
 from ridgeline.symmetry.words import made_in, outputs_left_out
 from ridgeline.tracing import Forward, Network, check_follows, empty_caches
 
@@ -74,7 +75,8 @@ def symmetries(
     if isinstance(network.forward, Counted):
         notes = (*notes, *outputs_left_out(network.forward.left))
     dropped = [note for note in proved.derived if note not in found.derived]
-    return replace(proved, derived=(*notes, *(n for n in dropped if n not in notes)))
+    derived = (*notes, *(n for n in dropped if n not in notes))
+    return replace(proved, derived=derived, witness=witnessed(network, example, seed))
 
 
 def _short(proved: Symmetry, found: Symmetry, example: Any) -> bool:

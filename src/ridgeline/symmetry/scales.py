@@ -38,6 +38,7 @@ from ridgeline.symmetry.outputs import Which, network_of
 from ridgeline.symmetry.proof import prove
 from ridgeline.symmetry.scaling import Rescalable
 from ridgeline.symmetry.symmetry import Symmetry
+from ridgeline.symmetry.witness import witnessed
 from ridgeline.tracing import Forward, Network, Trace, flatten
 from ridgeline.values import outputs_in, values_of
 
@@ -82,7 +83,8 @@ def rescalable(
     network = network_of(model, forward, outputs)
     found = scales(symmetry, network, example, seed=seed)
     found += signs(symmetry, network, example, seed=seed)
-    whole = replace(symmetry, scalings=_inmost(symmetry, found))
+    witness = symmetry.witness or witnessed(network, example, seed)
+    whole = replace(symmetry, scalings=_inmost(symmetry, found), witness=witness)
     prove(whole, network, example, seed=seed)
     return whole
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,6 +14,9 @@ from ridgeline.rng import seed_of
 from ridgeline.symmetry.group import Group, Order
 from ridgeline.symmetry.scaling import Rescalable
 from ridgeline.symmetry.transform import Permutation, Transform
+
+if TYPE_CHECKING:
+    from ridgeline.symmetry.witness import Witness
 
 __all__ = ["Fixed", "Symmetry"]
 
@@ -45,6 +49,8 @@ class Symmetry:
         ties: Other names of shared tensors, to their first names.
         scalings: Which groups' units may be multiplied, as `rescalable` finds; none by default.
         derived: What to say of how it was found: the shapes of the example, outputs left out.
+        witness: The network and an example, by which states that were carried are compared with
+            what they were; not part of a copy or a pickle.
     """
 
     groups: tuple[Group, ...]
@@ -53,6 +59,10 @@ class Symmetry:
     ties: Mapping[str, str] = None  # type: ignore[assignment]  # an empty one, below
     scalings: tuple[Rescalable, ...] = ()
     derived: tuple[str, ...] = ()
+    witness: "Witness | None" = None
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**vars(self), "witness": None}  # a network may hold what cannot be pickled
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ties", dict(self.ties or {}))
