@@ -10,7 +10,7 @@ from torch.utils import _pytree as pytree
 from ridgeline.errors import NotTraceable
 from ridgeline.functional.operations import operation
 
-__all__ = ["layout", "shared", "storages"]
+__all__ = ["layout", "shared", "storages", "transformed"]
 
 
 def shared(name: str) -> NotTraceable:
@@ -19,6 +19,19 @@ def shared(name: str) -> NotTraceable:
         "An in-place operation writes to a tensor that other values share.",
         got=name,
         remedy="Write it with the operation that returns a new tensor.",
+    )
+
+
+def transformed(graph: fx.Graph) -> bool:
+    """Whether values of a graph are of a transform of `torch.func`, such as `torch.vmap`.
+
+    Args:
+        graph: As it was traced.
+    """
+    return any(
+        isinstance(x, Tensor) and is_functorch_wrapped_tensor(x)
+        for node in graph.nodes
+        for x in pytree.tree_leaves(node.meta.get("val"))
     )
 
 

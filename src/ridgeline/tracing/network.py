@@ -12,7 +12,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.utils.stateless import _reparametrize_module  # what functional_call is made of
 
 from ridgeline.errors import UsageError, WrongKind
-from ridgeline.functional import make_functional
+from ridgeline.functional import make_functional, transformed
 from ridgeline.rng import untouched
 from ridgeline.tracing.calls import Forward, call, check_outputs, take_apart
 from ridgeline.tracing.checks import check_constants, check_same, check_sizes
@@ -201,10 +201,10 @@ class Network:
             return outputs
 
         held = list(tensors.values())
-        with refusing(inputs), untouched(), torch.no_grad(), quiet():
-            traced = make_fx(
-                run, tracing_mode="fake", pre_dispatch=True, _allow_non_fake_inputs=True
-            )(held, data)
+        traced = _graph_of(run, held, data, inputs)
+        if transformed(traced.graph):
+            caller = self._caller_of(private_copy(self.module))
+            traced = _graph_of(run, held, data, inputs, whole=False)
         nodes = [node for node in traced.graph.nodes if node.op == "placeholder"]
         make_functional(traced.graph, nodes[len(names) :])
         traced.graph.eliminate_dead_code()
@@ -220,6 +220,30 @@ class Network:
             owner=traced,
             tensors=dict(zip(names, nodes, strict=False)),
             data=tuple(nodes[len(names) :]),
+        )
+
+
+def _graph_of(
+    run: Callable[[list[Tensor], list[Tensor]], Any],
+    held: list[Tensor],
+    data: list[Tensor],
+    inputs: Any,
+    *,
+    whole: bool = True,
+) -> fx.GraphModule:
+    """The graph of a function of tensors.
+
+    Args:
+        run: The function.
+        held: Tensors of the state.
+        data: Tensors of the data.
+        inputs: What the network is called with, for the words of a refusal.
+        whole: Whether operations stay as large as they were written. Under a transform of
+            `torch.func` they are taken apart, as what it makes of them is not seen before.
+    """
+    with refusing(inputs), untouched(), torch.no_grad(), quiet():
+        return make_fx(run, tracing_mode="fake", pre_dispatch=whole, _allow_non_fake_inputs=True)(
+            held, data
         )
 
 

@@ -4,11 +4,15 @@ from typing import Any
 
 from torch import fx
 
+from ridgeline.functional import operation
 from ridgeline.symmetry.labels import Value, combine, contract, move, reduce, spatial
 from ridgeline.symmetry.rules.ordered import in_order
 from ridgeline.symmetry.rules.registry import Walk, over, rule, why_of
 
 __all__: list[str] = ["linear"]
+
+KEEPING = {"expand", "view", "reshape", "_unsafe_view", "contiguous", "clone", "alias"}
+"""Operations that leave a value as it is, if its shape stays."""
 
 
 def linear(walk: Walk, x: Value, weight: Value, bias: Value | None, why: str) -> Value:
@@ -53,7 +57,17 @@ def _held_batches(walk: Walk, of: Any, x: Value) -> Value | None:
     """A stack of weights, one for each of several experts, each with units of its own."""
     if not isinstance(of, fx.Node) or len(walk.shape(of)) != 3 or len(x.shape) < 3:
         return None
-    return walk.stacked(of)
+    return walk.stacked(_as_it_was(walk, of))
+
+
+def _as_it_was(walk: Walk, node: fx.Node) -> fx.Node:
+    """What a value was before views that change nothing, as `torch.vmap` makes them."""
+    while operation(node) in KEEPING and len(node.users) == 1:
+        before = node.args[0]
+        if not isinstance(before, fx.Node) or walk.shape(before) != walk.shape(node):
+            break
+        node = before
+    return node
 
 
 @rule("addmm", "addbmm", "baddbmm")

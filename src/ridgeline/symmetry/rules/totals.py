@@ -77,11 +77,16 @@ def _two_totals(walk: Walk, node: fx.Node, given: dict[str, Any]) -> list[Value]
 
 
 @rule("layer_norm", "rms_norm", "native_layer_norm", "_fused_rms_norm")
-def _layer_norm(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
+def _layer_norm(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Any:
     x = walk.value(given["input"])
     axes = [-1 - k for k in range(len(given["normalized_shape"]))]
     scales = [walk.value(given[n]) for n in ("weight", "bias") if given.get(n) is not None]
-    return over(walk, x, axes, why_of(node), *scales)
+    made = over(walk, x, axes, why_of(node), *scales)
+    parts = node.meta["val"]
+    if not isinstance(parts, (tuple, list)):
+        return made
+    total = reduce(walk.units, x, axes, why_of(node))  # of which its statistics are made
+    return [made, *(_shaped(walk, total, tuple(v.shape), node) for v in parts[1:])]
 
 
 @rule("_weight_norm")
@@ -99,12 +104,14 @@ def _channels(walk: Walk, given: dict[str, Any], axes: int, why: str) -> list[Va
     return [move(walk.units, x, lambda f: f.reshape(shape), why) for x in held]
 
 
-@rule("batch_norm")
-def _batch_norm(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
-    x = walk.value(given["input"])
-    return combine(
-        walk.units, [x, *_channels(walk, given, len(x.shape), why_of(node))], why_of(node)
-    )
+@rule("batch_norm", "_native_batch_norm_legit_no_training")
+def _batch_norm(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Any:
+    x, parts = walk.value(given["input"]), node.meta["val"]
+    channels = _channels(walk, given, len(x.shape), why_of(node))
+    made = combine(walk.units, [x, *channels], why_of(node))
+    if not isinstance(parts, (tuple, list)):
+        return made
+    return [made, *(Value.of(v.shape) for v in parts[1:])]  # empty ones
 
 
 @rule("instance_norm")
@@ -130,6 +137,7 @@ def _group_norm(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
         for k in (1, 2, 3)
     ),
     *(f"max_pool{k}d_with_indices" for k in (1, 2, 3)),
+    *(f"_adaptive_avg_pool{k}d" for k in (2, 3)),
     *(
         f"upsample_{kind}"
         for kind in ("nearest1d", "nearest2d", "bilinear2d", "bicubic2d", "linear1d")
