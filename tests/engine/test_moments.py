@@ -166,3 +166,12 @@ def test_the_standard_error_is_that_of_the_bootstrap():
         means.append((values[:, at] * counts[at]).sum(1) / counts[at].sum())
     expected = np.std(means, axis=0)
     np.testing.assert_allclose(np.sqrt(np.diag(found.covariance) / found.n), expected, rtol=0.08)
+
+
+def test_one_sample_that_counts_has_no_standard_error():
+    values, _ = drawn()
+    weights = everywhere((np.arange(N) == 3).astype(float))
+    for joint in (True, False):
+        found = gathered(values, weights, joint=joint)
+        np.testing.assert_allclose(found.mean, values[:, 3])
+        assert np.isnan(found.covariance).all()

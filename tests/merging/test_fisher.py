@@ -192,3 +192,38 @@ def test_a_network_that_turns_derivatives_off_has_no_fisher_and_is_told_so():
     objective = Objective(net, (torch.randn(4, 3), torch.zeros(4, dtype=torch.long)))
     with pytest.raises(UsageError, match=r"must have derivatives.*Got .*no_grad\(\)"):
         diagonal_fisher(objective, state)
+
+
+def test_a_loss_with_class_weights_has_gradients():
+    net, weight = nn.Linear(5, 4), torch.tensor([1.0, 2.0, 3.0, 4.0])
+    x, y = torch.randn(9, 5), torch.arange(9) % 4
+    objective = Objective(net, (x, y), loss=nn.CrossEntropyLoss(weight))
+    plain = Objective(net, (x, y), loss=nn.CrossEntropyLoss())
+    found, want = (
+        diagonal_fisher(o, net.state_dict(), labels="empirical") for o in (objective, plain)
+    )
+    for name, x in found.items():  # a sample's own loss is not weighed, only its part in the mean
+        torch.testing.assert_close(x, want[name])
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_the_empirical_fisher_is_of_the_samples_that_count(plain):
+    """Of sequences with padding, one of which has nothing else."""
+    gen = torch.Generator().manual_seed(0)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        norm = [nn.LayerNorm(6)] if plain else []
+        net = nn.Sequential(nn.Linear(5, 6), *norm, nn.Linear(6, 4)).double()
+    x = torch.randn(6, 7, 5, generator=gen, dtype=torch.float64)
+    y = torch.randint(0, 4, (6, 7), generator=gen)
+    y[0], y[1, 3:] = -100, -100
+    objective = Objective(net, (x, y), dtype=torch.float64)
+    found = diagonal_fisher(objective, net.state_dict(), labels="empirical")
+    want = {name: torch.zeros_like(p) for name, p in net.named_parameters()}
+    for i in range(1, 6):
+        net.zero_grad()
+        nn.functional.cross_entropy(net(x[i]), y[i]).backward()
+        for name, p in net.named_parameters():
+            want[name] += p.grad.square() / 5
+    for name, expected in want.items():
+        torch.testing.assert_close(found[name], expected)

@@ -95,3 +95,14 @@ def test_a_merge_by_the_users_own_strategy_is_told():
 
     states = [{"fc.weight": torch.ones(2) * k} for k in (1, 2)]
     assert merge_sentence(merge(states, by=First())).startswith("2 checkpoints merged by First: ")
+
+
+def test_samples_that_depend_on_the_state_are_not_paired():
+    """As of a precision: of those that each state predicts to be of a class."""
+    one, two, made = np.array([1.0, 0, 1]), np.array([1.0, 1, 0, 0]), np.array([0.0, 1])
+    held = {"a": one, "b": two, "m": made}
+    scores = Scores(("a", "b"), ("m",), {n: {"test": {"p": x}} for n, x in held.items()})
+    cost, error = scores.cost("m", "test", "p")
+    assert cost == pytest.approx(0.5 - (2 / 3 + 0.5) / 2)
+    each = [x.std(ddof=1) / np.sqrt(len(x)) for x in (made, one / 2, two / 2)]
+    assert error == pytest.approx(np.sqrt(np.square(each).sum()))

@@ -141,7 +141,8 @@ class Moments:
         live = self._evaluated > 0
         count, k = self._evaluated[live, None], self.positions
         means = self._sum[live] / count
-        freedom = max(1, self.n - int((self._counted > 0).sum()))
+        rest = self.n - int((self._counted > 0).sum())
+        freedom = rest if rest > 0 else np.nan  # one sample tells of no spread
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             if self.joint:
                 within = self._products - (means * count).T @ means

@@ -12,7 +12,7 @@ from ridgeline.errors import UnknownName, UsageError
 from ridgeline.functional.looping import looping_quietly
 from ridgeline.merging.grams import some
 from ridgeline.merging.outer import Layers
-from ridgeline.objective import Objective
+from ridgeline.objective import Criterion, Objective
 from ridgeline.objective.derivable import derivable
 from ridgeline.objective.samples import Samples
 from ridgeline.rng import stream
@@ -70,14 +70,18 @@ def diagonal_fisher(
     work = Layers.of(objective, tensors, names) or _Gradients(objective, tensors, names)
     draws = stream(seed, "fisher labels")
     total = {n: torch.zeros_like(tensors[n], dtype=torch.float64) for n in names}
-    chosen = some(objective, samples, seed)
+    chosen, counted = some(objective, samples, seed), 0
     for part in chosen.chunks(work.rows):
-        outputs = work.forward(part)
+        outputs, held = work.forward(part), None
         loss = objective.metrics["loss"] if labels == "empirical" else _surprise
+        if isinstance(loss, Criterion):
+            held = loss.scores(outputs, part.targets).weights
+        counted += len(part) if held is None else int((held > 0).sum())
         for weight, targets in _labels(outputs, part, labels, draws):
             for name, squares in work.squares(part, targets, weight.double(), loss):
                 total[name] += squares
-    found = {n: x / len(chosen) for n, x in total.items()}
+    objective.counted("loss", range(counted))
+    found = {n: x / counted for n, x in total.items()}
     for first, *others in ties(tensors_of(objective.network.module)):
         found.update({n: found[first] for n in others if first in found and n in state})
     return found

@@ -400,7 +400,8 @@ class Objective:
                 check_follows(model, self.network, tensors, first[:2].inputs)
                 given = self.samples.targets
                 kind = {"weights": self.weights, "device": self.device, "dtype": self.dtype}
-                self.metrics = criteria(loss, metrics, outputs, given, **kind)
+                with torch.inference_mode(False):  # class weights are met by gradients, too
+                    self.metrics = criteria(loss, metrics, outputs, given, **kind)
                 self._look_at_labels(outputs)
                 check_batches(self.metrics, outputs, first.targets)
             except RidgelineError:

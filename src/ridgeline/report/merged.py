@@ -45,11 +45,17 @@ class Scores:
     def cost(self, name: str, split: str, metric: str) -> tuple[float, float]:
         """By how much a state lies above the mean of those given, and its standard error.
 
-        The error is paired: of the difference on the same samples.
+        The error is paired: of the difference on the same samples. A metric whose samples
+        depend on the state (a precision) has other ones at each, and the error of unpaired means.
         """
+        own = self.values[name][split][metric]
+        given = [self.values[g][split][metric] for g in self.given]
         with np.errstate(invalid="ignore"):
-            mean = np.mean([self.values[g][split][metric] for g in self.given], axis=0)
-            return _mean(self.values[name][split][metric] - mean)
+            if all(len(values) == len(own) for values in given):
+                return _mean(own - np.mean(given, axis=0))
+            (mean, error), of = _mean(own), np.array([_mean(values) for values in given])
+            spread = np.sqrt(error**2 + (of[:, 1] ** 2).sum() / len(of) ** 2)
+            return mean - float(of[:, 0].mean()), float(spread)
 
     def value(self, name: str, split: str, metric: str) -> tuple[float, float]:
         """A state's mean over the samples, and its standard error."""
