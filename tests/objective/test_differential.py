@@ -208,6 +208,8 @@ def plain(net, inputs, targets, loss):
         if loss is rl.cross_entropy:
             value = F.cross_entropy(outputs.flatten(0, -2), y.flatten())
         else:
+            if getattr(loss, "reduction", "mean") == "sum":
+                raise ValueError("a sum over the data is no mean of samples")
             if y.is_floating_point() and outputs.shape == (1, 1):
                 outputs = outputs.reshape(y.shape)
             if y.is_floating_point() and outputs.numel() != y.numel():

@@ -101,7 +101,7 @@ def test_shapes_that_are_no_classification_are_refused():
     ("module", "plain", "targets"),
     [
         (nn.CrossEntropyLoss(), cross_entropy, CLASSES),
-        (nn.CrossEntropyLoss(reduction="sum"), cross_entropy, CLASSES),
+        (nn.CrossEntropyLoss(reduction="none"), cross_entropy, CLASSES),
         (
             nn.CrossEntropyLoss(label_smoothing=0.2),
             partial(cross_entropy, label_smoothing=0.2),

@@ -70,19 +70,28 @@ def test_every_loss_of_torch_is_here():
     assert known <= set(PAIRS) | OTHER
 
 
-@pytest.mark.parametrize("reduction", ["mean", "sum", "none", "batchmean"])
+@pytest.mark.parametrize("reduction", ["mean", "none", "batchmean"])
 @pytest.mark.parametrize("name", list(PAIRS))
 @pytest.mark.filterwarnings("ignore:reduction. 'mean' divides:UserWarning")
 def test_a_sample_has_what_the_loss_gives_of_it_alone(name, reduction):
     outputs, targets = PAIRS[name]
     if reduction == "batchmean" and name != "KLDivLoss":
-        with pytest.raises(UsageError, match=f"one of mean, sum, none.*{name}.*batchmean"):
+        with pytest.raises(UsageError, match=f"one of mean, none.*{name}.*batchmean"):
             found(getattr(nn, name)(reduction=reduction), outputs, targets)
         return
     loss = getattr(nn, name)(reduction=reduction)
     want = alone(getattr(nn, name)(reduction=reduction.replace("none", "mean")), outputs, targets)
     torch.testing.assert_close(found(loss, outputs, targets)["loss"], want)
     assert loss.reduction == reduction
+
+
+@pytest.mark.parametrize("name", list(PAIRS))
+def test_a_sum_over_the_data_is_no_mean_of_samples(name):
+    loss = getattr(nn, name)(reduction="sum")
+    with pytest.raises(UsageError, match=rf"mean over samples.*{name}\(reduction='sum'\).*summed"):
+        found(loss, *PAIRS[name])
+    with pytest.raises(UsageError, match="grows with the data"):
+        found(nn.MSELoss(), drawn(7, 3), drawn(7, 3), metrics={"own": loss})
 
 
 @pytest.mark.parametrize("name", sorted(OTHER))
@@ -221,10 +230,9 @@ def test_weights_of_samples_in_a_batch_are_refused():
     torch.testing.assert_close(found(loss, outputs, targets)["loss"], want)
 
 
-def test_a_sum_has_no_mean_over_tokens():
-    loss = nn.CrossEntropyLoss(reduction="sum")
-    with pytest.raises(UsageError, match=r"mean over tokens.*reduction='sum'"):
-        found(loss, drawn(7, 4, 5), classes(7, 5), weights="tokens")
+def test_a_sum_over_a_sample_has_no_mean_over_tokens():
+    with pytest.raises(UsageError, match=r"mean over tokens.*reduction='batchmean'.*default"):
+        found(nn.KLDivLoss(reduction="batchmean"), *PAIRS["KLDivLoss"], weights="tokens")
 
 
 class Focal(nn.Module):
@@ -245,13 +253,14 @@ class Focal(nn.Module):
         return values.mean() if self.reduction == "mean" else values.sum()
 
 
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_a_module_with_a_reduction_is_taken_if_it_is_what_its_name_says(reduction):
+def test_a_module_with_a_reduction_is_taken_if_it_is_what_its_name_says():
     outputs, targets = drawn(7, 4, 5), classes(7, 5)
-    own = found(Focal(reduction), outputs, targets)["loss"]
-    torch.testing.assert_close(own, alone(Focal(reduction), outputs, targets))
+    own = found(Focal(), outputs, targets)["loss"]
+    torch.testing.assert_close(own, alone(Focal(), outputs, targets))
     with pytest.raises(UsageError, match=r"reduction.*Focal.*for a sample where"):
-        found(Focal(reduction, normalised=True), outputs, targets)
+        found(Focal(normalised=True), outputs, targets)
+    with pytest.raises(UsageError, match=r"Focal\(reduction='sum'\)"):
+        found(Focal("sum"), outputs, targets)
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def _check_tokens(name: str, form: Any, weights: Weights) -> None:
         raise UsageError(
             "A mean over tokens is of a loss that is itself a mean over them.",
             got=f"{form.name}(reduction={form.reduction!r}), for {name!r}",
-            remedy="Use reduction='mean', or weights='samples'.",
+            remedy="Take the mean over samples, which is the default.",
         )
 
 

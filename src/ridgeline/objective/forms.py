@@ -114,7 +114,7 @@ def classes_at(outputs: Tensor, targets: Tensor, dim: int, what: str) -> None:
         remedy = "Here the classes are last: `rl.cross_entropy` and `rl.error` take them there."
     elif fits[0]:
         remedy = "Here the classes are axis 1, as losses of torch.nn have them: use one of those, "
-        remedy += "or `functools.partial(rl.error, dim=1)`."
+        remedy += "or bind the axis, `functools.partial(rl.cross_entropy, dim=1)`."
     elif not as_labels(targets):
         remedy = "For targets that are no class indices: nn.CrossEntropyLoss(), `rl.squared_error` "
         remedy += "or `rl.binary_cross_entropy`, or a loss(outputs, targets) -> (N,) of your own."

@@ -1,8 +1,9 @@
 """Losses of torch, per sample: each exactly as its own reduction means it, or refused.
 
-``reduction="mean"`` is the mean over the positions of a sample that count, ``"sum"`` and
-``"batchmean"`` are the sum over a sample: what the loss gives of that sample alone. The classes
-are on axis 1. Class weights make the mean a ratio, whose denominator the weights of samples carry.
+``reduction="mean"`` is the mean over the positions of a sample that count, ``"batchmean"`` the sum
+over a sample: what the loss gives of that sample alone. A sum over the data is no mean of
+samples, and is refused. The classes are on axis 1. Class weights make the mean a ratio, whose
+denominator the weights of samples carry.
 """
 
 import copy
@@ -87,7 +88,7 @@ class TorchLoss:
     @property
     def total(self) -> bool:
         """If it is the sum over a sample, and not the mean."""
-        return self.reduction in ("sum", "batchmean")
+        return self.reduction == "batchmean"
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "TorchLoss":
         """With its tensors (class weights) on a device, in a floating type."""
@@ -158,7 +159,14 @@ def torch_loss(function: Any) -> TorchLoss | None:
     kinds = (("classes", CLASSES), ("alike", ALIKE), ("rows", ROWS))
     kind = next((name for name, of in kinds if any(_is(given, k) for k in of)), "own")
     reduction: str = given.reduction  # type: ignore[assignment]  # checked above
-    allowed = ("mean", "sum", "none") + (("batchmean",) if _is(given, nn.KLDivLoss) else ())
+    if reduction == "sum":
+        raise UsageError(
+            "A loss is a mean over samples; a sum over them grows with the data.",
+            got=f"{type(given).__name__}(reduction='sum')",
+            remedy="Use reduction='mean'; or, for the sum over a sample, pass loss(outputs, "
+            "targets) -> (N,): with `reduction='none'`, summed over all axes but the first.",
+        )
+    allowed = ("mean", "none") + (("batchmean",) if _is(given, nn.KLDivLoss) else ())
     if reduction not in allowed:
         raise UsageError(
             f"The reduction of a loss is one of {', '.join(allowed)}.",
