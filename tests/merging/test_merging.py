@@ -403,10 +403,7 @@ def test_fishers_of_other_tensors():
         merge([a, b], by=Fisher([fisher, {"w": fisher["w"]}]))
 
 
-def test_complex_tensors_and_labels_alone_are_no_merge():
-    a = {"w": torch.ones(2), "z": torch.ones(2, dtype=torch.complex64), "n": torch.tensor(1)}
-    with pytest.raises(UsageError, match="complex z"):
-        merge([a, a])
+def test_labels_alone_are_no_merge():
     only = {"w": torch.ones(2), "n.labels": torch.tensor(1)}
     with pytest.raises(UsageError, match="none of them floating"):
         merge([only, only], layers=["n.labels"])

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ridgeline.objective import Objective
 from ridgeline.paths import Combination
+from ridgeline.state import is_continuous, matching
 
 __all__ = ["Overrides", "Positioned", "Resident", "gather_statistics"]
 
@@ -44,7 +45,7 @@ class Resident:
         self.tensors: dict[str, Tensor] = {}
         for name in names:
             x = combination.tensor(name, 0)
-            dtype = self.dtype if x.is_floating_point() else x.dtype
+            dtype = matching(self.dtype, x) or x.dtype
             if name in self.moving:
                 self.tensors[name] = torch.empty(x.shape, dtype=dtype, device=self.device)
             else:
@@ -68,7 +69,7 @@ class Resident:
         """Write one moving tensor at position k."""
         if name in self.overrides:
             out.copy_(self.overrides[name][k])
-        elif out.is_floating_point():
+        elif is_continuous(out):
             self.combination.write(name, k, out)
         else:
             out.copy_(self.combination.tensor(name, k))

@@ -20,7 +20,7 @@ from ridgeline.engine.residents import Resident
 from ridgeline.errors import NotTraceable
 from ridgeline.functional.looping import looping_quietly
 from ridgeline.objective import Objective
-from ridgeline.state import cast
+from ridgeline.state import cast, is_continuous, matching
 from ridgeline.tracing import Trace, flatten
 
 __all__ = ["Batched", "Loop", "Shared", "Strategy", "trace_for"]
@@ -116,8 +116,10 @@ class Shared:
         resident, found = self.resident, {}
         for name in resident.moving:
             table = resident.combination.table_of.get(name, 0)
-            floating = resident.tensors[name].is_floating_point()
-            affine = floating and name not in resident.overrides
+            linear = is_continuous(resident.tensors[name]) and not (
+                name in resident.combination.spectral or name in resident.combination.infinite
+            )
+            affine = linear and name not in resident.overrides
             found[name] = Degree("affine", table) if affine else GENERAL
         return found
 
@@ -144,7 +146,8 @@ class Shared:
             for node in programs.affine.takes:
                 if node in names and names[node] in resident.moving:
                     basis = resident.combination.basis[j][names[node]]
-                    held[node] = basis.to(device=resident.device, dtype=resident.dtype)
+                    kind = matching(resident.dtype, basis)
+                    held[node] = basis.to(device=resident.device, dtype=kind)
             programs.affine(held)
             parts.append({n: held[n] for n in self.combined})
         return values, parts

@@ -14,6 +14,8 @@ from ridgeline.merging.pool import Plan, Pool, Strategy, mean
 from ridgeline.merging.strategies import Mean
 from ridgeline.state import (
     State,
+    as_complex,
+    as_real,
     check_dequantised,
     check_finite,
     check_no_factors,
@@ -24,7 +26,10 @@ from ridgeline.state import (
     identical,
     is_statistic,
     layers,
+    non_finite,
     place,
+    renewed,
+    spectral_vectors,
     warn_of_identical,
     wide,
 )
@@ -66,7 +71,7 @@ def merge(
 
     Raises:
         UsageError: If there is no state, if weights, base and strategy do not fit, if no
-            floating tensor is chosen, or if one is complex.
+            floating tensor is chosen.
         StateMismatch: If tensors differ in name, shape or dtype.
         NonFinite: If a state, or the merged one, holds NaN or infinity.
         QuantisedWeights: If weights are kept as codes beside scales.
@@ -74,7 +79,8 @@ def merge(
         UnknownName: If a layer's name is of nothing.
     """
     by = by or Mean()
-    given, start = _checked(states, base, by)
+    like, start = _checked(states, base, by)
+    given, start, infinite = _finite(tuple(map(as_real, like)), start and as_real(start))
     chosen = _chosen(given[0], layers)
     if not any(given[0][n].is_floating_point() for n in chosen):
         raise UsageError(
@@ -89,6 +95,8 @@ def merge(
     plan = by.plan(pool)
     state = _carry_out(pool, plan, chosen)
     check_finite(state, "the merged state")
+    state = as_complex(_infinite(state, infinite), like[0])
+    plan.notes += _on_vectors(state, like)
     merged = tuple(n for n in given[0] if n in chosen and given[0][n].is_floating_point())
     averaged, remarks = (
         _averaged(pool, state, merged),
@@ -105,12 +113,6 @@ def _checked(
 ) -> tuple[tuple[State, ...], State | None]:
     check_strategy(by, "plan", "Mean")
     given = check_states(states)
-    if strange := [n for n, x in given[0].items() if x.is_complex()]:
-        raise UsageError(
-            "Tensors that are merged are real.",
-            got=f"complex {', '.join(strange[:5])}",
-            remedy="Merge real and imaginary parts, as `torch.view_as_real` gives them.",
-        )
     if base is not None and not by.needs_base:
         raise UsageError(
             f"{type(by).__name__} knows no base.",
@@ -121,7 +123,7 @@ def _checked(
         return given, None
     start = detached(base, "the base")
     check_same(start, given[0], names=("the base", "state 0"))
-    check_finite(start, "the base")
+    check_finite(start, "the base", among=given)
     return given, start
 
 
@@ -137,6 +139,37 @@ def _alike(states: Sequence[Mapping[str, Tensor]]) -> list[str]:
         elif how == "values":
             found.append(f"{names[0].capitalize()} and {names[1]} have the same values.")
     return found
+
+
+def _finite(
+    states: tuple[State, ...], base: State | None
+) -> tuple[tuple[State, ...], State | None, dict[str, Tensor]]:
+    """The states with zeros where masks are infinite in all of them, and those infinities."""
+    where = {n: x for n, x in states[0].items() if n in non_finite({n: x})}
+    if not where:
+        return states, base, {}
+
+    def finite(state: State) -> State:
+        return state | {n: state[n].masked_fill(state[n].isinf(), 0) for n in where}
+
+    return tuple(map(finite, states)), base and finite(base), where
+
+
+def _infinite(state: State, infinite: Mapping[str, Tensor]) -> State:
+    return state | {n: torch.where(x.isinf(), x, state[n]) for n, x in infinite.items()}
+
+
+def _on_vectors(state: State, like: Sequence[State]) -> list[str]:
+    """Give a merged state the vectors of spectral normalisation of its own weights, and say so."""
+    renewed(state, like[0])
+    made = [n for n in spectral_vectors(state) if not equal(state[n], like[0][n])]
+    if not made:
+        return []
+    more = f" and {len(made) - 4} more" if len(made) > 4 else ""
+    return [
+        "Vectors of spectral normalisation were computed of the merged weights: "
+        f"{', '.join(made[:4])}{more}."
+    ]
 
 
 def _weights(weights: Sequence[float] | None, count: int) -> tuple[float, ...] | None:
@@ -186,15 +219,17 @@ def _firsts(
 ) -> tuple[str, ...]:
     """The chosen coordinates, of each tie only the first name."""
     seen: dict[object, str] = {}
+    vectors = spectral_vectors(states[0])
     for name, x in states[0].items():
-        if name in chosen and x.is_floating_point() and not is_statistic(name):
+        coordinate = not is_statistic(name) and name not in vectors
+        if name in chosen and x.is_floating_point() and coordinate:
             seen.setdefault(_place(states, base, name), name)
     return tuple(seen.values())
 
 
 def _carry_out(pool: Pool, plan: Plan, chosen: frozenset[str]) -> State:
     """The merged state, tensor by tensor."""
-    first = pool.states[0]
+    first, vectors = pool.states[0], spectral_vectors(pool.states[0])
     made: dict[object, Tensor] = {}
     result: State = {}
     for name, x in first.items():
@@ -204,7 +239,8 @@ def _carry_out(pool: Pool, plan: Plan, chosen: frozenset[str]) -> State:
         key = _place(pool.states, pool.base, name)
         if key not in made:
             if x.is_floating_point():
-                value = mean(pool, name, plan.shares) if is_statistic(name) else plan.rule(name)
+                aside = is_statistic(name) or name in vectors
+                value = mean(pool, name, plan.shares) if aside else plan.rule(name)
                 made[key] = _settled(value, x)
             else:
                 made[key] = _labels(pool, plan, name)

@@ -7,7 +7,17 @@ import torch
 from torch import Tensor
 
 from ridgeline.errors import UsageError
-from ridgeline.state import State, check_finite, check_same, detached, is_statistic, place
+from ridgeline.state import (
+    State,
+    check_finite,
+    check_same,
+    detached,
+    double,
+    is_continuous,
+    is_statistic,
+    place,
+    renewed,
+)
 
 __all__ = ["Running", "running_average"]
 
@@ -58,16 +68,17 @@ def running_average(
     shared: dict[str, str] = {}  # name to the first name that it is tied to in every state
     for count, given in enumerate(states, 1):
         last = detached(given)
-        check_finite(last, f"state {count - 1}")
         if count == 1:
             first = {n: torch.empty_like(x, device="meta") for n, x in last.items()}
-            sums = {n: _copy(x) for n, x in last.items() if x.is_floating_point()}
+            sums = {n: _copy(x) for n, x in last.items() if is_continuous(x)}
         check_same(first, last, names=("state 0", f"state {count - 1}"))
+        check_finite(last, f"state {count - 1}", among=[sums] if count > 1 else [])
         shared = _shared(last, shared if count > 1 else None)
         step = 1 / count if decay is None else 1 - decay
         if count > 1:
             for name, total in sums.items():
-                total.add_(last[name].to(total.device, torch.float64) - total, alpha=step)
+                away = last[name].to(total) - total
+                total.add_(away.masked_fill(total.isinf(), 0), alpha=step)
     if not count:
         raise UsageError("There must be one state at least to average.", got="none")
     return Running(_given(sums, last, shared), count, decay, _notes(last))
@@ -75,7 +86,7 @@ def running_average(
 
 def _copy(x: Tensor) -> Tensor:
     """In float64 and one's own: it is added to in place."""
-    return x.to(dtype=torch.float64, copy=True)
+    return double(x).clone()
 
 
 def _shared(state: State, before: Mapping[str, str] | None) -> dict[str, str]:
@@ -93,7 +104,7 @@ def _given(sums: dict[str, Tensor], last: State, shared: Mapping[str, str]) -> S
             made[name] = made[shared[name]]
         else:
             made[name] = sums[name].to(x.dtype) if name in sums else x
-    return made
+    return renewed(made, last)
 
 
 def _notes(state: State) -> tuple[str, ...]:

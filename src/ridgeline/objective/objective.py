@@ -378,7 +378,7 @@ class Objective:
             for name in module._non_persistent_buffers_set:
                 x = module._buffers.get(name)
                 if x is not None:
-                    dtype = self.dtype if x.is_floating_point() else None
+                    dtype = states.matching(self.dtype, x)
                     module._buffers[name] = x.to(device=self.device, dtype=dtype, copy=True)
 
     def _probe(

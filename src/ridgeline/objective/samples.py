@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from ridgeline.state import matching
+
 __all__ = ["Samples", "checksum", "equal"]
 
 
@@ -40,9 +42,7 @@ class Samples:
 
     def to(self, device: torch.device, dtype: torch.dtype | None = None) -> "Samples":
         """The samples on a device, floating tensors in `dtype`."""
-        return self.map(
-            lambda x: x.to(device=device, dtype=dtype if x.is_floating_point() else None)
-        )
+        return self.map(lambda x: x.to(device=device, dtype=matching(dtype, x)))
 
     def chunks(self, rows: int) -> Iterator["Samples"]:
         """Consecutive pieces of at most `rows` samples."""

@@ -73,7 +73,7 @@ def check_points(points: Sequence[State], names: Sequence[str]) -> tuple[State, 
     for point, name in zip(points[1:], names[1:], strict=True):
         states.check_same(points[0], point, names=(names[0], name))
     for point, name in zip(points, names, strict=True):
-        states.check_finite(point, name)
+        states.check_finite(point, name, among=points)
     return tuple(dict(point) for point in points)
 
 

@@ -10,7 +10,9 @@ combined, instead of at all K positions; the engine lives on that.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from math import isfinite
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +20,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ridgeline.errors import UsageError
-from ridgeline.state import State, equal, place
+from ridgeline.state import (
+    Spectral,
+    State,
+    equal,
+    finitely,
+    is_continuous,
+    matching,
+    place,
+    spectral_vectors,
+    vectors_of,
+    wide,
+)
 
 __all__ = ["Combination", "Table"]
 
@@ -57,8 +70,20 @@ class Combination:
         return len(self.tables[0])
 
     def table(self, name: str) -> Table:
-        """The coefficients of one tensor, shape (K, J)."""
-        return self.tables[self.table_of.get(name, 0)]
+        """The coefficients of one tensor, shape (K, J); vectors follow those of their weight."""
+        owner = self.spectral[name].weight if name in self.spectral else name
+        return self.tables[self.table_of.get(owner, 0)]
+
+    @cached_property
+    def spectral(self) -> dict[str, Spectral]:
+        """Vectors of spectral normalisation: between the basis states they are of the weight."""
+        return spectral_vectors(self.basis[0])
+
+    @cached_property
+    def infinite(self) -> frozenset[str]:
+        """Names of tensors that hold infinities, which stay where all basis states have them."""
+        real = {n: x for n, x in self.basis[0].items() if x.is_floating_point()}
+        return frozenset(n for n, x in real.items() if not isfinite(float(wide(x).sum())))
 
     @cached_property
     def moving(self) -> frozenset[str]:
@@ -69,6 +94,8 @@ class Combination:
         table = self.table(name)
         if (table == table[0]).all():
             return False
+        if name in self.spectral and self._moves(self.spectral[name].weight):
+            return True
         used = [self.basis[j][name] for j in np.flatnonzero(table.any(0))]
         return not all(equal(x, used[0]) for x in used[1:])
 
@@ -86,13 +113,13 @@ class Combination:
         """
         row = self.table(name)[k]
         first = self.basis[0][name]
-        if not first.is_floating_point():
+        if not is_continuous(first):
             return self.basis[_nearest(row)][name]
-        wanted = dtype or first.dtype
+        wanted = matching(dtype, first) or first.dtype
         if (at := _vertex(row)) is not None:
             return self.basis[at][name].to(wanted)
-        wide = wanted if wanted.itemsize >= 4 else torch.float32
-        out = torch.empty(first.shape, dtype=wide, device=first.device)
+        kind = wanted if wanted.itemsize >= 4 else torch.float32  # which no 8-bit float promotes to
+        out = torch.empty(first.shape, dtype=kind, device=first.device)
         return self.write(name, k, out).to(wanted)
 
     def write(self, name: str, k: int, out: Tensor) -> Tensor:
@@ -111,6 +138,11 @@ class Combination:
         row = self.table(name)[k]
         if (at := _vertex(row)) is not None:
             return out.copy_(self.basis[at][name])
+        if name in self.spectral:
+            return out.copy_(self._vector(name, k))
+        if name in self.infinite:
+            held = [self.basis[j][name].to(out) for j in np.flatnonzero(row)]
+            return out.copy_(finitely(partial(_sum, row[np.flatnonzero(row)]), *held))
         terms = np.flatnonzero(row)
         like = [self.basis[j][name].to(device=out.device, dtype=out.dtype) for j in terms]
         if len(terms) == 2:
@@ -119,6 +151,21 @@ class Combination:
         for j, x in zip(terms[1:], like[1:], strict=True):
             out.add_(x, alpha=float(row[j]))
         return out
+
+    def _vector(self, name: str, k: int) -> Tensor:
+        """A vector of spectral normalisation at a position that is no basis state's."""
+        pair = self.spectral[name]
+        if self._vectors.get("at") != (pair, k):
+            nearest = self.basis[_nearest(self.table(name)[k])]
+            weight = self.tensor(pair.weight, k, dtype=torch.float64)
+            u, v = vectors_of(weight, nearest[pair.u], nearest[pair.v])
+            self._vectors.update({"at": (pair, k), pair.u: u, pair.v: v})
+        return self._vectors[name]
+
+    @cached_property
+    def _vectors(self) -> dict[str, Any]:
+        """The pair that was asked for last."""
+        return {}
 
     def state(self, k: int, *, dtype: torch.dtype | None = None) -> State:
         """The whole state at one position; names that are tied in every basis state stay tied."""
@@ -141,6 +188,13 @@ def _vertex(row: Table) -> int | None:
     """The basis state that a row of coefficients picks out alone, if it does."""
     at = int(np.argmax(row))
     return at if row[at] == 1 and np.count_nonzero(row) == 1 else None
+
+
+def _sum(row: Table, *tensors: Tensor) -> Tensor:
+    total = tensors[0] * float(row[0])
+    for c, x in zip(row[1:], tensors[1:], strict=True):
+        total = total + float(c) * x
+    return total
 
 
 def _nearest(row: Table) -> int:

@@ -10,7 +10,7 @@ from scipy.special import comb
 from ridgeline.errors import GridError, UsageError
 from ridgeline.paths.base import Path, check_moving, check_points
 from ridgeline.paths.combination import Combination, Table
-from ridgeline.state import State, wide
+from ridgeline.state import State, is_continuous, spectral_vectors, wide
 
 __all__ = ["Bezier", "Polygon"]
 
@@ -47,14 +47,14 @@ class _Curve(Path):
 
     def tangent(self, t: float) -> State:
         """The derivative by t, for floating tensors only."""
-        slopes = self._slopes(float(t))
+        slopes, vectors = self._slopes(float(t)), spectral_vectors(self.points[0])
         return {
             name: sum(
                 (float(c) * wide(p[name]) for c, p in zip(slopes, self.points, strict=True) if c),
                 start=0 * wide(x),
             ).to(x.dtype)
             for name, x in self.points[0].items()
-            if x.is_floating_point()
+            if is_continuous(x) and name not in vectors
         }
 
 

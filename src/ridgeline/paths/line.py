@@ -13,7 +13,17 @@ from ridgeline.errors import UnknownName, UsageError
 from ridgeline.paths.base import Path, check_moving, check_points
 from ridgeline.paths.combination import Combination, Table
 from ridgeline.paths.rates import Curved, Power, Rate, TwoPowers
-from ridgeline.state import State, layers, place, ties, warn_of_identical, wide
+from ridgeline.state import (
+    State,
+    is_continuous,
+    layers,
+    place,
+    spectral_vectors,
+    subtract,
+    ties,
+    warn_of_identical,
+    wide,
+)
 
 __all__ = ["Line"]
 
@@ -131,15 +141,16 @@ class Line(Path):
         """A derivative of the line from those of the coefficients of b and, where told, of a."""
         rates, follows = self._schedule()
         found: State = {}
+        vectors = spectral_vectors(self.a)
         for name, x in self.a.items():
-            if not x.is_floating_point():
+            if not is_continuous(x) or name in vectors:
                 continue
             rate = rates[follows[name]]
             to = end(rate) if rate else 0.0
             if isinstance(rate, TwoPowers):
                 moved = start(rate) * wide(x) + to * wide(self.b[name])
             else:
-                moved = (wide(self.b[name]) - wide(x)) * to
+                moved = subtract({name: wide(self.b[name])}, {name: wide(x)})[name] * to
             found[name] = moved.to(x.dtype)
         return found
 
@@ -149,7 +160,7 @@ def _zero(like: State, names: Collection[str]) -> State:
     made: dict[object, Tensor] = {}
     for name in names:
         x = like[name]
-        if x.is_floating_point() and place(x) not in made:
+        if is_continuous(x) and place(x) not in made:
             made[place(x)] = torch.zeros((), dtype=x.dtype, device=x.device).expand(x.shape)
     return {n: made.get(place(x), x) if n in names else x for n, x in like.items()}
 

@@ -1,9 +1,11 @@
 """Arithmetic on states.
 
 A state is what `state_dict()` gives: names to tensors, and the only currency for a point.
-Floating tensors are its coordinates. Other tensors (`num_batches_tracked`, index buffers)
-are labels: they are compared and carried, never averaged. Running statistics are functions
-of weights and data, not coordinates, so distances leave them out unless asked.
+Floating and complex tensors are its coordinates. Other tensors (`num_batches_tracked`, index
+buffers) are labels: they are compared and carried, never averaged. Vectors of spectral
+normalisation are those of their weight, and infinities of a mask stay where all states have them.
+Running statistics are functions of weights and data, not coordinates, so distances leave them out
+unless asked.
 
 Sums are accumulated in float64, so a norm of a half-precision checkpoint is right.
 """
@@ -18,7 +20,17 @@ from ridgeline.state.checks import (
     non_finite,
 )
 from ridgeline.state.geometry import Comparison, angle, compare, cosine, distance, dot, norm
-from ridgeline.state.kinds import equal, unusable
+from ridgeline.state.kinds import (
+    as_complex,
+    as_real,
+    double,
+    equal,
+    finitely,
+    is_continuous,
+    is_mask,
+    matching,
+    unusable,
+)
 from ridgeline.state.naming import (
     State,
     capture,
@@ -37,12 +49,16 @@ from ridgeline.state.products import (
     warn_of_factors,
 )
 from ridgeline.state.sharing import identical, place, tie, ties, warn_of_identical
+from ridgeline.state.spectral import Spectral, renewed, spectral_vectors, vectors_of
 
 __all__ = [
     "Comparison",
+    "Spectral",
     "State",
     "add",
     "angle",
+    "as_complex",
+    "as_real",
     "capture",
     "cast",
     "check_dequantised",
@@ -57,24 +73,32 @@ __all__ = [
     "detached",
     "distance",
     "dot",
+    "double",
     "equal",
     "factors",
+    "finitely",
     "identical",
+    "is_continuous",
     "is_extra",
+    "is_mask",
     "is_statistic",
     "layers",
     "lerp",
+    "matching",
     "mean",
     "non_finite",
     "norm",
     "place",
     "quantised",
+    "renewed",
     "scale",
+    "spectral_vectors",
     "subtract",
     "tensors_of",
     "tie",
     "ties",
     "unusable",
+    "vectors_of",
     "warn_of_factors",
     "warn_of_identical",
     "wide",

@@ -1,14 +1,14 @@
 """What is no state, not of one network, or not finite is refused."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from ridgeline.errors import NonFinite, StateMismatch, UsageError, WrongKind
-from ridgeline.state.kinds import unusable
+from ridgeline.state.kinds import is_continuous, is_mask, unusable
 
 __all__ = ["check_finite", "check_same", "check_state", "check_states", "detached", "non_finite"]
 
@@ -94,7 +94,7 @@ def check_states(
         raise UsageError(f"There must be {many} at least.", got=str(len(found) or "none"))
     for i, x in enumerate(found):
         check_same(found[0], x, names=("state 0", f"state {i}"))
-        check_finite(x, f"state {i}")
+        check_finite(x, f"state {i}", among=found[:] if found[1:] else ())
     return found
 
 
@@ -143,20 +143,40 @@ def non_finite(state: Mapping[str, Tensor]) -> dict[str, tuple[int, int]]:
     for name, x in state.items():
         if x.is_floating_point() and x.itemsize == 1:
             x = x.float()  # noqa: PLW2901 (torch asks nothing of 8-bit floats)
-        if x.is_floating_point() and not bool(torch.isfinite(x).all()):
+        if is_continuous(x) and not bool(torch.isfinite(x).all()):
             found[name] = (int(torch.isnan(x).sum()), int(torch.isinf(x).sum()))
     return found
 
 
-def check_finite(state: Mapping[str, Tensor], where: str = "a state") -> None:
-    """Refuse a state that holds NaN or infinity.
+def check_finite(
+    state: Mapping[str, Tensor],
+    where: str = "a state",
+    *,
+    among: Sequence[Mapping[str, Tensor]] = (),
+) -> None:
+    """Refuse a state that holds NaN, or infinity other than that of a mask.
 
     Args:
         state: Names to tensors.
         where: What to call it in the message.
+        among: Other states: infinities that all of them have in the same places may be there.
 
     Raises:
         NonFinite: Naming each tensor, with its counts.
     """
-    if found := non_finite(state):
+    counts = non_finite(state)
+    if found := {n: c for n, c in counts.items() if c[0] or not _may_be_infinite(n, state, among)}:
         raise NonFinite(where, found)
+
+
+def _may_be_infinite(
+    name: str, state: Mapping[str, Tensor], among: Sequence[Mapping[str, Tensor]]
+) -> bool:
+    x = state[name]
+    if not among:
+        return is_mask(name, x)
+    infinite = x.isinf()
+    return all(
+        bool((y.isinf() == infinite).all()) and bool((y[infinite] == x[infinite]).all())
+        for y in (other[name].to(x.device) for other in among)
+    )

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ridgeline.errors import UsageError
@@ -19,10 +20,17 @@ PIECE = 2**17
 def _pieces(*tensors: Tensor) -> Iterator[list[Tensor]]:
     """The same stretches of several tensors, flat and in float64, a megabyte at a time.
 
-    A whole tensor in float64 would be twice the size of the float32 state's own.
+    A whole tensor in float64 would be twice the size of the float32 state's own. Complex numbers
+    are two reals, so that products are the real parts of Hermitian ones. Where all hold minus
+    infinity, as masks do, there is nothing to tell.
     """
-    for parts in zip(*(x.flatten().split(PIECE) for x in tensors), strict=True):
-        yield [part.double() for part in parts]
+    real = [torch.view_as_real(x.resolve_conj()) if x.is_complex() else x for x in tensors]
+    for parts in zip(*(x.flatten().split(PIECE) for x in real), strict=True):
+        wide = [part.double() for part in parts]
+        if not all(bool(x.isfinite().all()) for x in wide):
+            masked = torch.stack([x == -torch.inf for x in wide]).all(0)
+            wide = [x.masked_fill(masked, 0) for x in wide]
+        yield wide
 
 
 def dot(
@@ -92,7 +100,7 @@ class Comparison:
     """How far apart two states are, over all their coordinates or over one layer of them."""
 
     size: int
-    """Number of coordinates."""
+    """Number of coordinates; of a complex one two."""
     norm_a: float
     norm_b: float
     distance: float
@@ -128,7 +136,7 @@ def compare(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> dict[str, Compa
     groups = {layer: names for layer, names in groups.items() if names} | {"": sorted(counted)}
     return {
         layer: Comparison(
-            size=sum(a[n].numel() for n in names),
+            size=sum(a[n].numel() * (2 if a[n].is_complex() else 1) for n in names),
             norm_a=norm(a, names=names),
             norm_b=norm(b, names=names),
             distance=distance(a, b, names=names),

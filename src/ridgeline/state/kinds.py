@@ -1,11 +1,21 @@
 """Kinds of tensors that a state can hold, and comparing their values."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
 
-__all__ = ["equal", "unusable"]
+__all__ = [
+    "as_complex",
+    "as_real",
+    "double",
+    "equal",
+    "finitely",
+    "is_continuous",
+    "is_mask",
+    "matching",
+    "unusable",
+]
 
 PACKED = frozenset(
     [f"{sign}int{bits}" for sign in ("", "u") for bits in range(1, 8)]
@@ -28,6 +38,85 @@ def _reason(x: Tensor) -> str:
         return f"{x.dtype} on {x.device}, without values"
     packed = x.is_quantized or str(x.dtype).removeprefix("torch.") in PACKED
     return f"{x.dtype}" if packed else ""
+
+
+def is_continuous(x: Tensor) -> bool:
+    """Whether a tensor's values may be moved: real or complex numbers, not labels."""
+    return x.is_floating_point() or x.is_complex()
+
+
+def matching(dtype: torch.dtype | None, x: Tensor) -> torch.dtype | None:
+    """The type that a tensor takes where floating ones take `dtype`: complex ones its twin.
+
+    Args:
+        dtype: Of floating tensors; none if they keep theirs.
+        x: The tensor; labels keep their type.
+    """
+    if dtype is None or not is_continuous(x):
+        return None
+    if not x.is_complex() or dtype.is_complex:
+        return dtype
+    return dtype.to_complex() if dtype.itemsize >= 4 else torch.complex64
+
+
+def double(x: Tensor) -> Tensor:
+    """The values in double precision; complex ones stay so."""
+    return x.to(torch.complex128) if x.is_complex() else x.double()
+
+
+def as_real(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state with complex tensors as pairs of reals, along a new last axis; not copied."""
+    return {
+        n: torch.view_as_real(x.resolve_conj()) if x.is_complex() else x for n, x in state.items()
+    }
+
+
+def as_complex(state: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state that `as_real` was given.
+
+    Args:
+        state: With pairs of reals.
+        like: Tells which tensors are complex.
+    """
+    made: dict[int, Tensor] = {}  # names that share a tensor go on to
+    for n, x in state.items():
+        if id(x) not in made:
+            made[id(x)] = torch.view_as_complex(x.contiguous()) if like[n].is_complex() else x
+    return {n: made[id(x)] for n, x in state.items()}
+
+
+def is_mask(name: str, x: Tensor) -> bool:
+    """Whether infinities of a tensor are those of an additive mask: minus infinity beside zeros.
+
+    A weight that diverged holds other numbers beside them. Masks may fall off with distance.
+
+    Args:
+        name: Of the tensor.
+        x: Its values.
+    """
+    if not x.is_floating_point() or name.rpartition(".")[2] in ("weight", "bias"):
+        return False
+    finite = x[x > -torch.inf]
+    return 0 < finite.numel() < x.numel() and bool((finite <= 0).all())
+
+
+def finitely(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+    """A function of tensors in which infinities that they share stay as they are.
+
+    Between minus infinity and minus infinity lies minus infinity, not NaN.
+
+    Args:
+        function: Of tensors of one shape, element by element.
+        tensors: What it is applied to.
+    """
+    found = function(*tensors)
+    if not is_continuous(found) or bool(found.isfinite().all()):
+        return found
+    first = tensors[0]
+    shared = first.isinf()
+    for x in tensors[1:]:
+        shared = shared & (x == first)
+    return torch.where(shared, first, function(*(x.masked_fill(shared, 0) for x in tensors)))
 
 
 def equal(a: Tensor, b: Tensor) -> bool:

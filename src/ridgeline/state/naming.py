@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
+from ridgeline.state.kinds import is_continuous, matching
 from ridgeline.state.sharing import place
+from ridgeline.state.spectral import spectral_vectors
 
 __all__ = [
     "STATISTICS",
@@ -72,22 +74,28 @@ def cast(
     dtype: torch.dtype | None = None,
     device: str | torch.device | None = None,
 ) -> State:
-    """The state with floating tensors in `dtype`, all on `device`; labels keep their type."""
+    """The state with floating tensors in `dtype`, complex ones in its twin, all on `device`.
+
+    Labels keep their type.
+    """
     made: dict[object, Tensor] = {}  # names that share a tensor share its conversion
     for x in state.values():
         if place(x) not in made:
-            made[place(x)] = x.to(device=device, dtype=dtype if x.is_floating_point() else None)
+            made[place(x)] = x.to(device=device, dtype=matching(dtype, x))
     return {name: made[place(x)] for name, x in state.items()}
 
 
 def coordinates(state: Mapping[str, Tensor], *, statistics: bool = False) -> Iterator[str]:
-    """Names of the tensors that place a state: floating, and no statistics unless asked.
+    """Names of the tensors that place a state: real or complex, and no statistics unless asked.
 
+    Vectors of spectral normalisation follow from their weight and place nothing.
     Of names that share one tensor only the first is given: a tied weight is one coordinate.
     """
     seen: set[object] = set()
+    vectors = spectral_vectors(state)
     for name, x in state.items():
-        counts = x.is_floating_point() and (statistics or not is_statistic(name))
+        counts = is_continuous(x) and (statistics or not is_statistic(name))
+        counts = counts and name not in vectors
         if counts and place(x) not in seen:
             seen.add(place(x))
             yield name
@@ -111,5 +119,5 @@ def layers(state: Mapping[str, Tensor]) -> dict[str, list[str]]:
     return {
         layer: names
         for layer, names in found.items()
-        if any(state[name].is_floating_point() for name in names)
+        if any(is_continuous(state[name]) for name in names)
     }

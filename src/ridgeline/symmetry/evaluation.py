@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ridgeline.errors import UsageError
 from ridgeline.rng import seed_of, stream, untouched
-from ridgeline.state import State
+from ridgeline.state import State, is_mask
 from ridgeline.symmetry.transform import Transform
 from ridgeline.symmetry.widening import widely
 from ridgeline.tracing import Network
@@ -45,6 +45,9 @@ def random_state(tensors: Mapping[str, Tensor], seed: int, *, noise: float = 1.0
             found[name] = x
             continue
         own = x.detach().cpu()
+        if is_mask(name, own):  # others would be no masks: torch's fast attention asks for zeros
+            found[name] = own.to(_wide_type(own), copy=True)
+            continue
         held = own.to(_wide_type(own), copy=True)
         draws = stream(seed, "proof", name)
         positive = not x.is_complex() and held.numel() > 0 and bool(held.min() > 0)
