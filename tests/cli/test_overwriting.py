@@ -65,3 +65,34 @@ def test_one_file_given_twice_is_told_once(here, ridgeline, verb):
     assert code == 0
     assert err.count("a and b have the same values") == 1
     assert ".py" not in err
+
+
+def test_a_merge_is_written_as_what_it_reads(here, ridgeline):
+    for name in "ab":
+        state = io.load(f"{name}.safetensors")
+        torch.save({"state_dict": {f"net.{k}": x for k, x in state.items()}}, f"{name}.ckpt")
+    words = ("merge", "a.ckpt", "b.ckpt", *MODEL, "--out", "m.pt")
+    code, _, err = ridgeline(*words)
+    assert (code, err) == (0, "written: m.pt\n")
+    assert ridgeline(*words)[0] == 3
+    assert ridgeline(*words, "--overwrite")[0] == 0
+    found = torch.load("m.pt", weights_only=True)["state_dict"]
+    a, b = (torch.load(f"{n}.ckpt", weights_only=True)["state_dict"] for n in "ab")
+    for name in a:
+        torch.testing.assert_close(found[name], (a[name] + b[name]) / 2)
+    align = ("align", "a.ckpt", "m.pt", *MODEL, "--data", "digits?train=50", "--out", "c.pth")
+    assert ridgeline(*align)[0] == 0
+    assert torch.load("c.pth", weights_only=True)["state_dict"].keys() == a.keys()
+
+
+def test_checkpoints_of_two_types_are_taken_in_the_wider(here, ridgeline):
+    b = io.load("b.safetensors")
+    io.save({k: x.bfloat16() for k, x in b.items()}, "half.safetensors")
+    words = ("merge", "half.safetensors", "a.safetensors", *MODEL, "--out", "m.safetensors")
+    code, _, err = ridgeline(*words)
+    assert code == 0
+    assert "different types (bfloat16, float32): all are taken in float32" in err
+    a, made = io.load("a.safetensors"), io.load("m.safetensors")
+    for name in a:
+        want = (a[name].double() + b[name].bfloat16().double()) / 2
+        assert torch.equal(made[name], want.float().bfloat16())

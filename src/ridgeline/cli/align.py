@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-from ridgeline import io, report
+from ridgeline import report
 from ridgeline.cli.consoles import progress_bar, say, stderr_console, stdout_console
 from ridgeline.cli.matching import both, check_written, fitting
-from ridgeline.cli.points import in_format_of, load_points
+from ridgeline.cli.points import in_format_of, load_points, save_like
 from ridgeline.cli.setting import Setting
 from ridgeline.cli.strategies import MIXED, check_strategy, prepared
 from ridgeline.cli.streams import tell_json
@@ -56,7 +56,7 @@ def run(chosen: argparse.Namespace) -> int:
             header = {"to": str(chosen.a), "from": str(chosen.b), "by": chosen.by}
             header |= {"mixed": True} if found.transform is None else {}
             made = {"ridgeline.aligned": json.dumps(header)}
-            io.save(carried, chosen.out, metadata=made, overwrite=chosen.overwrite)
+            save_like(chosen.b, carried, setting, chosen, made)
     if chosen.json:
         tell_json(told)
     else:

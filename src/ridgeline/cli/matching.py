@@ -1,7 +1,7 @@
 """From options to a symmetry and data to look at, and what is checked before any work."""
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -113,13 +113,13 @@ def check_options(
 
 
 def check_written(
-    chosen: argparse.Namespace, suffix: str = ".safetensors", *, report: str | None = None
+    chosen: argparse.Namespace, suffixes: Sequence[str] = io.WRITTEN, *, report: str | None = None
 ) -> None:
     """Refuse what cannot be written before any work, not after.
 
     Args:
         chosen: Parsed options.
-        suffix: That the name of the file must have.
+        suffixes: Of which the name of the file must have one.
         report: The folder for a report; None is none.
 
     Raises:
@@ -129,11 +129,11 @@ def check_written(
     if chosen.overwrite and chosen.out is None and report is None:
         raise UsageError("--overwrite is about what is written.", got="--overwrite alone")
     if chosen.out is not None:
-        if Path(chosen.out).suffix != suffix:
+        if Path(chosen.out).suffix not in suffixes:
             raise UsageError(
-                f"--out is a file whose name ends in {suffix}.",
+                f"--out is a file whose name ends in {' or '.join(suffixes)}.",
                 got=repr(chosen.out),
-                remedy=f"Name it {Path(chosen.out).stem or 'result'}{suffix}.",
+                remedy=f"Name it {Path(chosen.out).stem or 'result'}{suffixes[0]}.",
             )
         check_file(chosen.out, chosen)
     if report is not None:

@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 
-from ridgeline import io, report
+from ridgeline import report
 from ridgeline.cli.align import repair_of
 from ridgeline.cli.consoles import progress_bar, stderr_console, stdout_console
 from ridgeline.cli.matching import both, check_written
 from ridgeline.cli.merging import check_merge, layers_of, merger, weights_of
-from ridgeline.cli.points import in_format_of, load_points
+from ridgeline.cli.points import in_format_of, load_points, save_like
 from ridgeline.cli.setting import Setting
 from ridgeline.cli.strategies import MIXED, prepared
 from ridgeline.cli.streams import tell_json
@@ -40,8 +40,8 @@ def run(chosen: argparse.Namespace) -> int:
     weights = weights_of(chosen.weights)
     check_merge(chosen, weights)
     setting = Setting(chosen)
-    given = load_points(setting, chosen.states)
-    base = load_points(setting, [chosen.base])[0] if chosen.base else None
+    given = load_points(setting, [*chosen.states, *([chosen.base] if chosen.base else [])])
+    base = given.pop() if chosen.base else None
     with progress_bar() as tell:
         said: list[str] = []
         carried = _aligned(chosen, setting, given, base, tell, said) if chosen.align else given
@@ -58,7 +58,7 @@ def run(chosen: argparse.Namespace) -> int:
             tell("repair", 1, 1)
         kept = in_format_of(chosen.states[0], result.state, setting.model) if chosen.out else None
         if kept is not None:  # its types are the first checkpoint's: what is scored is the file
-            made[list(made)[-1]] = fit(dict(kept), setting.model, where="what is written")
+            made[list(made)[-1]] = fit(kept, setting.model, where="what is written", tell=False)
         names = report.distinct([str(path) for path in chosen.states])
         scores = _scores(setting, dict(zip(names, given, strict=True)), made, tell)
     about = setting.about(chosen)
@@ -68,7 +68,7 @@ def run(chosen: argparse.Namespace) -> int:
     with both(chosen, lambda folder: _write(told, scores, chosen, folder)):
         if kept is not None:
             header = {"ridgeline.merged": json.dumps({"by": chosen.by, "of": chosen.states})}
-            io.save(kept, chosen.out, metadata=header, overwrite=chosen.overwrite)
+            save_like(chosen.states[0], kept, setting, chosen, header)
     _tell_result(chosen, told, scores)
     return 0
 

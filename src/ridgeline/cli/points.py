@@ -1,15 +1,19 @@
 """Checkpoints as the command line names them: a file, or a state inside of one."""
 
-from collections.abc import Sequence
+import argparse
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from ridgeline import io
 from ridgeline.cli.setting import Setting
-from ridgeline.state import State
+from ridgeline.errors import RidgelineWarning
+from ridgeline.state import State, cast
 
-__all__ = ["exists", "in_format_of", "load_points", "place_of"]
+__all__ = ["exists", "in_format_of", "load_points", "place_of", "save_like"]
 
 
 def place_of(text: str) -> tuple[str, str | None]:
@@ -30,12 +34,46 @@ def exists(path: str) -> bool:
 
 
 def load_points(setting: Setting, texts: Sequence[str]) -> list[State]:
-    """Checkpoints as states of the setting's model."""
+    """Checkpoints as states of the setting's model, in the widest of their types."""
     places = [place_of(text) for text in texts]
-    return [io.load(f, model=setting.model, dtype=setting.dtype, key=key) for f, key in places]
+    found = [io.load(f, model=setting.model, dtype=setting.dtype, key=key) for f, key in places]
+    kinds = [{x.dtype for x in state.values() if x.is_floating_point()} for state in found]
+    if any(kind != kinds[0] for kind in kinds):
+        widest = max((d for kind in kinds for d in kind), key=lambda d: d.itemsize)
+        halves = {d for kind in kinds for d in kind if d.itemsize == widest.itemsize}
+        widest = widest if len(halves) == 1 else torch.float32
+        named = sorted({str(d).removeprefix("torch.") for kind in kinds for d in kind})
+        warnings.warn(
+            f"The checkpoints are of different types ({', '.join(named)}): all are taken in "
+            f"{str(widest).removeprefix('torch.')}. --dtype chooses another.",
+            RidgelineWarning,
+            stacklevel=2,
+        )
+        found = [cast(state, widest) for state in found]
+    return found
 
 
-def in_format_of(text: str, state: State, model: nn.Module) -> State:
+def in_format_of(text: str, state: State, model: nn.Module) -> io.Stored:
     """A state under the names and in the types of the checkpoint that it takes the place of."""
     file, key = place_of(text)
     return io.in_format_of(file, state, model=model, key=key)
+
+
+def save_like(
+    text: str,
+    state: io.Stored,
+    setting: Setting,
+    chosen: argparse.Namespace,
+    metadata: Mapping[str, str],
+) -> None:
+    """Write what `in_format_of` gave to ``--out``, nested as the checkpoint is."""
+    file, key = place_of(text)
+    io.save_like(
+        file,
+        state,
+        chosen.out,
+        model=setting.model,
+        key=key,
+        metadata=metadata,
+        overwrite=chosen.overwrite,
+    )

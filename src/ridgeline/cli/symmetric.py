@@ -242,7 +242,11 @@ def _how(made: argparse.ArgumentParser) -> None:
 
 def _output(made: argparse.ArgumentParser) -> None:
     group = made.add_argument_group("output")
-    group.add_argument("--out", metavar="FILE", help="write the checkpoint, a .safetensors file")
+    group.add_argument(
+        "--out",
+        metavar="FILE",
+        help="write the checkpoint there: .safetensors, or .pt, nested as the one it is like",
+    )
     group.add_argument(
         "--report", metavar="DIR", help="write tables, figures and a page there; needs --data"
     )

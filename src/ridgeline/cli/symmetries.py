@@ -15,7 +15,7 @@ __all__ = ["run"]
 def run(chosen: argparse.Namespace) -> int:
     """See the options."""
     stderr_console()
-    check_written(chosen, ".json")
+    check_written(chosen, (".json",))
     setting = Setting(chosen, measured=False)
     with progress_bar() as tell:
         found = discovered(chosen, setting, tell)

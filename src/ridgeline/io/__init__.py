@@ -3,13 +3,16 @@
 from ridgeline.io.checkpoints import load, save
 from ridgeline.io.entry import resolve, resolve_function
 from ridgeline.io.inspection import Inspection, TensorInfo, inspect
+from ridgeline.io.nesting import Stored
 from ridgeline.io.replacing import is_made_here
-from ridgeline.io.rewriting import in_format_of
+from ridgeline.io.rewriting import WRITTEN, in_format_of, save_like
 from ridgeline.io.symmetries import load_symmetry, save_symmetry, symmetry_record
 from ridgeline.io.writing import atomic_path, fresh_directory, version
 
 __all__ = [
+    "WRITTEN",
     "Inspection",
+    "Stored",
     "TensorInfo",
     "atomic_path",
     "fresh_directory",
@@ -21,6 +24,7 @@ __all__ = [
     "resolve",
     "resolve_function",
     "save",
+    "save_like",
     "save_symmetry",
     "symmetry_record",
     "version",

@@ -16,7 +16,8 @@ from ridgeline.io.naming import fit
 from ridgeline.io.nesting import ambiguous, find, same_state
 from ridgeline.io.places import read
 from ridgeline.io.writing import atomic_path, version
-from ridgeline.state import State, check_finite, ties
+from ridgeline.state import State, check_finite
+from ridgeline.state import ties as tied_names
 
 __all__ = ["load", "save"]
 
@@ -121,17 +122,19 @@ def save(
     *,
     metadata: Mapping[str, str] | None = None,
     overwrite: bool = False,
+    ties: bool = True,
 ) -> Path:
     """Write a state as safetensors: whole or not at all, and the same bytes each time.
 
     Tied names are stored once; the others are listed in the metadata, and `load` gives them
-    back as shared tensors.
+    back as shared tensors. Other programs see the first name only.
 
     Args:
         state: Names to dense tensors on any device; views and strides of any kind.
         path: A name that ends in ``.safetensors``.
         metadata: What to say about it, strings to strings. The version of Ridgeline is added.
         overwrite: Whether an existing file may be replaced.
+        ties: Store tied names once; else each has a tensor of its own, for other programs.
 
     Returns:
         Where it was written.
@@ -147,7 +150,7 @@ def save(
             "A state is saved as safetensors.", got=f"'{final}'", remedy=f"Name it '{better}'."
         )
     _check_saveable(state)
-    kept, aliases = _without_ties(state)
+    kept, aliases = _without_ties(state, ties=ties)
     header = _metadata(metadata or {}, aliases)
     with atomic_path(final, overwrite=overwrite) as temporary:
         try:
@@ -179,9 +182,10 @@ def _check_saveable(state: Mapping[str, Tensor]) -> None:
             )
 
 
-def _without_ties(state: Mapping[str, Tensor]) -> tuple[State, dict[str, str]]:
+def _without_ties(state: Mapping[str, Tensor], *, ties: bool) -> tuple[State, dict[str, str]]:
     """Contiguous tensors on the CPU that share nothing, and the names left out."""
-    aliases = {name: names[0] for names in ties(state) for name in names[1:]}
+    groups = tied_names(state) if ties else []
+    aliases = {name: names[0] for names in groups for name in names[1:]}
     kept: State = {}
     storages: set[int] = set()
     for name, x in state.items():

@@ -14,10 +14,10 @@ from ridgeline.io.prefixes import AVERAGES, Matched, is_beside, match
 from ridgeline.numerals import several
 from ridgeline.state import State, is_extra, tensors_of
 
-__all__ = ["fit", "names_in"]
+__all__ = ["fit"]
 
 
-def fit(state: State, model: nn.Module, *, where: str) -> State:
+def fit(state: State, model: nn.Module, *, where: str, tell: bool = True) -> State:
     """The state under the model's names, in the model's order.
 
     Only this is supplied or left out: a name that shares its tensor with a present one is
@@ -30,6 +30,7 @@ def fit(state: State, model: nn.Module, *, where: str) -> State:
         state: As read.
         model: Where it shall go; its values are not changed.
         where: The file, for messages.
+        tell: Warn of what is left out.
 
     Returns:
         A new state whose names are exactly those of the model.
@@ -55,23 +56,11 @@ def fit(state: State, model: nn.Module, *, where: str) -> State:
         else:
             foreign |= {old: old for old in found.outside if not is_beside(old, own)}
         _check(renamed, {new: state[old] for old, new in foreign.items()}, own, where)
-    beside = [old for old, new in lacking.items() if is_beside(new, own)]
-    _tell_left([*(n for n in found.outside if n != "n_averaged"), *beside], where)
-    _tell_extra(state, found.prefix, model, where)
+    if tell:
+        beside = [old for old, new in lacking.items() if is_beside(new, own)]
+        _tell_left([*(n for n in found.outside if n != "n_averaged"), *beside], where)
+        _tell_extra(state, found.prefix, model, where)
     return {name: renamed[name] for name in own}
-
-
-def names_in(model: nn.Module, state: State) -> dict[str, str]:
-    """What the model calls each tensor of a state that it has, prefixes resolved as in `fit`.
-
-    Args:
-        model: The network.
-        state: As read.
-
-    Returns:
-        Name in the state to name in the model.
-    """
-    return match(state, tensors_of(model)).names
 
 
 def _refuse_several(state: State, found: Matched, own: Mapping[str, Tensor], where: str) -> None:

@@ -50,7 +50,7 @@ class Stored(dict[str, Tensor]):
     """What layers gave as their extra state."""
 
 
-def find(tree: object, *, key: str | None = None, where: str) -> dict[str, State]:
+def find(tree: object, *, key: str | None = None, where: str) -> dict[str, Stored]:
     """All states in a checkpoint, by the place where they lie.
 
     Args:
@@ -162,7 +162,7 @@ def _descend(tree: object, key: str, where: str) -> object:
     raise UnknownName(f"place in {where}", key, nested)
 
 
-def _clean(tree: object, where: str) -> State:
+def _clean(tree: object, where: str) -> Stored:
     """Plain dense tensors, without gradients; names that share memory share one object."""
     assert isinstance(tree, Mapping)
     state = Stored((k, v.detach()) for k, v in tree.items() if not is_extra(k))
