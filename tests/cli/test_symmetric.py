@@ -159,7 +159,7 @@ def test_a_saved_symmetry_in_place_of_discovery(here, ridgeline):
     [
         (("--model", MODEL), 2, "--example"),
         (("--model", "ridgeline.nets:fcn(64,12,10)", "--data", DATA), 3, "fc1.weight"),
-        ((*ON, "--out", "c.pt"), 2, ".safetensors"),
+        ((*ON, "--out", "c.txt"), 2, ".safetensors"),
         ((*ON, "--out", "b.safetensors"), 3, "b.safetensors"),
         ((*ON, "--steps", "3"), 2, "--steps"),
         ((*ON, "--minimise", "midpoint"), 2, "sinkhorn"),
@@ -190,7 +190,7 @@ def test_neither_file_nor_page_if_one_fails(here, ridgeline, monkeypatch):
     def fail(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ridgeline.io.save", fail)
+    monkeypatch.setattr("ridgeline.io.save_like", fail)
     words = ("align", *FILES, *ON, "--points", 3, "--out", "out.safetensors", "--report", "page")
     code, _, err = ridgeline(*words)
     assert code == 130
@@ -272,7 +272,7 @@ def test_permuted_copies_merge_to_one(permuted, ridgeline):
         (("--t", "0.5"), 2, "slerp"),
         (("--symmetry", "s.json"), 2, "--align"),
         (("--align",), 2, "--example"),
-        (("--out", "m.bin"), 2, ".safetensors"),
+        (("--out", "m.npz"), 2, ".safetensors"),
     ],
 )
 def test_merge_refuses(here, ridgeline, words, code, said):
