@@ -108,6 +108,13 @@ def test_plane_through_three_and_around_one(here, ridgeline):
     assert code == 0 and np.shape(told["values"]["train"]["loss"]) == (4, 4)
     assert told["trajectories"]["walk"][0] == pytest.approx([0, 0, 0], abs=1e-4)
     assert (here / "plane/report.html").exists()
+    both = ("--split", "train,test", "--out", "around")
+    code, out, _ = ridgeline("plane", names[0], *words, "--seed", 3, *both)
+    found = json.loads(out)
+    assert found["x"] == found["y"] and found["x"] == [-x for x in found["x"][::-1]]
+    drawn = {path.stem for path in (here / "around/figures").glob("*.csv")}
+    kinds = {f"surface-{split}-{m}" for split, ms in found["values"].items() for m in ms}
+    assert drawn == kinds and len(kinds) == 4
     code, out, _ = ridgeline("plane", names[0], *words, "--seed", 3)
     assert code == 0 and np.shape(json.loads(out)["values"]["train"]["loss"]) == (4, 4)
     assert ridgeline("plane", *names[:2], *words)[0] == 2

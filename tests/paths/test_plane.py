@@ -226,11 +226,32 @@ def test_a_random_plane_is_about_its_centre():
     plane = Plane.random(s, seed=5)
     assert all(x is s[n] for n, x in plane(0, 0).items())
     directions = [random_direction(s, seed=5, index=i) for i in range(2)]
-    for corner, d in zip(plane.corners[1:], directions, strict=True):
-        assert np.linalg.norm(corner) == pytest.approx(states.norm(d), rel=1e-5)
+    for (x, y), d in zip(((1, 0), (0, 1)), directions, strict=True):
+        for name, moved in plane(x, y).items():
+            assert torch.allclose(moved, s[name] + d[name], atol=1e-6)
+    mixed = plane(-0.5, 0.25)["0.weight"]
+    both = s["0.weight"] - 0.5 * directions[0]["0.weight"] + 0.25 * directions[1]["0.weight"]
+    assert torch.allclose(mixed, both, atol=1e-6)
     assert plane.combination([[0, 0], [3, -2]]).moving == {"0.weight", "3.weight"}
     assert torch.equal(Plane.random(s, seed=5).b["0.weight"], plane.b["0.weight"])
-    assert Plane.random(s, seed=6).corners[2, 0] != plane.corners[2, 0]
+    assert not torch.equal(Plane.random(s, seed=6).b["0.weight"], plane.b["0.weight"])
+
+
+def test_the_axes_of_a_random_plane_reach_as_far_to_each_side_in_filter_norms():
+    plane = Plane.random(wide_net(), seed=5)
+    for axis in plane.axes(25):
+        assert axis[0] == -1 and axis[-1] == 1 and axis[12] == 0
+        assert np.array_equal(axis, -axis[::-1])
+    assert plane.axes(5, margin=0.25)[0].tolist() == [-1.5, -0.75, 0, 0.75, 1.5]
+    assert plane.unit == "along a random direction, in filter norms"
+
+
+@pytest.mark.parametrize(("x", "y"), [(0.0, 0.0), (0.7, -0.3), (-1.0, 1.0)])
+def test_projection_undoes_the_coordinates_of_a_random_plane(x, y):
+    centre = states.cast(wide_net(), torch.float64)
+    plane = Plane.random(centre, seed=5)
+    found = plane.project(plane(x, y))
+    np.testing.assert_allclose(found, (x, y, 0), atol=1e-6)
 
 
 @pytest.mark.parametrize("wrong", [{"normalise": "filters"}, {"ignore": "biases"}])

@@ -224,6 +224,39 @@ def test_of_many_even_levels_some_are_named():
     assert named_levels(np.arange(20.0)).tolist() == [1, 4, 7, 10, 13, 16, 19]
 
 
+def test_where_most_values_lie_between_two_levels_these_are_quantiles():
+    values = np.concatenate([np.linspace(2.0, 2.1, 600), [9.0, 50.0]]).reshape(43, 14)
+    at = levels(values)
+    assert at[0] <= 2.0 and at[-1] >= 50.0 and np.all(np.diff(at) > 0)
+    shares = np.histogram(values, at)[0] / values.size
+    assert shares.max() < 0.15
+    assert np.array_equal(at, np.round(at, 4))
+    even = np.linspace(1, 2, 602).reshape(43, 14)
+    assert np.allclose(np.diff(levels(even)), levels(even)[1] - levels(even)[0])
+
+
+def test_the_page_and_the_paper_draw_the_same_numbers_and_neither_smooths(plain_surface):
+    figure = surface_figure(plain_surface)
+    contour = figure.plot()["data"][0]
+    assert contour["line"]["smoothing"] == 0
+    (drawn, *_) = figure.draw().axes
+    filled = drawn.collections[0]
+    at = np.arange(contour["zmax"] + 1)
+    assert filled.levels.tolist() == at.tolist()
+    values = plain_surface.value("loss")
+    back = np.interp(np.array(contour["z"], float), at, levels(values))
+    np.testing.assert_allclose(back, values, atol=1e-12)
+
+
+def test_axes_are_named_by_the_plane(plain_surface):
+    plain_surface.provenance["plane"] = {"unit": "along a random direction, in filter norms"}
+    figure = surface_figure(plain_surface)
+    assert figure.draw().axes[0].get_xlabel() == "along a random direction, in filter norms"
+    assert "axes are along a random direction, in filter norms" in figure.caption
+    title = figure.plot()["layout"]["xaxis"]["title"]["text"]
+    assert title == "along a random direction, in filter norms"
+
+
 def test_levels_need_something_finite():
     with pytest.raises(UsageError, match="finite"):
         levels(np.full((2, 2), np.nan))

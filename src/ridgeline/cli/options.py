@@ -115,7 +115,13 @@ def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     plane.add_argument("states", metavar="CKPT", nargs="+", help=f"three, or one; {POINT}")
     add_objective(plane)
     plane.add_argument("--points", type=int, default=25, metavar="N", help="per axis (default: 25)")
-    plane.add_argument("--margin", type=float, default=0.2, metavar="R", help="room (default: 0.2)")
+    plane.add_argument(
+        "--margin",
+        type=float,
+        metavar="R",
+        help="room on each side, as a share of the extent (default: 0.2 around three checkpoints; "
+        "around one the axes reach from -1 to 1 filter norms)",
+    )
     plane.add_argument(
         "--trajectory",
         action="append",

@@ -102,18 +102,26 @@ def write_surface(
         name: (float(x), float(y)) for name, (x, y) in zip(names, found.corners, strict=False)
     }
     lines = {name: [(x, y) for x, y, _ in line] for name, line in drawn.items()}
+    several = len(found.values) > 1
     figures = [
         report.surface_figure(
             found,
             metric=metric,
+            split=split,
             trajectories=lines,
             points=points,
-            name=f"surface-{metric}",
-            title=f"The {metric} over the plane",
+            name=f"surface-{split}-{metric}" if several else f"surface-{metric}",
+            title=f"The {metric} on {split} over the plane",
         )
-        for metric in next(iter(found.values.values()))
+        for split, metrics in found.values.items()
+        for metric in metrics
     ]
     text = ["Distances on the plane are distances in weight space."]
+    if found.provenance["plane"]["centred"]:
+        text = [
+            f"The plane is about {names[0]}, along two random directions. At 1 each filter has "
+            "moved by as much as it is long (Li et al. 2018); biases and the gains of norms stay."
+        ]
     if drawn:
         off = [f"up to {max(o for *_, o in line):.3g} ({name})" for name, line in drawn.items()]
         text.append(

@@ -24,7 +24,8 @@ class Plane:
     """The plane through three states, with coordinates in units of distance.
 
     `a` is the origin, the x axis points to `b`, and `c` lies at positive y, as in Garipov
-    et al. (2018). Distances between projections of states are distances in weight space.
+    et al. (2018). Distances between projections of states are distances in weight space. Of a
+    plane about one state (`random`) the coordinates are in units of the two directions.
 
     Args:
         a: Origin.
@@ -42,6 +43,10 @@ class Plane:
     c: State
     corners: NDArray[np.float64] = field(init=False, repr=False)
     """Coordinates of a, b and c, shape (3, 2)."""
+    centred: bool = field(init=False, default=False)
+    """Whether it is about `a`, along two directions from it."""
+    unit: str = field(init=False, default="distance in weight space")
+    """Of the coordinates, in words."""
 
     def __post_init__(self) -> None:
         for name, point in zip("abc", check_points((self.a, self.b, self.c), "abc"), strict=True):
@@ -79,7 +84,9 @@ class Plane:
                 is Li et al.'s choice, or move too.
 
         Returns:
-            A plane; a coordinate counts lengths in weight space, as everywhere.
+            A plane; (x, y) is the centre with x times the first direction and y times the second
+            added, so that at 1 each filter has moved by as much as it is long. Two random
+            directions are nearly at right angles, and drawn as if they were.
         """
         ends = [
             states.add(
@@ -88,7 +95,12 @@ class Plane:
             )
             for i in range(2)
         ]
-        return cls(centre, *ends)
+        plane = cls(centre, *ends)
+        unit = {"filter": "filter norms", "layer": "norms of tensors"}.get(normalise, "directions")
+        object.__setattr__(plane, "corners", np.array([[0.0, 0], [1, 0], [0, 1]]))
+        object.__setattr__(plane, "centred", True)
+        object.__setattr__(plane, "unit", f"along a random direction, in {unit}")
+        return plane
 
     def combination(self, points: Sequence[Sequence[float]] | NDArray[np.floating]) -> Combination:
         """The plane at K positions.
@@ -119,13 +131,12 @@ class Plane:
             state: With the plane's tensors.
 
         Returns:
-            x, y and the distance to the plane, all in units of weight space.
+            x and y in the plane's coordinates, and the distance to the plane in weight space.
 
         Raises:
             StateMismatch: If the state's tensors are not the plane's.
         """
         states.check_same(self.a, state, names=("the plane", "the state"))
-        along, height = self.corners[1, 0], self.corners[2, 1]
         names = list(states.coordinates(self.a))
         # In float64: what is left over after projection is a small difference of large squares.
         a, b, c, p = (
@@ -133,25 +144,34 @@ class Plane:
             for point in (self.a, self.b, self.c, state)
         )
         step = states.subtract(p, a)
-        to_b = states.dot(step, states.subtract(b, a), names=names) / along
-        to_c = states.dot(step, states.subtract(c, a), names=names)
-        y = (to_c - to_b * self.corners[2, 0]) / height
-        off = max(0.0, states.dot(step, step, names=names) - to_b**2 - y**2) ** 0.5
-        return float(to_b), float(y), float(off)
+        directions = [states.subtract(point, a) for point in (b, c)]
+        onto = np.array([states.dot(step, d, names=names) for d in directions])
+        gram = np.array([[states.dot(d, e, names=names) for e in directions] for d in directions])
+        shares = np.linalg.solve(gram, onto)
+        x, y = shares @ self.corners[1:]
+        off = max(0.0, states.dot(step, step, names=names) - float(shares @ onto)) ** 0.5
+        return float(x), float(y), float(off)
 
-    def axes(self, points: int = 25, margin: float = 0.2) -> tuple[NDArray, NDArray]:
-        """Equally spaced coordinates that frame the three states.
+    def axes(self, points: int = 25, margin: float | None = None) -> tuple[NDArray, NDArray]:
+        """Equally spaced coordinates that frame the three states, or reach from -1 to 1 about one.
 
         Args:
-            points: Number of points along each axis.
-            margin: Room beyond the states on each side, as a share of the larger extent.
+            points: Number of points along each axis; an odd number has the centre among them.
+            margin: Room beyond that on each side, as a share of the larger extent: 0.2 by default
+                about three states, none about one.
 
         Returns:
             x and y, each of shape (points,).
         """
         low, high = self.corners.min(0), self.corners.max(0)
+        if self.centred:
+            low, high = np.full(2, -1.0), np.full(2, 1.0)
+        margin = (0.0 if self.centred else 0.2) if margin is None else margin
         room = margin * (high - low).max()
-        x, y = (np.linspace(low[i] - room, high[i] + room, points) for i in range(2))
+        # About the middle, so that a centre among the points is 0 and not nearly so.
+        steps = (2 * np.arange(points) - (points - 1)) / max(points - 1, 1)
+        middle, half = (low + high) / 2, (high - low) / 2 + room
+        x, y = (middle[i] + half[i] * steps for i in range(2))
         return x, y
 
 

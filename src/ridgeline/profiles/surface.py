@@ -51,7 +51,7 @@ def surface(
     objective: Objectives,
     *,
     points: int | tuple[Array, Array] = 25,
-    margin: float = 0.2,
+    margin: float | None = None,
     strategy: StrategyName = "auto",
     progress: Progress | None = None,
     interrupted: Callable[[], bool] | None = None,
@@ -61,9 +61,9 @@ def surface(
     Args:
         plane: From coordinates to a state.
         objective: What is measured; several by split name are measured one after another.
-        points: Number of points along each axis of a frame about the plane's three states; or
-            the coordinates (x, y).
-        margin: Room around the states, as a share of their larger extent.
+        points: Number of points along each axis of a frame about the plane's three states, or of
+            one from -1 to 1 about its centre (see `Plane.axes`); or the coordinates (x, y).
+        margin: Room around that, as a share of its larger extent.
         strategy: How the engine evaluates.
         progress: Told how far the work is.
         interrupted: As in `profile`.
@@ -103,5 +103,6 @@ def surface(
         engine[split] = about(found) | {"objective": goal.provenance()}
         if found.stopped == "interrupted":
             break
-    record = {"plane": {"points": [len(x), len(y)]}, "splits": engine}
+    about_plane = {"points": [len(x), len(y)], "unit": plane.unit, "centred": plane.centred}
+    record = {"plane": about_plane, "splits": engine}
     return Surface(x, y, values, stderr, plane.corners, record)

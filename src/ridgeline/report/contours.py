@@ -1,6 +1,8 @@
 """Surfaces as filled contours, with the states and trajectories that lie on them."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +33,7 @@ WHITE, BLACK = "#ffffff", "#101418"
 TRAILS = ("#ff7a45", "#ffd23f", "#ff9ecf", "#ffffff")
 
 WIDTH = 1.25 * COLUMN
+DISTANCE = "distance in weight space"
 
 
 def surface_figure(
@@ -75,51 +78,76 @@ def surface_figure(
     trails = {k: trail_of(k, v) for k, v in (trajectories or {}).items()}
     n = surface.provenance.get("splits", {}).get(split, {}).get("samples_evaluated")
     seen = f", means over n = {n} samples" if n else ""
+    axis = surface.provenance.get("plane", {}).get("unit", DISTANCE)
+    where = "distances in weight space from the first state" if axis == DISTANCE else axis
     caption = (
-        f"{metric.capitalize()} on {split} over the plane{seen}; axes are distances in weight "
-        "space from the first state."
+        f"{metric.capitalize()} on {split} over the plane{seen}; axes are {where}. Colours are "
+        "those of the levels, straight between the points that were measured."
     )
     if trails:
         caption += " Lines: training, projected onto the plane, in the direction of the arrows."
     if not np.isfinite(values).all():
         caption += " Left blank: not finite."
     label = unit(metric, units)
+    drawn = _Drawn(surface.x, surface.y, values, at, label, axis)
     return Figure(
         name=name,
         title=title,
         caption=caption,
         rows=tidy(surface, metric, split, marked, trails),
-        draw=lambda: _draw(surface, values, at, label, marked, trails),
-        plot=lambda: _plot(surface, values, at, label, marked, trails),
+        draw=lambda: _draw(drawn, marked, trails),
+        plot=lambda: _plot(drawn, marked, trails),
         width=WIDTH,
     )
 
 
-def _draw(
-    surface: "Surface", values: Array, at: Array, label: str, points: Points, trails: Trails
-) -> Any:
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """What the page and the paper draw alike: positions among the levels, never smoothed."""
+
+    x: Array
+    y: Array
+    values: Array
+    levels: Array
+    label: str
+    axis: str
+
+    @cached_property
+    def places(self) -> Array:
+        """The number of each value's level and how far it is to the next, shape (Y, X)."""
+        numbers = np.arange(len(self.levels), dtype=float)
+        inside = np.interp(self.values, self.levels, numbers)
+        return np.where(np.isfinite(self.values), inside, np.nan)
+
+    @property
+    def ticks(self) -> tuple[Array, list[str]]:
+        """Where levels are named, and how."""
+        named = named_levels(self.levels)
+        numbers = np.arange(len(self.levels), dtype=float)
+        return np.interp(named, self.levels, numbers), [number(v) for v in named]
+
+
+def _draw(drawn: _Drawn, points: Points, trails: Trails) -> Any:
     from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
     from matplotlib.patheffects import withStroke
 
-    x, y = surface.x, surface.y
+    x, y, at = drawn.x, drawn.y, np.arange(len(drawn.levels))
     width = WIDTH - 1.05  # of the panel, without what stands beside it
     tall = width * (y[-1] - y[0]) / (x[-1] - x[0]) + (0.72 if trails else 0.5)
     figure, (ax,) = canvas(1, (WIDTH, min(max(tall, 1.8), 6.5)))
-    masked = np.ma.masked_invalid(values)
+    masked = np.ma.masked_invalid(drawn.places)
     colours = LinearSegmentedColormap.from_list("ridgeline", MAP)
-    scale = {"cmap": colours, "norm": BoundaryNorm(at, 256), "extend": "neither"}
-    if masked.min() < at[0]:
-        scale["extend"] = "min"
+    scale = {"cmap": colours, "norm": BoundaryNorm(at, 256)}
     ax.set_facecolor(RULE)
     filled = ax.contourf(x, y, masked, at, **scale)
     ax.contour(x, y, masked, at, colors=BLACK, linewidths=0.25, alpha=0.4)
-    ax.set(aspect="equal", xlabel="distance in weight space", ylabel="distance in weight space")
+    ax.set(aspect="equal", xlabel=drawn.axis, ylabel=drawn.axis)
     ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
     ax.grid(visible=False)
     beside = ax.inset_axes((1.035, 0.0, 0.035, 1.0))  # as tall as the panel, whatever its aspect
-    bar = figure.colorbar(filled, cax=beside, label=label, spacing="uniform", extendfrac=0.04)
-    ticks = named_levels(at)
-    bar.set_ticks(ticks.tolist(), labels=[number(v) for v in ticks])
+    bar = figure.colorbar(filled, cax=beside, label=drawn.label, spacing="uniform")
+    ticks, named = drawn.ticks
+    bar.set_ticks(ticks.tolist(), labels=named)
     bar.outline.set_visible(False)  # type: ignore[operator]  # a Spine; the stub says otherwise
     bar.minorticks_off()
     beside.tick_params(length=0)
@@ -155,17 +183,13 @@ def _draw(
     return figure
 
 
-def _plot(
-    surface: "Surface", values: Array, at: Array, label: str, points: Points, trails: Trails
-) -> dict[str, Any]:
+def _plot(drawn: _Drawn, points: Points, trails: Trails) -> dict[str, Any]:
     # Plotly's contours are equally spaced: draw the number of the level, name it by its value.
-    place = np.arange(len(at), dtype=float)
-    z = np.where(np.isfinite(values), np.interp(values, at, place), np.nan)
-    ticks = named_levels(at)
+    ticks, named = drawn.ticks
     scale = {
-        "title": {"text": label, "side": "right", "font": {"size": 13}},
-        "tickvals": plain(np.interp(ticks, at, place)),
-        "ticktext": [number(v) for v in ticks],
+        "title": {"text": drawn.label, "side": "right", "font": {"size": 13}},
+        "tickvals": plain(ticks),
+        "ticktext": named,
         "thickness": 14,
         "outlinewidth": 0,
         "len": 1,
@@ -173,17 +197,17 @@ def _plot(
     data: list[dict[str, Any]] = [
         {
             "type": "contour",
-            "x": plain(surface.x),
-            "y": plain(surface.y),
-            "z": plain(z),
-            "text": [[number(v) for v in line] for line in values],
+            "x": plain(drawn.x),
+            "y": plain(drawn.y),
+            "z": plain(drawn.places),
+            "text": [[number(v) for v in line] for line in drawn.values],
             "zmin": 0,
-            "zmax": len(at) - 1,
-            "contours": {"start": 0, "end": len(at) - 1, "size": 1},
-            "line": {"width": 0.4, "color": "rgba(16,20,24,0.4)"},
+            "zmax": len(drawn.levels) - 1,
+            "contours": {"start": 0, "end": len(drawn.levels) - 1, "size": 1},
+            "line": {"width": 0.4, "color": "rgba(16,20,24,0.4)", "smoothing": 0},
             "colorscale": [[i / (len(MAP) - 1), c] for i, c in enumerate(MAP)],
             "colorbar": scale,
-            "hovertemplate": "x %{x:.3g}, y %{y:.3g}<br>" + label + " %{text}<extra></extra>",
+            "hovertemplate": "x %{x:.3g}, y %{y:.3g}<br>" + drawn.label + " %{text}<extra></extra>",
         }
     ]
     for i, (name, trail) in enumerate(trails.items()):
@@ -208,7 +232,7 @@ def _plot(
             head = {"symbol": "arrow", "angleref": "previous", "size": [0, 13], "opacity": 1}
             edge = {"color": line["color"], "line": {"color": BLACK, "width": 1}}
             data.append({**both, **step, **quiet, "mode": "markers", "marker": head | edge})
-    middle = (surface.x[0] + surface.x[-1]) / 2, (surface.y[0] + surface.y[-1]) / 2
+    middle = (drawn.x[0] + drawn.x[-1]) / 2, (drawn.y[0] + drawn.y[-1]) / 2
     data.append(
         {
             "type": "scatter",
@@ -227,9 +251,9 @@ def _plot(
             "hovertemplate": "%{text}<extra></extra>",
         }
     )
-    frame = {"title": {"text": "distance in weight space"}, "showgrid": False, "linecolor": SOFT}
+    frame = {"title": {"text": drawn.axis}, "showgrid": False, "linecolor": SOFT}
     square = {"scaleanchor": "x", "scaleratio": 1, "constrain": "domain"}
     axes = [{"x": {**frame, "constrain": "domain"}, "y": {**frame, **square}}]
-    aspect = (surface.y[-1] - surface.y[0]) / (surface.x[-1] - surface.x[0])
+    aspect = (drawn.y[-1] - drawn.y[0]) / (drawn.x[-1] - drawn.x[0])
     height = round(min(max(110 + 500 * aspect, 320), 820))  # fills the width at equal aspect
     return {"data": data, "layout": layout(axes, height=height) | {"hovermode": "closest"}}

@@ -9,12 +9,17 @@ from ridgeline.measures import Array
 
 __all__ = ["levels", "named_levels", "powers", "rounds"]
 
+CROWDED = 0.5
+"""With a larger share of the values between two levels, these are laid at quantiles."""
 DECADES = 1.2
 """A range of more decades than this gets levels on a scale like a logarithm's."""
 
 
 def levels(values: Array, count: int = 13) -> Array:
     """Round levels between the extremes: on a scale like a logarithm's if they span decades.
+
+    Where most values would lie between two of them, as when a valley is small in a wide plain, or
+    a peak high, the levels are quantiles of the values, rounded.
 
     Args:
         values: Some of them finite.
@@ -32,7 +37,27 @@ def levels(values: Array, count: int = 13) -> Array:
         raise UsageError("A surface is drawn from finite values.", got="none")
     low, high = float(good.min()), float(good.max())
     if high <= 0 or low < 0 or math.log10(high / max(low, high * 1e-4)) < DECADES:
-        return _linear(low, high, count)
+        found = _linear(low, high, count)
+    else:
+        found = _ladder(low, high, count)
+    many = len(good) > 2 * count and len(np.unique(good)) > count
+    crowded = many and np.histogram(good.clip(found[0]), found)[0].max() > CROWDED * len(good)
+    return _quantiles(good, count) if crowded else found
+
+
+def _quantiles(good: Array, count: int) -> Array:
+    """Levels with about as many values between each two, of as few digits as tell them apart."""
+    wanted = np.quantile(good, np.linspace(0, 1, count + 1))
+    step = np.diff(np.unique(wanted)).min()
+    digits = max(0, 1 - math.floor(math.log10(step)))
+    unit = 10.0**-digits
+    inner = np.round(wanted[1:-1], digits)
+    first, last = math.floor(wanted[0] / unit) * unit, math.ceil(wanted[-1] / unit) * unit
+    return np.unique(np.round(np.array([first, *inner, last], dtype=np.float64), digits))
+
+
+def _ladder(low: float, high: float, count: int) -> Array:
+    """Levels at 1, 2, 5 and the like of each decade."""
     low = max(low, high * 1e-4)
     for steps in ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
         decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
