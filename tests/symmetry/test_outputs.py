@@ -9,6 +9,8 @@ import torch
 from torch import nn
 
 from ridgeline.errors import UnknownName, UsageError
+from ridgeline.io import load_symmetry, save_symmetry
+from ridgeline.matching import align
 from ridgeline.symmetry import rescalable, symmetries
 from symmetric import Run
 from symmetry.turned import false_groups
@@ -81,6 +83,18 @@ def test_caches_hidden_states_and_integers_beside_a_result_do_not_count(name):
 def test_what_was_left_out_is_said():
     text = str(symmetries(net(APART["hidden states"]), X))
     assert "outputs left out, not proved: ['hidden_states'][0]; `outputs=` says which" in text
+
+
+def test_align_and_a_file_repeat_what_was_left_out(tmp_path):
+    model = net(ALL["a dict"])
+    found = symmetries(model, X, outputs="logits")
+    loaded = load_symmetry(save_symmetry(found, tmp_path / "symmetry.json"))
+    assert loaded.left_out == found.left_out == ("['hidden_states']",)
+    assert loaded.derived == found.derived
+    state = model.state_dict()
+    aligned = align(state, found.random(1)(state), loaded)
+    assert "outputs left out, not proved: ['hidden_states']" in str(aligned)
+    assert "left out" not in str(align(state, state, symmetries(net(lambda y, h: y), X)))
 
 
 @pytest.mark.parametrize(("which", "groups"), [(0, [8]), ([0], [8]), (-1, []), ([0, 1], [])])

@@ -148,7 +148,7 @@ NETWORKS = {
         lambda m, x: m.o(by_heads(lambda m: m.g)(m, x)),
         {"a": L(5, 12), "g": p(3, 4), "o": L(12, 3)},
         VECTOR,
-        [3, 4],
+        [(3, 4), 3],
     ),
     "a gain for each head": (
         lambda m, x: m.o(by_heads(lambda m: m.g[:, None])(m, x)),

@@ -54,8 +54,8 @@ def symmetry_record(symmetry: Symmetry) -> dict[str, Any]:
 
     Returns:
         ``format``, ``version``, ``ridgeline``, ``groups`` (name, inside, fibres, size, places and
-        sightings), ``scalings``, ``shapes``, ``fixed``, ``ties``. Positions are packed: see
-        `ridgeline.io.indices`.
+        sightings), ``scalings``, ``shapes``, ``fixed``, ``ties``, ``derived``, ``left_out``.
+        Positions are packed: see `ridgeline.io.indices`.
     """
     return {
         "format": FORMAT,
@@ -66,6 +66,8 @@ def symmetry_record(symmetry: Symmetry) -> dict[str, Any]:
         "groups": [_group(g) for g in symmetry.groups],
         "scalings": [{**vars(m), "powers": list(m.powers)} for m in symmetry.scalings],
         "fixed": [vars(f) for f in symmetry.fixed],
+        "derived": list(symmetry.derived),
+        "left_out": list(symmetry.left_out),
     }
 
 
@@ -121,6 +123,8 @@ def load_symmetry(path: str | os.PathLike[str]) -> Symmetry:
                 )
                 for m in tree["scalings"]
             ),
+            tuple(map(str, tree.get("derived", ()))),
+            tuple(map(str, tree.get("left_out", ()))),
         )
     except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:
         raise CheckpointError(

@@ -6,7 +6,7 @@ can be told from a failure.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -18,6 +18,7 @@ from ridgeline.numerals import several
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry, Transform
 from ridgeline.symmetry.witness import check_carried
+from ridgeline.symmetry.words import outputs_left_out
 
 __all__ = ["Aligned", "Matched", "Progress", "Strategy", "align", "check_groups", "check_strategy"]
 
@@ -201,6 +202,9 @@ def align(
             f"{matched.objective['before']:.9g} -> {matched.objective['after']:.9g}",
             remedy="This is a fault of the strategy: please report it.",
         )
+    if symmetry.left_out:  # of these the function may be another one
+        said = outputs_left_out(symmetry.left_out)
+        matched = replace(matched, notes=(*matched.notes, *said))
     element = matched.transform
     carried = matched.state if element is None else element(b)
     assert carried is not None  # Matched holds one of the two

@@ -165,13 +165,12 @@ def _places(family: Family, units: Units, kinds: Kinds) -> list[Place]:
             places.append(Place(owner.tensor, owner.axis, index))
         elif (block == block[:, :1]).all():
             across, _, where = owner.within
-            for k in np.unique(block[0, 0], return_index=True)[1]:
-                same = block[0, 0] == block[0, 0, k]
-                rows = [where[b] for b in block[:, 0, k]]
-                if len({len(r) for r in rows}) > 1:
-                    return []
-                within = (across, np.stack(rows))
-                places.append(Place(owner.tensor, owner.axis, index[:, :, same], within))
+            # Positions that lie in one block, in each fibre.
+            apart, alike = np.unique(block[:, 0], axis=1, return_inverse=True)
+            for k in range(apart.shape[1]):
+                inside = (across, np.asarray(where)[np.asarray(apart)[:, k]])
+                same = np.flatnonzero(alike.ravel() == k)
+                places.append(Place(owner.tensor, owner.axis, index[:, :, same], inside))
         elif not (index == index[:, :1]).all():
             return []  # a block moves along with its rows; if its columns change too, it cannot
     return places

@@ -12,7 +12,7 @@ from ridgeline.symmetry.outputs import Counted, Which, network_of
 from ridgeline.symmetry.proof import Bench, Wrong
 from ridgeline.symmetry.symmetry import Fixed, Symmetry
 from ridgeline.symmetry.witness import witnessed
-from ridgeline.symmetry.words import made_in, outputs_left_out
+from ridgeline.symmetry.words import made_in
 from ridgeline.tracing import Forward, Network, check_follows, empty_caches
 
 __all__ = ["symmetries"]
@@ -72,11 +72,13 @@ def symmetries(
         other = _proved(longer.without(*(n for n in without if n in names)), bench)
         if other.elements >= proved.elements:
             proved, notes = _seen(other, network, example), longer.derived
-    if isinstance(network.forward, Counted):
-        notes = (*notes, *outputs_left_out(network.forward.left))
-    dropped = [note for note in proved.derived if note not in found.derived]
-    derived = (*notes, *(n for n in dropped if n not in notes))
-    return replace(proved, derived=derived, witness=witnessed(network, example, seed))
+    dropped = [n for n in proved.derived if n not in found.derived and n not in notes]
+    return replace(
+        proved,
+        derived=(*notes, *dropped),
+        left_out=network.forward.left if isinstance(network.forward, Counted) else (),
+        witness=witnessed(network, example, seed),
+    )
 
 
 def _short(proved: Symmetry, found: Symmetry, example: Any) -> bool:

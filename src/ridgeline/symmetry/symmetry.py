@@ -48,7 +48,8 @@ class Symmetry:
         fixed: What is left where it is, with the reason.
         ties: Other names of shared tensors, to their first names.
         scalings: Which groups' units may be multiplied, as `rescalable` finds; none by default.
-        derived: What to say of how it was found: the shapes of the example, outputs left out.
+        derived: What to say of how it was found: the shapes of the example, what was dropped.
+        left_out: Outputs of the network that do not count, and may change.
         witness: The network and an example, by which states that were carried are compared with
             what they were; not part of a copy or a pickle.
     """
@@ -59,6 +60,7 @@ class Symmetry:
     ties: Mapping[str, str] = None  # type: ignore[assignment]  # an empty one, below
     scalings: tuple[Rescalable, ...] = ()
     derived: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     witness: "Witness | None" = None
 
     def __getstate__(self) -> dict[str, object]:

@@ -33,6 +33,7 @@ def describe(symmetry: "Symmetry") -> str:
         f"{symmetry.covered():.0%} of the numbers of the state; "
         f"10^{symmetry.elements / np.log(10):.0f} elements",
         *symmetry.derived,
+        *outputs_left_out(symmetry.left_out),
     ]
     for g in symmetry.groups:
         size = f"{g.size}" if g.fibres == 1 else f"{g.fibres} x {g.size}"
