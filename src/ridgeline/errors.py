@@ -134,8 +134,8 @@ class NotASymmetry(RidgelineError, ValueError):
         super().__init__(
             f"A symmetry leaves the outputs unchanged, up to {tolerance:g} of their size.",
             got=f"groups that change them: {shown}{more}",
-            remedy=f"Forbid them with `symmetry.without(name)`;{rest} if they were discovered, "
-            "this is a fault of Ridgeline: please report the network.",
+            remedy=f"Forbid them with `symmetry.without(name)`;{rest} "
+            "`rl.symmetries` gives out no group that was derived and fails.",
         )
 
 
