@@ -152,6 +152,28 @@ class AsBuffer(Base):
         return self.w
 
 
+class Norm(Base):
+    """A number of Python."""
+
+    def prepare(self):
+        self.size = None
+
+    def kernel(self):
+        if self.size is None:
+            self.size = float(self.a.weight.detach().norm())
+        return self.a.weight / self.size
+
+
+class InTuple(Base):
+    def prepare(self):
+        self.held = (None,)
+
+    def kernel(self):
+        if self.held[0] is None:
+            self.held = (self.computed().detach(),)
+        return self.held[0]
+
+
 class Replaced(Base):
     """Another module in the place of one, as re-parametrisation does it."""
 
@@ -279,7 +301,7 @@ class Positions(Base):
 RIGHT = [
     *(InAttribute, WhenAbsent, InDict, InGrowingDict, InList, InNested, InObject, OnSubmodule),
     *(OnClass, CachedProperty, WithFlag, Replaced, Rounded, Lora, Expanded, ByDevice, Fused),
-    Positions,
+    *(Positions, AsBuffer, Norm, InTuple),
 ]
 
 

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import Parameter
@@ -33,7 +34,8 @@ def empty_caches(network: Network, tensors: Mapping[str, Tensor], inputs: Any) -
     """
     groups: dict[tuple[type, str], list[Member]] = {}
     for name, part, key, value in holders_of(network.module):
-        if computed(value):
+        own = not type(part).__module__.startswith("torch.")  # whose numbers are no settings
+        if computed(value) or (own and isinstance(value, float | np.ndarray)):
             groups.setdefault((type(part), key), []).append((name, part, value))
     classes = {kind: key for kind, key, x in network.class_attributes() if computed(x)}
     if not groups and not classes:
@@ -69,10 +71,10 @@ def _try_to_empty(
     """
 
     def look() -> list[Any]:  # containers are emptied after the call, tensors may be written to
-        return [fresh(vars(part).get(key), deep=True) for _, part, _ in members]
+        return [fresh(_home(part, key).get(key), deep=True) for _, part, _ in members]
 
     for setting, blank in ways:
-        was = [vars(part).get(setting, ABSENT) for _, part, _ in members]
+        was = [_home(part, setting).get(setting, ABSENT) for _, part, _ in members]
         for _, part, _ in members:
             put(part, setting, fresh(blank))
         network.renew()
@@ -118,15 +120,16 @@ def _looked(
 
 def computed(x: Any) -> bool:
     """Whether something holds numbers that may have been computed of weights."""
-    return any(isinstance(y, Tensor) and not isinstance(y, Parameter) for y in leaves_of(x))
+    kinds = (Tensor, float, np.ndarray) if isinstance(x, float | np.ndarray) else Tensor
+    return any(isinstance(y, kinds) and not isinstance(y, Parameter) for y in leaves_of(x))
 
 
 def _blanks(x: Any) -> Iterator[Any]:
     """What may have stood in the place of something before it was computed."""
-    if isinstance(x, dict | list):
+    if isinstance(x, dict | list | tuple):
         yield pytree.tree_map(lambda y: None if isinstance(y, Tensor) else y, x)
-        yield type(x)()
-    elif not isinstance(x, Tensor | tuple):
+        yield type(x)() if isinstance(x, dict | list) else ()
+    elif not isinstance(x, Tensor | float | np.ndarray):
         emptied = copy.copy(x)
         for key, y in vars(x).items():
             setattr(emptied, key, next(iter(_blanks(y))) if computed(y) else y)
@@ -145,13 +148,20 @@ def fresh(x: Any, *, deep: bool = False) -> Any:
 
 
 def put(part: nn.Module, key: str, value: Any) -> None:
-    """Set an attribute of a part, or take it away."""
+    """Set an attribute or a buffer of a part, or take it away."""
     if value is ABSENT:
-        vars(part).pop(key, None)
+        _home(part, key).pop(key, None)
     else:
-        vars(part)[key] = value
+        _home(part, key)[key] = value
+
+
+def _home(part: nn.Module, key: str) -> dict[str, Any]:
+    return part._buffers if key in part._non_persistent_buffers_set else vars(part)
 
 
 def _equal(x: Any, y: Any) -> bool:
     first, second = leaves_of(x), leaves_of(y)
-    return len(first) == len(second) and close(first, second, 0.0)
+    if len(first) != len(second):
+        return False
+    numbers = [(p, q) for p, q in zip(first, second, strict=True) if not isinstance(p, Tensor)]
+    return close(first, second, 0.0) and all(bool(np.all(p == q)) for p, q in numbers)

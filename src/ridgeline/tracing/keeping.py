@@ -117,7 +117,7 @@ class Holders:
 
 
 def holders_of(module: nn.Module) -> Iterator[tuple[str, nn.Module, str, Any]]:
-    """Attributes that hold values of a module's own making, each with the module it is of.
+    """Attributes, and buffers that no state holds, each with the module it is of.
 
     Args:
         module: Whose parts are looked at.
@@ -129,6 +129,9 @@ def holders_of(module: nn.Module) -> Iterator[tuple[str, nn.Module, str, Any]]:
         for key, x in vars(part).items():
             if key not in _OWN:
                 yield name, part, key, x
+        for key in part._non_persistent_buffers_set:
+            if part._buffers.get(key) is not None:
+                yield name, part, key, part._buffers[key]
 
 
 def leaves_of(x: Any, levels: int = _LEVELS) -> list[Any]:
