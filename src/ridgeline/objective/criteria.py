@@ -120,7 +120,8 @@ class Criterion:
         if weights is None:
             return
         right = isinstance(weights, Tensor) and weights.shape == values.shape
-        if not right or not bool(((weights >= 0) & (weights < float("inf"))).all()):
+        given = right and self.form is None and weights.dtype != torch.bool
+        if not right or (given and not bool(((weights >= 0) & (weights < float("inf"))).all())):
             raise UsageError(
                 "Weights are numbers of at least 0, one for each value.",
                 got=f"{tuple(weights.shape)} and a smallest of {float(weights.min()):g}"
