@@ -118,6 +118,16 @@ def test_two_networks_in_one_state_must_be_told_apart(tmp_path):
     assert torch.equal(found["0.weight"], values(1)["0.weight"])
 
 
+def test_the_key_that_a_message_names_is_taken_inside_a_nested_file(tmp_path):
+    path = tmp_path / "a.pt"
+    inner = before("module.encoder_q.", values()) | before("module.encoder_k.", values(1))
+    torch.save({"state_dict": inner, "epoch": 1}, path)
+    with pytest.raises(CheckpointError, match=r"key='module\.encoder_q'"):
+        io.load(path, model=network())
+    found = io.load(path, model=network(), key="module.encoder_k")
+    assert torch.equal(found["0.weight"], values(1)["0.weight"])
+
+
 def test_equal_copies_need_no_choice(tmp_path):
     content = before("student.", values()) | before("teacher.", values())
     with pytest.warns(RidgelineWarning, match="left out: teacher"):

@@ -16,7 +16,7 @@ from ridgeline.io.naming import fit
 from ridgeline.io.nesting import ambiguous, find, same_state
 from ridgeline.io.places import read
 from ridgeline.io.writing import atomic_path, version
-from ridgeline.state import State, check_finite
+from ridgeline.state import State, check_finite, unusable
 from ridgeline.state import ties as tied_names
 
 __all__ = ["load", "save"]
@@ -174,11 +174,12 @@ def _check_saveable(state: Mapping[str, Tensor]) -> None:
             raise UsageError(
                 "A state is names to tensors.", got=f"{name!r}: {type(x).__name__}", remedy=remedy
             )
-        if x.layout != torch.strided or x.is_quantized or x.is_meta:
+        if (what := unusable({name: x}).get(name)) or x.dtype == torch.complex32:
             raise UsageError(
                 "A state that is saved must be dense and hold values.",
-                got=f"{name}, {x.layout}, {x.dtype} on {x.device}",
-                remedy="Convert it first with to_dense(), dequantize() or by loading values.",
+                got=f"{name}, {what or x.dtype}",
+                remedy="Convert it first with to_dense(), dequantize(), to another type or by "
+                "loading values.",
             )
 
 

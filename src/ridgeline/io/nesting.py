@@ -67,7 +67,8 @@ def find(tree: object, *, key: str | None = None, where: str) -> dict[str, Store
         CheckpointError: If there is no state.
     """
     if key is not None:
-        tree = _under(tree, key) or _descend(tree, key, where)
+        inner = (_under(value, key) for _, value in _walk(tree))
+        tree = _under(tree, key) or next(filter(None, inner), None) or _descend(tree, key, where)
         if not _is_state(tree):
             raise _nothing(tree, f"{key!r} in {where}")
         return {key: _clean(tree, where)}
@@ -186,9 +187,12 @@ def _nothing(tree: object, where: str) -> CheckpointError:
         what = f"a {type(tree).__name__} with {', '.join(shown) or 'nothing'}"
     else:
         what = f"{type(tree).__name__}"
+    packed = isinstance(tree, Mapping) and any("_packed_params" in str(k) for k in tree)
     return CheckpointError(
         "A checkpoint must hold a state: names to tensors, and nothing else beside them.",
         got=f"{what} in {where}",
-        remedy="Save model.state_dict(), alone or under one of "
+        remedy="Its weights are quantised and packed: save the model from before that."
+        if packed
+        else "Save model.state_dict(), alone or under one of "
         f"{', '.join(KEYS[:4])}; or name its place: key=, or FILE:KEY on the command line.",
     )
