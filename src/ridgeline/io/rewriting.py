@@ -103,8 +103,8 @@ def save_like(
     """Write a state as safetensors, or as `torch.save` does, nested as another checkpoint is.
 
     Every name is written with its tensor, also where two share one: what reads the other
-    checkpoint reads this one. Settings beside the state (numbers, texts, lists of them) are kept;
-    the optimiser's state is not: it is of another network.
+    checkpoint reads this one. Settings beside the state are kept (texts, lists, mappings of plain
+    values); the optimiser's state, the epoch and the like are not: they are of other weights.
 
     Args:
         path: The other checkpoint.
@@ -154,7 +154,8 @@ def _nested(path: Path, state: Stored, model: nn.Module, key: str | None) -> dic
 
 def _put(tree: Mapping[Any, Any], where: str, content: dict[str, Any]) -> dict[str, Any]:
     """A mapping's settings, and the content at a dotted place in it."""
-    made = {k: v for k, v in tree.items() if _is_setting(k, v)}
+    # Numbers of their own (epoch, step, best accuracy) are not those of the new weights.
+    made = {k: v for k, v in tree.items() if _is_setting(k, v) and not isinstance(v, int | float)}
     head = (
         where
         if where in tree

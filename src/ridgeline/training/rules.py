@@ -1,6 +1,7 @@
 """The optimisers of a stack's members, with what they remember."""
 
 import importlib
+import inspect
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -187,6 +188,13 @@ class _Wrapped:
             name: torch.nn.Parameter(x[0]) for name, x in stack.parameters.items()
         }  # views: what moves them moves the stack
         kind = _imported(chosen.name)
+        if _asks_for_the_loss(kind):
+            raise UsageError(
+                "An optimiser is given gradients, once a step.",
+                got=f"{chosen.name}, whose step evaluates the loss itself (`closure`)",
+                remedy="Choose another, such as torch.optim:AdamW; or train with it yourself, and "
+                "give the states to Ridgeline.",
+            )
         options: dict[str, Any] = dict(chosen.options or {})
         if chosen.weight_decay:
             options["weight_decay"] = chosen.weight_decay
@@ -204,7 +212,14 @@ class _Wrapped:
             p.grad = None if g is None else g[0]
         for group in self.made.param_groups:
             group["lr"] = self.rate * factor
-        self.made.step()
+        try:
+            self.made.step()
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise UsageError(
+                "An optimiser takes dense gradients of any shape, once a step.",
+                got=f"{type(self.made).__name__}, which raised {type(error).__name__}: {error}",
+                remedy="Choose another, or train with it yourself and give the states.",
+            ) from error
 
     def dump(self) -> Tensor:
         """The optimiser's own state as bytes."""
@@ -216,6 +231,15 @@ class _Wrapped:
         """Take bytes of `dump` back; they can hold tensors and numbers, never code."""
         read = io.BytesIO(held.cpu().numpy().tobytes())
         self.made.load_state_dict(torch.load(read, weights_only=True))
+
+
+def _asks_for_the_loss(kind: type) -> bool:
+    """Whether an optimiser's step cannot do without a closure, as that of LBFGS."""
+    try:
+        found = inspect.signature(kind.step).parameters.get("closure")  # type: ignore[attr-defined]  # by its interface
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return found is not None and found.default is inspect.Parameter.empty
 
 
 def _imported(name: str) -> Any:
