@@ -212,6 +212,22 @@ class Own(nn.Module):
         return (x - self.running_mean) / (self.running_var + 1e-5).sqrt()
 
 
+class Moving(Own):
+    """Under the names of other libraries."""
+
+    def __init__(self, n=6):
+        nn.Module.__init__(self)
+        self.register_buffer("moving_mean", torch.zeros(n))
+
+    def forward(self, x):
+        return x - self.moving_mean
+
+
+def test_statistics_of_other_names_are_named_too():
+    model = seeded(lambda: nn.Sequential(nn.Linear(5, 6), Moving(), nn.Linear(6, 3)))
+    assert list(Objective(model, (X, Y)).provenance()["kept statistics"]) == ["1"]
+
+
 def test_a_normalisation_of_ones_own_is_named():
     model = seeded(lambda: nn.Sequential(nn.Linear(5, 6), Own(), nn.Linear(6, 3)))
     goal = Objective(model, (X, Y), dtype=torch.float64)

@@ -78,6 +78,16 @@ def test_a_tangent_is_complex_where_the_weight_is():
         assert torch.allclose(path.tangent(0.3)["w"], B["w"] - A["w"], atol=1e-6)
 
 
+def test_random_directions_are_complex_and_leave_masks():
+    state = masked() | {"c": drawn(4, 3, dtype=torch.complex64)}
+    found = rl.Plane.random(state, seed=1)(0.5, 0.5)
+    assert torch.equal(found["attention.mask"], state["attention.mask"])
+    away = found["c"] - state["c"]
+    assert float(away.real.abs().min()) > 0 and float(away.imag.abs().min()) > 0
+    sizes = [torch.linalg.vector_norm(x["c"], dim=1) for x in (rl.Plane.random(state).b, state)]
+    assert found["c"].dtype == torch.complex64 and torch.isfinite(sizes[0]).all()
+
+
 class Spectrum(nn.Module):
     """A layer of a Fourier operator."""
 

@@ -23,6 +23,8 @@ from ridgeline.tracing import Network
 
 __all__ = ["calibrating", "gather", "kept_layers", "normalisers", "recompute"]
 
+OWN = ("running_", "moving_")
+"""What classes of one's own call their statistics."""
 TRIED = 32
 """Calibration samples on which layers are looked for that are not reached."""
 
@@ -165,7 +167,7 @@ def kept_layers(
     found: dict[str, str] = {}
     known = normalisers(network.module)
     for name, layer in network.module.named_modules():
-        buffers = [b for b, _ in layer.named_buffers(recurse=False) if b.startswith("running_")]
+        buffers = [b for b, _ in layer.named_buffers(recurse=False) if b.startswith(OWN)]
         if buffers and name not in known and not isinstance(layer, _NormBase):
             found[name] = f"{type(layer).__name__} is no layer of torch's that gathers any"
     if calibration is None:

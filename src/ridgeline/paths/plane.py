@@ -206,10 +206,14 @@ def random_direction(
     direction: State = {}
     moved = set(states.coordinates(state))
     for name, x in state.items():
-        if name not in moved or (ignore == "vectors" and x.ndim < 2):
+        still = name not in moved or (ignore == "vectors" and x.ndim < 2)
+        if still or bool(states.wide(x).isinf().any()):  # a mask has no size to normalise against
             direction[name] = torch.zeros_like(x)
             continue
-        draw = torch.randn(x.shape, generator=rng.stream(seed, "direction", index, name))
+        kind = torch.complex64 if x.is_complex() else torch.float32
+        draw = torch.randn(
+            x.shape, generator=rng.stream(seed, "direction", index, name), dtype=kind
+        )
         d = draw.to(device=x.device, dtype=states.wide(x).dtype)
         if normalise == "filter" and x.ndim > 1:
             axes = tuple(range(1, x.ndim))
