@@ -81,3 +81,13 @@ def test_nonsense_is_refused():
     for wrong in ({"share": 0.0}, {"share": 1.5}, {"confidence": 1.0}):
         with pytest.raises(UsageError):
             learned_at({0: state((1, 1, 1))}, objective(), **wrong)
+
+
+@pytest.mark.parametrize("confidence", [None, 0.9])
+def test_labels_that_do_not_count_are_of_no_class(confidence):
+    index = torch.arange(30, dtype=torch.float64)[:, None]
+    some = TARGETS.clone()
+    some[8:10] = -100  # the two of class 0 that are wrong
+    goal = Objective(Table(30, 3), (index, some), rows=7)
+    found = learned_at({1: state((8, 10, 9))}, goal, share=1.0, confidence=confidence)
+    assert found.learned.tolist() == [1, 1, math.inf]

@@ -10,6 +10,7 @@ from torch import nn
 from repairs.networks import Normalised, mlp, objective, spread
 from ridgeline import state as states
 from ridgeline.errors import DataError, UsageError
+from ridgeline.objective import Objective
 from ridgeline.paths import Line
 from ridgeline.profiles import profile
 from ridgeline.repairs import Repair, calibrated, repaired, temperature, tempered
@@ -96,3 +97,25 @@ def test_along_a_path(mended):
     assert float(goal(cooled)["loss"].mean()) == pytest.approx(found.loss[2], rel=1e-9)
     other = calibrated(Line(a, b), goal, points=5, repair=repair, data=goal.samples[:20])
     assert (other.loss >= found.loss - 1e-9).all()
+
+
+@pytest.mark.parametrize("shape", [(), (4,)])
+def test_labels_are_read_as_the_loss_reads_them(shape):
+    """The label that is ignored, and the axis of the classes: with four of them on axes of four."""
+    gen = torch.Generator().manual_seed(0)
+    x, y = (
+        torch.randn(40, 4, *shape, generator=gen),
+        torch.randint(0, 4, (40, *shape), generator=gen),
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = nn.Conv1d(4, 4, 1) if shape else nn.Linear(4, 4)
+    a = net.state_dict()
+    line = Line(a, {k: v + 1 for k, v in a.items()})
+    goal = Objective(net, (x, y), loss=nn.CrossEntropyLoss(ignore_index=2))
+    found = calibrated(line, goal, points=3)
+    with torch.no_grad():
+        logits = net(x).movedim(1, -1)
+    assert found.temperature[0] == pytest.approx(temperature(logits, y, ignore_index=2), rel=1e-5)
+    counted = (y != 2).flatten(1).any(1) if shape else y != 2
+    assert found.n == int(counted.sum())

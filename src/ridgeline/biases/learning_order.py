@@ -17,6 +17,7 @@ from torch import Tensor
 from ridgeline.errors import UsageError
 from ridgeline.measures import Array
 from ridgeline.objective import Objective
+from ridgeline.objective.forms import Labels
 from ridgeline.state import State
 
 __all__ = ["LearningOrder", "learned_at"]
@@ -121,6 +122,7 @@ def learned_at(
 def _shares(state: State, objective: Objective, confidence: float | None) -> Array:
     """The share of each class's samples that are right, shape (C,); 0 without samples."""
     assert objective.classes is not None
+    labels = objective.metrics["loss"].labels(objective.samples.targets) or Labels()
     tensors = objective.tensors(state)
     parts: list[Tensor] = []
     with objective.computing():
@@ -129,11 +131,13 @@ def _shares(state: State, objective: Objective, confidence: float | None) -> Arr
             outputs = objective.network(tensors, chunk.inputs)
             right = outputs.argmax(-1) == chunk.targets
             if confidence is not None:
-                own = outputs.softmax(-1).gather(-1, chunk.targets[:, None])[:, 0]
+                known = chunk.targets.masked_fill(chunk.targets == labels.ignored, 0)
+                own = outputs.softmax(-1).gather(-1, known[:, None])[:, 0]
                 right = right & (own > confidence)
             parts.append(right)
-        right = torch.cat(parts).double()
         targets = objective.samples.targets
+        counted = targets != labels.ignored
+        right, targets = torch.cat(parts)[counted].double(), targets[counted]
         hits = torch.bincount(targets, weights=right, minlength=objective.classes)
         counts = torch.bincount(targets, minlength=objective.classes)
     return (hits / counts.clamp(min=1)).cpu().numpy()

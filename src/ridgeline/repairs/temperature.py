@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ridgeline.errors import DataError, UsageError
 from ridgeline.objective import Objective, Samples, collect
+from ridgeline.objective.forms import Labels
 from ridgeline.objective.weighted import linearised
 from ridgeline.paths import Path, grid
 from ridgeline.paths.grid import Grid
@@ -56,7 +57,7 @@ def temperature(logits: Tensor, targets: Tensor, *, ignore_index: int = -100) ->
         )
     counted = (targets != ignore_index).flatten()
     z = logits.detach().double().flatten(0, -2)[counted]
-    y = targets.flatten()[counted]
+    y = targets.flatten()[counted].long()
     if not len(z) or not bool(z.isfinite().all()):
         raise DataError(
             "A temperature is fitted to finite logits of one sample at least.",
@@ -182,7 +183,9 @@ def calibrated(
             tensors |= {} if between else objective.recomputed(tensors)
             own = _logits(objective, tensors, objective.samples)
             other = own if data is None else _logits(objective, tensors, fitted)
-            best = temperature(other, fitted.targets)
+            said = objective.metrics["loss"].labels(fitted.targets) or Labels()
+            logits = other.movedim(said.dim, -1) if other.ndim > 1 else other
+            best = temperature(logits, fitted.targets, ignore_index=said.ignored)
             found = [
                 linearised(objective.metrics["loss"].scores(z, objective.samples.targets)).double()
                 for z in (own / best, own)
