@@ -159,6 +159,7 @@ def test_nothing_missing_is_no_plan(store):
 def test_cores_are_shared_out(store, arranged, monkeypatch):
     said, calls = arranged
     monkeypatch.setattr("ridgeline.training.cores_here", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     plan_for(specs(2), store, Machine())
     plan_for(specs(3), store, Machine(workers=4))
     plan_for(specs(4), store, Machine(workers=2, threads=3))
@@ -180,3 +181,20 @@ def test_numbers_out_of_range_are_refused():
     for name in ("workers", "threads", "together"):
         with pytest.raises(UsageError, match=f"`{name}` must be at least 1. Got 0"):
             Machine(**{name: 0})
+
+
+def test_a_plan_timed_on_a_busy_machine_is_made_anew_on_a_quiet_one(store, arranged, monkeypatch):
+    said, calls = arranged
+    said["lasting"] = False
+    runs = specs(4)
+    first = plan_for(runs, store, Machine())
+    assert not first.lasting and [len(g.runs) for g in first.groups] == [2, 2]
+    monkeypatch.setattr(training, "busy", lambda: "; busy")
+    assert plan_for(runs, store, Machine()) == first and len(calls) == 1
+    monkeypatch.setattr(training, "busy", lambda: "")
+    store.scratch(first.groups[0].key("cpu", first.threads))  # was begun: it stays as it is
+    said |= {"size": 1, "lasting": True}
+    again = plan_for(runs, store, Machine())
+    assert again.lasting and again.groups[0] == first.groups[0]
+    assert [len(g.runs) for g in again.groups] == [2, 1, 1]
+    assert plan_for(runs, store, Machine()) == again and len(calls) == 2

@@ -15,6 +15,8 @@ RECIPE = Recipe(length="100ep", batch_size=16, optimiser=SGD(learning_rate=1e30)
 def quick(monkeypatch):
     monkeypatch.setattr(arrangement, "TIMED", 0.01)
     monkeypatch.setattr(arrangement, "_KNOWN", {})
+    monkeypatch.setattr(arrangement.os, "getloadavg", lambda: (0.3, 0.3, 0.3))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
 
 
 def members(count, net=None):
@@ -99,3 +101,33 @@ def test_what_was_measured_is_not_measured_again(planted, monkeypatch):
     assert len(calls) == 1
     training.arrange(chosen, planted.subset(20), cores=1)
     assert len(calls) == 2
+
+
+RATES = {(1, 1): 100, (1, 2): 200, (4, 1): 400, (4, 2): 800}
+
+
+@pytest.mark.parametrize(
+    ("said", "threads"), [("1", [1]), ("8", [1, 2]), ("1,2", [1]), ("", [1, 2]), ("x", [1, 2])]
+)
+def test_no_more_threads_are_tried_than_openmp_may_use(said, threads, planted, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    asked = []
+
+    def measured(*_, threads, **__):
+        asked.append(threads)
+        return {k: rate for k, rate in RATES.items() if k[1] in threads}
+
+    monkeypatch.setattr(arrangement, "measure", measured)
+    chosen = [replace(m, recipe=replace(RECIPE, length="100000it")) for m in members(8)]
+    found = training.arrange(chosen, planted, cores=2)
+    assert asked[0] == threads and found.threads <= max(threads)
+
+
+@pytest.mark.parametrize("load", [0.9, 7.2])
+def test_a_choice_timed_on_a_busy_machine_says_so(load, planted, monkeypatch):
+    monkeypatch.setattr(arrangement.os, "getloadavg", lambda: (load, load, load))
+    monkeypatch.setattr(arrangement, "measure", lambda *_, **__: RATES)
+    chosen = [replace(m, recipe=replace(RECIPE, length="100000it")) for m in members(8)]
+    found = training.arrange(chosen, planted, cores=2)
+    assert found.lasting == (load < 1)
+    assert ("machine was busy (load 7.2)" in found.reason) == (load > 1)

@@ -74,6 +74,9 @@ class Plan:
     """Estimated from measured steps; None if nothing was measured."""
     reasons: tuple[str, ...]
     """Why groups are as large as they are."""
+    lasting: bool = True
+    """Whether it stays: one timed while others used the machine is made anew on a quiet one, but
+    for the groups that were begun."""
 
     @property
     def waves(self) -> list[list[Group]]:
@@ -124,6 +127,9 @@ def plan_for(
     settled = [machine.device, str(machine.threads), str(machine.together)]
     key = _digest([str(FORMAT), *settled, *(config.hash for config in runs)])
     plan = _read(store, key)
+    if plan is not None and not plan.lasting and not training.busy():
+        begun = [group for group in plan.groups if _begun(group, store, plan, machine)]
+        plan = replace(plan, groups=tuple(begun))
     planned = {name for group in plan.groups for name in group.runs} if plan else set[str]()
     # Of a recorded plan too: a run that was there when it was made may have been deleted since.
     missing = [c for c in runs if c.hash not in planned and store.find(c.hash) is None]
@@ -142,8 +148,10 @@ def _made(key: str, runs: Sequence[RunConfig], machine: Machine, sources: Source
     reasons: dict[str, None] = {}
     shapes: list[tuple[float, int, int]] = []
     total: float | None = 0.0
+    lasting = True
     for kind in _alike(runs, sources):
-        size, workers, threads, rate, reason = _arranged(kind, machine)
+        size, workers, threads, rate, reason, quiet = _arranged(kind, machine)
+        lasting = lasting and quiet
         parts = math.ceil(len(kind.members) / size)
         asked = min(machine.workers or 1, len(kind.runs))
         if machine.together is None and parts < asked:
@@ -157,7 +165,7 @@ def _made(key: str, runs: Sequence[RunConfig], machine: Machine, sources: Source
         reasons[reason] = None
     groups.sort(key=_wave)
     _, workers, threads = max(shapes, default=(0.0, 1, machine.threads or 1))
-    return Plan(key, tuple(groups), workers, threads, total, tuple(reasons))
+    return Plan(key, tuple(groups), workers, threads, total, tuple(reasons), lasting)
 
 
 @dataclass
@@ -187,11 +195,11 @@ def _alike(runs: Sequence[RunConfig], sources: Sources | None) -> list[_Kind]:
     return list(found.values())
 
 
-def _arranged(kind: _Kind, machine: Machine) -> tuple[int, int, int, float | None, str]:
-    """Size of a group, workers, threads, steps a second, and why."""
+def _arranged(kind: _Kind, machine: Machine) -> tuple[int, int, int, float | None, str, bool]:
+    """Size of a group, workers, threads, steps a second, why, and whether it holds for good."""
     able, workers, threads = training.cores_here(), machine.workers, machine.threads
     if workers is not None:
-        threads = threads or max(1, able // workers)
+        threads = threads or training.threads_here(max(1, able // workers))
         able = workers * threads
     if machine.together is not None:
         threads = threads or 1
@@ -203,13 +211,20 @@ def _arranged(kind: _Kind, machine: Machine) -> tuple[int, int, int, float | Non
             fit = True  # whatever is wrong, training will say so
         if not fit:
             size, reason = 1, "one at a time: this kind of network cannot be stacked"
-        return min(size, len(kind.runs)), workers, threads, None, reason
+        return min(size, len(kind.runs)), workers, threads, None, reason, True
     try:
         found = training.arrange(kind.members, kind.data, device=machine.device, cores=able)
     except RidgelineError as error:  # its training will say so, and does not stop the others'
         reason = f"not measured ({type(error).__name__}), so one at a time"
-        return 1, 1, threads or 1, None, reason
-    return found.size, workers or found.workers, threads or found.threads, found.rate, found.reason
+        return 1, 1, threads or 1, None, reason, True
+    chosen = workers or found.workers, threads or found.threads
+    return found.size, *chosen, found.rate, found.reason, found.lasting
+
+
+def _begun(group: Group, store: Store, plan: Plan, machine: Machine) -> bool:
+    """Whether a group has finished runs, or unfinished work on disk."""
+    key = group.key(machine.device, plan.threads)
+    return store.begun(key) or any(store.find(run) is not None for run in group.runs)
 
 
 def _steps(member: training.Member, samples: int) -> int:

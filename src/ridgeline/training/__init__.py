@@ -6,8 +6,10 @@ recipe's shape go together through stacked states. A member equals the same run 
 
 from ridgeline.training.arrangement import Arrangement as Arrangement
 from ridgeline.training.arrangement import arrange as arrange
+from ridgeline.training.arrangement import busy as busy
 from ridgeline.training.arrangement import cores_here as cores_here
 from ridgeline.training.arrangement import stackable as stackable
+from ridgeline.training.arrangement import threads_here as threads_here
 from ridgeline.training.catalogue import OPTIMISERS as OPTIMISERS
 from ridgeline.training.durations import Duration as Duration
 from ridgeline.training.grafting import Grafted as Grafted

@@ -22,7 +22,7 @@ from ridgeline.training.population import Population
 from ridgeline.training.recipe import Keep
 from ridgeline.training.runs import Member
 
-__all__ = ["Arrangement", "arrange", "cores_here", "measure", "stackable"]
+__all__ = ["Arrangement", "arrange", "busy", "cores_here", "measure", "stackable", "threads_here"]
 
 LARGEST = 64
 """Members of a stack."""
@@ -41,6 +41,8 @@ TOGETHER = 16
 """Members of a stack that was not measured."""
 _KNOWN: dict[Hashable, dict[tuple[int, int], float]] = {}
 """What this process has measured."""
+BUSY = 0.5
+"""Cores that others keep at work on average, from which on a measured time is not the machine's."""
 MEMORY = 0.5
 """Share of the memory that is free now which a machine's stacks may take."""
 
@@ -61,6 +63,8 @@ class Arrangement:
     """In words."""
     measured: dict[str, float] = field(default_factory=dict)
     """``size x threads`` to steps of single members a second, in this process."""
+    lasting: bool = True
+    """Whether it holds for another day: not if it was measured while others used the machine."""
 
 
 def arrange(
@@ -83,7 +87,8 @@ def arrange(
     """
     cores = cores_here() if cores is None else cores
     device = torch.device(device)
-    counts = [1] if cores == 1 or device.type != "cpu" else [1, cores]
+    most = threads_here(cores)
+    counts = [1] if most == 1 or device.type != "cpu" else [1, most]
     kind = (_kind(members[0], data), str(device), tuple(counts))
     steps = _steps(members[0], data) * len(members)
     if (kind, 1) not in _KNOWN:
@@ -93,6 +98,7 @@ def arrange(
         size = min(len(members), TOGETHER)
         words = f"stacks of {size}: too little work to measure how many are best"
         return Arrangement(size, 1, 1, alone, words, {"1 x 1": alone})
+    crowd = busy()
     if (kind, len(members)) not in _KNOWN:
         _KNOWN[kind, len(members)] = measure(members, data, device=device, threads=counts)
     rates = _KNOWN[kind, len(members)]
@@ -101,7 +107,8 @@ def arrange(
     for (size, threads), rate in rates.items():
         options = [(1, 1.0, 0.0)] if threads == counts[-1] else []
         # Every core must have a stack of its own for workers to pay.
-        if threads == 1 and cores > 1 and len(counts) > 1 and size * (cores - 1) < len(members):
+        parallel = cores > 1 and device.type == "cpu"
+        if threads == 1 and parallel and size * (cores - 1) < len(members):
             workers = min(cores, math.ceil(len(members) / size))
             options.append((workers, workers * SHARED, STARTING))
         for workers, gain, start in options:
@@ -112,7 +119,8 @@ def arrange(
                     workers=workers,
                     threads=threads,
                     rate=rate * gain,
-                    reason=_words(size, workers, threads, rate * gain),
+                    reason=_words(size, workers, threads, rate * gain) + crowd,
+                    lasting=not crowd,
                     measured={f"{s} x {n}": r for (s, n), r in rates.items()},
                 )
                 best = taken, chosen
@@ -249,6 +257,25 @@ def _free(device: torch.device) -> float:
         return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (ValueError, OSError, AttributeError):  # not told here: nothing is held back
         return math.inf
+
+
+def threads_here(cores: int) -> int:
+    """Threads that torch may use here: the cores, or fewer if ``OMP_NUM_THREADS`` says so."""
+    said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return min(cores, int(said)) if said.isdigit() and int(said) > 0 else cores
+
+
+def busy() -> str:
+    """What is to be said of a measurement while others use the machine; empty if it is quiet."""
+    try:
+        others = os.getloadavg()[0] - 1  # one of it is mostly this process
+    except (OSError, AttributeError):  # not told here
+        return ""
+    if others < BUSY:
+        return ""
+    return (
+        f"; measured while the machine was busy (load {others + 1:.1f}), so not recorded for good"
+    )
 
 
 def cores_here() -> int:

@@ -228,6 +228,10 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def begun(self, key: str) -> bool:
+        """Whether there is work in progress of this name on this machine."""
+        return self._scratch(key).exists()
+
     def discard_scratch(self, key: str) -> None:
         """Remove a folder of work in progress; nothing happens if it is not there."""
         shutil.rmtree(self._scratch(key), ignore_errors=True)
