@@ -1,5 +1,7 @@
 """Explanations on networks whose reasons are planted."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from ridgeline import data, report
 from ridgeline.errors import UsageError
 from ridgeline.explanations import explain, explained
 from ridgeline.explanations.variants import HOMOGENEOUS, SETTLED, UNIFORM, ZERO, ends
+from ridgeline.explanations.words import _shorter
 from ridgeline.nets import fcn
 from ridgeline.objective import Objective, squared_error
 from ridgeline.paths.starts import zeros
@@ -176,3 +179,15 @@ def test_what_a_variant_refuses_stops_no_other(digits, trained, monkeypatch):
     found = explain(run.initial, run.final, Objective(model, digits), points=3)
     assert found.layers == {} and found.why_not["single layers"] == "This is refused. Got it."
     assert ZERO in found.profiles
+
+
+@pytest.mark.parametrize(("area", "clear"), [(0.97, False), (0.951, False), (0.94, True)])
+def test_a_path_shortens_only_if_its_area_is_clearly_smaller(area, clear):
+    curve = SimpleNamespace(higher_is_better=False)
+    found = SimpleNamespace(
+        uniform=SimpleNamespace(curves={"train": {"loss": curve}}),
+        areas=lambda _: {"uniform rates": 1.0, "other": area},
+    )
+    (said,) = _shorter(found)
+    assert said.startswith("Area of loss 1 at uniform rates; less on: other") == clear
+    assert said.startswith("None of the paths that were tried has a clearly smaller") != clear

@@ -257,6 +257,12 @@ def test_axes_are_named_by_the_plane(plain_surface):
     assert title == "along a random direction, in filter norms"
 
 
+def test_no_points_are_no_points_and_not_the_corners(plain_surface):
+    assert {r["kind"] for r in surface_figure(plain_surface, points={}).rows} == {"surface"}
+    named = [r for r in surface_figure(plain_surface).rows if r["kind"] == "point"]
+    assert len(named) == 3
+
+
 def test_levels_need_something_finite():
     with pytest.raises(UsageError, match="finite"):
         levels(np.full((2, 2), np.nan))

@@ -7,7 +7,8 @@ from ridgeline import data
 from ridgeline.data.corruption import noisy_labels, skewed
 from ridgeline.errors import DataError
 from ridgeline.rng import seed_of
-from ridgeline.study.members import Sources, prepare
+from ridgeline.study.members import Sources, _settled, prepare
+from ridgeline.training import Recipe, Relabel
 from study.tiny import config
 
 SET = "digits?train=120&test=60"
@@ -107,3 +108,11 @@ def test_a_childs_clock_is_in_the_epochs_of_what_it_trains_on():
 def test_what_is_missing_is_told(tmp_path):
     with pytest.raises(DataError, match="files of cifar10 must be on this machine"):
         prepare(config(0, data="cifar10"), sources=Sources(root=str(tmp_path)))
+
+
+@pytest.mark.parametrize(("own", "of_data", "taken"), [(5, 10, 5), (None, 10, 10), (5, None, 5)])
+def test_the_classes_of_a_relabelling_are_the_recipes_own_before_those_of_the_data(
+    own, of_data, taken
+):
+    recipe = Recipe(length="4ep", relabel=Relabel(share=0.5, classes=own))
+    assert _settled(recipe, 3, of_data).relabel.classes == taken

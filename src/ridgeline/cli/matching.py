@@ -76,7 +76,8 @@ def fitting(chosen: argparse.Namespace, setting: Setting, what: str) -> Objectiv
         what: What needs it, for messages.
 
     Raises:
-        UsageError: If there are no data, or too few samples are asked for.
+        UsageError: If there are no data, several splits and none of them training data, or too
+            few samples are asked for.
     """
     if setting.data is None:
         raise UsageError(
@@ -85,6 +86,12 @@ def fitting(chosen: argparse.Namespace, setting: Setting, what: str) -> Objectiv
     if chosen.samples < 1:
         raise UsageError("--samples is 1 at least.", got=str(chosen.samples))
     splits = setting.data.splits
+    if "train" not in splits and len(splits) > 1:
+        raise UsageError(
+            f"{what} looks at the split called train, or at the only one there is.",
+            got=f"splits {', '.join(splits)} of {setting.data.name}",
+            remedy="Call the one to look at `train`, or give data of one split alone.",
+        )
     name = "train" if "train" in splits else next(iter(splits))
     return setting.objective(chosen, name, samples=chosen.samples)
 
