@@ -168,9 +168,12 @@ def _places(family: Family, units: Units, kinds: Kinds) -> list[Place]:
             # Positions that lie in one block, in each fibre.
             apart, alike = np.unique(block[:, 0], axis=1, return_inverse=True)
             for k in range(apart.shape[1]):
-                inside = (across, np.asarray(where)[np.asarray(apart)[:, k]])
+                rows = [where[b] for b in apart[:, k].tolist()]
+                if len({len(r) for r in rows}) > 1:
+                    return []
                 same = np.flatnonzero(alike.ravel() == k)
-                places.append(Place(owner.tensor, owner.axis, index[:, :, same], inside))
+                within = (across, np.stack(rows))
+                places.append(Place(owner.tensor, owner.axis, index[:, :, same], within))
         elif not (index == index[:, :1]).all():
             return []  # a block moves along with its rows; if its columns change too, it cannot
     return places
