@@ -94,3 +94,9 @@ def test_times_without_a_zone_are_utc(bucket, monkeypatch, zone):
 def test_an_unknown_kind_of_place_is_refused():
     with pytest.raises(StoreError, match="nonesuch"):
         Place("nonesuch://runs")
+
+
+def test_a_store_where_no_folder_can_be_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"can be written to.*file' \(Not a directory\)"):
+        Place(tmp_path / "file").write(b"x", ".plans", "a.json")

@@ -89,7 +89,14 @@ class Place:
             self.files.makedirs(final.rpartition("/")[0], exist_ok=True)
             self.files.pipe_file(final, data)  # one object, put at once
             return
-        Path(final).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Path(final).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                "A store is a folder that can be written to.",
+                got=f"'{self.root}' ({error.strerror or error})",
+                remedy="Choose another place for it, or check the permissions of its folder.",
+            ) from error
         temporary = Path(f"{final}.{secrets.token_hex(4)}.tmp")
         try:
             temporary.write_bytes(data)
