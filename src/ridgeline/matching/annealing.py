@@ -4,7 +4,8 @@ Reference: Entezari, Sedghi, Saukh & Neyshabur (2022), "The Role of Permutation 
 Linear Mode Connectivity of Neural Networks", section 4: 50,000 steps with the temperature falling
 from 25,000 to 2.5, as in their code; geometric cooling and the best state seen kept [memory, as
 the package they use does]. A step swaps two units of one group [memory]. Differs in: the energy
-is whatever is given, and the squared distance by default, of which a swap changes few terms.
+is whatever is given, and the squared distance by default, of which a swap changes few terms, and
+which coordinate descent lessens at the end, from the best state seen and from the identity.
 
 At their temperatures nearly every step is taken unless energies differ by thousands: the search
 is a walk that keeps the best it saw. Lower `hottest` and `coldest` to anneal.
@@ -20,6 +21,7 @@ from torch import Tensor
 from ridgeline import state as states
 from ridgeline.errors import UsageError
 from ridgeline.matching.align import Matched, Progress
+from ridgeline.matching.descent import descended
 from ridgeline.matching.overlap import Overlap
 from ridgeline.matching.swaps import Swaps
 from ridgeline.rng import seed_of
@@ -44,6 +46,7 @@ class SimulatedAnnealing:
         steps: Swaps tried.
         hottest: First temperature, in the energy's units.
         coldest: Last temperature.
+        settle: Of the squared distance: descend at the end. The paper does not.
 
     Raises:
         UsageError: If a number is not positive, or the temperature would rise.
@@ -53,6 +56,7 @@ class SimulatedAnnealing:
     steps: int = 50_000
     hottest: float = 25_000.0
     coldest: float = 2.5
+    settle: bool = True
 
     never_worse: ClassVar[bool] = True
 
@@ -101,6 +105,10 @@ class SimulatedAnnealing:
                     progress("simulated annealing", step + 1, self.steps)
         transform = compose(best, symmetry)
         after = walk.of(transform(b))
+        if self.settle and self.energy is None:
+            settled = descended(a, b, symmetry, [transform], seed)
+            if (reached := walk.of(settled(b))) < after:
+                transform, after = settled, reached
         return Matched(
             transform=transform if after <= before else symmetry.identity(),
             objective={"before": before, "after": min(before, after)},

@@ -8,6 +8,8 @@ group then is solved once, by those tensors alone [derived; Singh & Jaggi (2020)
 from the inputs in the same spirit].
 """
 
+from collections.abc import Collection
+
 import numpy as np
 
 from ridgeline import state as states
@@ -15,7 +17,7 @@ from ridgeline.matching.blocks import solve
 from ridgeline.matching.overlap import Overlap
 from ridgeline.symmetry.frame import Orders
 
-__all__ = ["outward"]
+__all__ = ["outer_groups", "outward", "renewed"]
 
 
 def outward(overlap: Overlap, draws: np.random.Generator | None = None) -> Orders:
@@ -28,12 +30,33 @@ def outward(overlap: Overlap, draws: np.random.Generator | None = None) -> Order
     Returns:
         Of every group, in the frame; groups of which nothing is ever known stay as they are.
     """
+    return renewed(overlap, overlap.identities(), outer_groups(overlap), draws)
+
+
+def outer_groups(overlap: Overlap) -> list[str]:
+    """Groups that stand in no other."""
+    return [n for n, g in overlap.groups.items() if g.inside not in overlap.groups]
+
+
+def renewed(
+    overlap: Overlap,
+    orders: Orders,
+    forgotten: Collection[str],
+    draws: np.random.Generator | None = None,
+) -> Orders:
+    """Orders of which some groups are built up anew, by what is known without them.
+
+    Args:
+        overlap: Of two states.
+        orders: Of every group, in the frame.
+        forgotten: Groups that stand in no other, to be solved again with what is inside of them.
+        draws: Take them in random order; see `outward`.
+    """
     size = {n: states.dot(overlap.a, overlap.a, names=[n]) for n in overlap.a}
-    outer = {n for n, g in overlap.groups.items() if g.inside not in overlap.groups}
-    blocks = {n: {n, *overlap.below(n)} for n in overlap.groups if n in outer}
-    holds = {n: {t for m in b for t in overlap.tensors(m)} for n, b in blocks.items()}
-    solved: set[str] = set()
-    orders = overlap.identities()
+    whole = {n: {n, *overlap.below(n)} for n in outer_groups(overlap)}
+    holds = {n: {t for m in b for t in overlap.tensors(m)} for n, b in whole.items()}
+    solved = {m for n, b in whole.items() if n not in forgotten for m in b}
+    blocks = {n: b for n, b in whole.items() if n in forgotten}
     while blocks:
         known = {n: _known(overlap, holds[n], solved, b) for n, b in blocks.items()}
         shares = {n: _share(known[n], holds[n], size) for n in blocks}

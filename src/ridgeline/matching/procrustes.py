@@ -43,7 +43,7 @@ class Procrustes:
     """
 
     stream: Stream
-    by: Strategy = field(default_factory=WeightMatching)
+    by: Strategy = field(default_factory=lambda: WeightMatching(renewals=0))
     circuits: bool = True
     rounds: int = 30
     tolerance: float = 1e-7

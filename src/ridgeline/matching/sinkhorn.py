@@ -17,11 +17,12 @@ from torch import Tensor
 from ridgeline import state as states
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.matching.align import Matched, Progress
+from ridgeline.matching.descent import descended
 from ridgeline.matching.losses import loss_of, minibatches, mixed, parameters
 from ridgeline.matching.relaxed import harden, matched_names, soft
 from ridgeline.objective import Objective, Samples
 from ridgeline.rng import stream
-from ridgeline.symmetry import Order, Symmetry
+from ridgeline.symmetry import Order, Symmetry, Transform
 
 __all__ = ["Sinkhorn", "SinkhornKind", "doubly_stochastic"]
 
@@ -80,6 +81,9 @@ def doubly_stochastic(x: Tensor, *, iterations: int = 100, tolerance: float = 1e
 @dataclass(frozen=True, kw_only=True)
 class Sinkhorn:
     """Matching by descent over doubly stochastic matrices (Pena et al. 2023, Sinkhorn re-basin).
+
+    Differs in: for ``kind="distance"`` coordinate descent goes on from the permutations that were
+    best, and begins at the identity too, so that none ends farther than it does from there.
 
     Args:
         kind: What is minimised: the squared ``"distance"`` of a and the carried b, per
@@ -166,8 +170,13 @@ class Sinkhorn:
                     best, orders = reached, found
                 if progress:
                     progress("Sinkhorn", step + 1, self.steps)
+        element = symmetry.transform(orders)
+        if self.kind == "distance" and run.names:
+            settled = descended(a, b, symmetry, [element], seed)
+            if (reached := run.at(settled)) < best:
+                best, element = reached, settled
         return Matched(
-            transform=symmetry.transform(orders),
+            transform=element,
             objective={"before": before, "after": best},
             goal="minimise",
             measure=run.measure,
@@ -212,7 +221,11 @@ class _Run:
         return loss_of(self.objective, mixed(self.a, carried, t), next(self.batches))
 
     def hard(self, orders: Mapping[str, Order]) -> float:
-        carried = self.symmetry.transform(orders)(self.b)
+        return self.at(self.symmetry.transform(orders))
+
+    def at(self, element: Transform) -> float:
+        """The number of an element, hard."""
+        carried = element(self.b)
         with torch.no_grad():
             if self.objective is None or self.kind == "distance":
                 return float(self.relaxed(carried)) if self.names else 0.0

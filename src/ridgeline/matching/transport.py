@@ -95,6 +95,9 @@ class OptimalTransport:
         transform = None if self.soft else compose(orders, symmetry)
         result = carried if transform is None else transform(b)
         before, after = states.distance(a, b) ** 2, states.distance(a, result) ** 2
+        if transform is not None and after > before:
+            transform, result, after = symmetry.identity(), dict(b), before
+            notes.append("the pass led farther than the identity, which is given instead")
         return Matched(
             transform=transform,
             state=result if transform is None else None,

@@ -113,7 +113,7 @@ class MergeMany:
         total = {n: torch.stack([x[n].double() for x in carried]).sum(0) for n in names}
         history = [spread(carried)]
         draws = np.random.default_rng(seed_of(seed, "merge many"))
-        by = self.by or WeightMatching()
+        by = self.by or WeightMatching(renewals=0)  # each round is another try
         for done in range(self.rounds):
             for i in draws.permutation(len(given)).tolist():
                 before = {n: carried[i][n].double() for n in names}

@@ -5,11 +5,13 @@ Symmetries", section 3.2 and algorithm 1: coordinate descent over the layers' pe
 step a linear assignment, in random order, until nothing changes. Differs in: groups are those of
 any symmetry, with fibres and groups inside of groups; a group is solved again only if one that
 stands in a tensor with it has moved, and only those products are made anew; several starts, of
-which the best counts; the growth that counts is relative, 1e-7 of what the units that move
-overlap, where their code has 1e-12 in float32.
+which the best counts, the identity among them; random sets of groups are then forgotten, built up
+anew from the others and descended from, which is kept where it overlaps more; the growth that
+counts is relative, 1e-7 of what the units that move overlap, where their code has 1e-12 in
+float32. ``WeightMatching(init="identity")`` is their algorithm alone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -18,14 +20,24 @@ from torch import Tensor
 
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.matching.align import Matched, Progress, Strategy
-from ridgeline.matching.blocks import improve
-from ridgeline.matching.outward import outward
+from ridgeline.matching.descent import descend
+from ridgeline.matching.outward import outer_groups, outward, renewed
 from ridgeline.matching.overlap import Overlap
+from ridgeline.numerals import several
 from ridgeline.rng import seed_of
 from ridgeline.symmetry import Symmetry, Transform
 from ridgeline.symmetry.frame import Orders, compose, framed
 
 __all__ = ["WeightMatching"]
+
+RENEWALS = 30
+"""Times that groups are forgotten, of small networks."""
+
+NUMBERS = 30_000_000
+"""Numbers that all renewals together may read: larger networks have fewer of them."""
+
+PERFECT = 1e-9
+"""A state that overlaps as much as the norms allow, up to this share, is found."""
 
 ROUNDING = 1e-12
 """Share of |a| |b| within which two overlaps, summed in float64, are equal."""
@@ -48,8 +60,11 @@ class WeightMatching:
             first begins at `init`; others too, if it is given. Else they begin at random elements,
             and for ``"outward"`` every second one is built up in random order.
         sweeps: Most rounds over the groups, for each start.
-        init: Where starts begin. ``"outward"``: at what `outward` builds, or at the identity if
-            that overlaps more. Else the identity, a transform, or what another strategy finds.
+        init: Where starts begin. ``"outward"``: at what `outward` builds, and one more at the
+            identity. Else the identity, a transform, or what another strategy finds.
+        renewals: Times that some groups of the best orders are forgotten and built up anew. By
+            default 30, fewer above a million numbers, and none where `init` says where to begin;
+            also none of a match that is perfect.
         tolerance: Growth that counts as none, as a share of what the units that move overlap.
         statistics: Count running statistics of normalisation layers too.
 
@@ -60,6 +75,7 @@ class WeightMatching:
     restarts: int = 1
     sweeps: int = 100
     init: Literal["outward", "identity"] | Transform | Strategy = "outward"
+    renewals: int | None = None
     tolerance: float = 1e-7
     statistics: bool = False
 
@@ -69,6 +85,8 @@ class WeightMatching:
         for name in ("restarts", "sweeps"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is at least 1.", got=str(getattr(self, name)))
+        if self.renewals is not None and self.renewals < 0:
+            raise UsageError("renewals is not negative.", got=str(self.renewals))
         if not self.tolerance >= 0:
             raise UsageError("A tolerance is not negative.", got=str(self.tolerance))
         if isinstance(self.init, str) and self.init not in ("outward", "identity"):
@@ -99,25 +117,22 @@ class WeightMatching:
         rounding = ROUNDING * overlap.scale
         before = overlap.value(overlap.identities())
         best, after, history, ends = given, before, (before,), []
-        for restart in range(self.restarts):
+        for restart in range(self.restarts + (self.init == "outward")):
+            if ends and after >= overlap.scale * (1 - PERFECT):
+                break
             draws = np.random.default_rng(seed_of(seed, "weight matching", restart))
-            found = self._start(symmetry, overlap, given, draws, restart)
-            values = [overlap.value(found)]
-            if restart == 0 and self.init == "outward" and values[0] < before:
-                found, values = overlap.identities(), [before]
-            for orders, grown in descend(overlap, found, draws, self.tolerance, self.sweeps):
-                found = orders
-                values.append(values[-1] + grown)
-                if progress is not None:
-                    progress(
-                        "weight matching",
-                        restart * self.sweeps + len(values) - 1,
-                        self.restarts * self.sweeps,
-                    )
+            if restart < self.restarts:
+                start = self._start(symmetry, overlap, given, draws, restart)
+            else:
+                start = overlap.identities()
+            found, values = self._descended(overlap, start, draws, restart, progress)
             ends.append(overlap.value(found))
             if restart == 0 or ends[-1] > after + rounding:
                 best, after, history = found, ends[-1], tuple(values)
+        best, after, gained = self._renewed(overlap, best, after, seed)
         notes = self._notes(ends, history)
+        if gained:
+            notes = (*notes, f"{several(gained, 'renewal')} of groups overlapped more")
         if after < before:  # only from a start that is not the identity
             best, after = overlap.identities(), before
             notes = (*notes, "the start led to less than the identity, which is given instead")
@@ -127,9 +142,49 @@ class WeightMatching:
             goal="maximise",
             measure="overlap <a, g(b)>",
             sweeps=len(history) - 1,
-            history=history,
+            history=history if not gained else (*history, after),
             notes=notes,
         )
+
+    def _descended(
+        self,
+        overlap: Overlap,
+        start: Orders,
+        draws: np.random.Generator,
+        restart: int,
+        progress: Progress | None,
+    ) -> tuple[Orders, list[float]]:
+        """Where a start leads, and the overlap after each sweep."""
+        found, values = start, [overlap.value(start)]
+        for orders, grown in descend(overlap, start, draws, self.tolerance, self.sweeps):
+            found = orders
+            values.append(values[-1] + grown)
+            if progress is not None:
+                done = min(restart * self.sweeps + len(values) - 1, self.restarts * self.sweeps)
+                progress("weight matching", done, self.restarts * self.sweeps)
+        return found, values
+
+    def _renewed(
+        self, overlap: Overlap, best: Orders, after: float, seed: int
+    ) -> tuple[Orders, float, int]:
+        """Orders after some groups were forgotten, again and again, and how often that gained."""
+        count = self.renewals
+        if count is None:
+            numbers = sum(x.numel() for x in overlap.a.values())
+            count = min(RENEWALS, NUMBERS // max(numbers, 1)) if self.init == "outward" else 0
+        names, gained = outer_groups(overlap), 0
+        for k in range(count):
+            if after >= overlap.scale * (1 - PERFECT):
+                break
+            draws = np.random.default_rng(seed_of(seed, "renewal", k))
+            chosen = {n for n in names if draws.random() < 0.5}
+            chosen = chosen or {names[int(draws.integers(len(names)))]}
+            found = renewed(overlap, best, chosen, draws)
+            for orders, _ in descend(overlap, found, draws, self.tolerance, self.sweeps):
+                found = orders
+            if (reached := overlap.value(found)) > after + ROUNDING * overlap.scale:
+                best, after, gained = found, reached, gained + 1
+        return best, after, gained
 
     def _given(
         self,
@@ -176,41 +231,3 @@ class WeightMatching:
         if len(ends) > 1:
             notes.append(f"{len(ends)} starts ended between {min(ends):.6g} and {max(ends):.6g}")
         return tuple(notes)
-
-
-def descend(
-    overlap: Overlap, start: Orders, draws: np.random.Generator, tolerance: float, sweeps: int
-) -> Iterator[tuple[Orders, float]]:
-    """Coordinate descent: the orders after each sweep, and by how much the overlap grew.
-
-    Args:
-        overlap: Of two states.
-        start: Orders of every group, in the frame.
-        draws: Of the order of groups within a sweep.
-        tolerance: Growth that counts as none; see `improve`.
-        sweeps: The most there are.
-
-    Yields:
-        Until every group was solved since its neighbours last moved.
-    """
-    names = [name for name in overlap.groups if _matters(overlap, name)]
-    near = {name: overlap.neighbours(name) for name in names}
-    solved: dict[str, tuple[object, ...]] = {}
-    orders = start
-    for _ in range(sweeps):
-        total, moved = 0.0, False
-        for i in draws.permutation(len(names)):
-            name = names[i]
-            known = tuple(orders[n] for n in near[name])
-            if name in solved and all(x is y for x, y in zip(solved[name], known, strict=True)):
-                continue
-            solved[name] = known
-            orders, grown = improve(overlap, name, orders, tolerance)
-            total, moved = total + grown, moved or grown > 0
-        yield orders, total
-        if not moved:
-            return
-
-
-def _matters(overlap: Overlap, name: str) -> bool:
-    return any(overlap.of[n] for n in (name, *overlap.below(name)))
