@@ -79,7 +79,10 @@ class Place:
             FileNotFoundError: If it is not there.
         """
         if self.local:  # fsspec's way takes eight times as long
-            return Path(self.path(*parts)).read_bytes()
+            try:
+                return Path(self.path(*parts)).read_bytes()
+            except NotADirectoryError as error:  # nothing is in what is no folder
+                raise FileNotFoundError(*error.args, error.filename) from error
         return bytes(self.files.cat_file(self.path(*parts)))
 
     def write(self, data: bytes, *parts: str) -> None:
