@@ -221,7 +221,12 @@ class Symmetry:
         return float(sum(g.fibres * np.log(np.arange(1, g.size + 1)).sum() for g in self.groups))
 
     def covered(self) -> float:
-        """The share of the state's numbers that stand in at least one group."""
+        """The share of the state's numbers in tensors that some group touches.
+
+        It says nothing of how many of a network's symmetries were found: all tensors are touched
+        where the hidden units of each expert move and whole experts do not. The number of
+        `elements` does, where that of the architecture is known.
+        """
         touched = {name for group in self.groups for name in group.tensors()}
         sizes = {n: prod(s) for n, s in self.shapes.items() if n not in self.ties}
         return sum(sizes[n] for n in touched if n in sizes) / max(sum(sizes.values()), 1)

@@ -39,6 +39,7 @@ class Tracing(Walk):
         self.names = {node: name for name, node in trace.tensors.items()}
         self.values: dict[fx.Node, Any] = {}
         self.constants: dict[fx.Node, Any] = {}
+        self.pointers: dict[fx.Node, Labels] = {}
         self.seen: list[tuple[str, int, Labels]] = []
         """Where units are seen along one axis of a value: its name, the axis, the labels."""
         self.unused: list[str] = []

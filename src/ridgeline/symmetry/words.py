@@ -29,9 +29,9 @@ def describe(symmetry: "Symmetry") -> str:
     total = sum(g.fibres * g.size for g in symmetry.groups)
     count = len(symmetry.groups)
     lines = [
-        f"{count} group{'' if count == 1 else 's'} of {total} units; they stand in "
-        f"{symmetry.covered():.0%} of the numbers of the state; "
-        f"10^{symmetry.elements / np.log(10):.0f} elements",
+        f"{count} group{'' if count == 1 else 's'} of {total} units, of order "
+        f"10^{symmetry.elements / np.log(10):.1f}; the tensors that they touch hold "
+        f"{_floored(symmetry.covered())} of the state's numbers",
         *symmetry.derived,
         *outputs_left_out(symmetry.left_out),
     ]
@@ -51,6 +51,11 @@ def describe(symmetry: "Symmetry") -> str:
             more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
             lines.append(f"  {why}: {', '.join(named[:SHOWN])}{more}")
     return "\n".join(lines)
+
+
+def _floored(share: float) -> str:
+    """A share in percent, rounded down: 100 % is said of the whole only."""
+    return f"{int(1000 * share) / 10:g}%"
 
 
 def _merged(places: Sequence[Place]) -> list[str]:

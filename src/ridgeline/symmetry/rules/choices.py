@@ -7,10 +7,12 @@ import torch
 from torch import fx
 
 from ridgeline.functional import arguments, operation
-from ridgeline.symmetry.labels import Value, move
+from ridgeline.symmetry.labels import Value, combine, move, varies
 from ridgeline.symmetry.rules.joining import side_by_side
 from ridgeline.symmetry.rules.lookups import picked
+from ridgeline.symmetry.rules.pointers import along, points_of
 from ridgeline.symmetry.rules.registry import Walk, rule, unknown
+from ridgeline.symmetry.units import Labels
 
 __all__ = ["chosen"]
 
@@ -48,6 +50,9 @@ def chosen(walk: Walk, node: fx.Node) -> Any:
     if any(index[k].meta["val"].dtype in (torch.bool, torch.uint8) for k in places):
         return unknown(walk, node)
     why = f"chosen by {node.name}"
+    points = points_of(walk, index[places[0]]) if len(places) == 1 else None
+    if points is not None and len(points) == value.shape[places[0]]:
+        value = _of_pointed(walk, value, places[0], points, why)
     for k in places:
         for layer in walk.value(index[k]).layers:
             walk.units.fix(layer, why)
@@ -55,6 +60,12 @@ def chosen(walk: Walk, node: fx.Node) -> Any:
     together = places == list(range(places[0], places[-1] + 1))
     new = max(len(walk.shape(index[k])) for k in places)
     return picked(walk, value, places, places[0] if together else 0, new, walk.shape(node), why)
+
+
+def _of_pointed(walk: Walk, value: Value, axis: int, points: Labels, why: str) -> Value:
+    """A value without the layer along an axis, whose units are those that are pointed at."""
+    both = combine(walk.units, [value, along(value.shape, axis, points)], why)
+    return Value(value.shape, tuple(f for f in both.layers if varies(f) != {axis}))
 
 
 def _indices(walk: Walk, node: fx.Node) -> list[Any]:

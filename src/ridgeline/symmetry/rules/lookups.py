@@ -8,6 +8,7 @@ from torch import fx
 
 from ridgeline.symmetry.labels import Value, combine, move, reduce, varies
 from ridgeline.symmetry.rules.ordered import in_order
+from ridgeline.symmetry.rules.pointers import along, points_of, spread
 from ridgeline.symmetry.rules.registry import Walk, rule, unknown, why_of
 from ridgeline.symmetry.units import coordinates
 
@@ -99,6 +100,8 @@ def _written(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
     if not x.shape:
         return unknown(walk, node)
     axis = given["dim"] % len(x.shape)
+    if (made := _to_pointed(walk, node, x, axis, given)) is not None:
+        return made
     index = _positions(walk, given["index"], why)
     source = next((given[n] for n in ("src", "source", "value") if n in given), None)
     parts = [walk.value(source)] if isinstance(source, fx.Node) else []
@@ -107,6 +110,22 @@ def _written(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
         return unknown(walk, node)
     spread = [_at_all(walk, p, axis, x.shape, why) for p in parts if p.shape]
     return combine(walk.units, [in_order(walk, x, [axis], why), *spread], why)
+
+
+def _to_pointed(
+    walk: Walk, node: fx.Node, x: Value, axis: int, given: dict[str, Any]
+) -> Value | None:
+    """After writing to units that are pointed at, which move along with what points at them."""
+    points = points_of(walk, given["index"]) if "scatter" in str(node.target) else None
+    if points is None or len(points) != x.shape[axis]:
+        return None
+    source = next((given[n] for n in ("src", "value") if n in given), None)
+    parts = [walk.value(of) for of in (given["index"], source) if isinstance(of, fx.Node)]
+    if any(_off(x, part, axis) for part in parts if part.shape):
+        return None
+    why = why_of(node)
+    laid = [spread(walk, part, axis, x.shape, why) for part in parts if part.shape]
+    return combine(walk.units, [x, along(x.shape, axis, points), *laid], why)
 
 
 def _off(x: Value, part: Value, axis: int) -> bool:

@@ -57,7 +57,7 @@ def _anew(walk: Walk, x: Value, axis: int, shape: Sequence[int], why: str) -> Va
     return in_order(walk, made, [axis], why)
 
 
-@rule("sort", "topk", "msort")
+@rule("sort", "msort")
 def _sorted(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Any:
     """After sorting along an axis; units along it are fixed, though it forgets which was which."""
     x, made = walk.value(given["self"]), node.meta["val"]

@@ -10,7 +10,7 @@ from ridgeline.symmetry.labels import (
     combine,
     reduce,
 )
-from ridgeline.symmetry.units import Units
+from ridgeline.symmetry.units import Labels, Units
 
 __all__ = ["RULES", "Rule", "Walk", "over", "rule", "unknown", "why_of"]
 
@@ -19,6 +19,8 @@ class Walk(Protocol):
     """What a rule may ask while the trace is walked through."""
 
     units: Units
+    pointers: dict[fx.Node, Labels]
+    """Integers that point at units, with the units in the order of their numbers."""
 
     def value(self, of: Any) -> Value:
         """The labels of an argument; a number has none."""
