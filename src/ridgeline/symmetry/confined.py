@@ -5,7 +5,7 @@ are not those of a grouped convolution, of a stack of matrices, of projections t
 under each other and read different streams, and of gains that each head has for its channels.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 import numpy as np
 import torch
@@ -90,6 +90,7 @@ def cut_into(node: fx.Node, shape: Sequence[int]) -> list[np.ndarray]:
     if len(shape) != 2 or min(shape) < 2 or not node.users:
         return whole
     rows, ends = torch.arange(shape[0])[:, None].expand(*shape), {0}
+    reached: set[int] = set()
     for user in node.users:
         if operation(user) not in CUTS or user.args[0] is not node or len(user.all_input_nodes) > 1:
             return whole
@@ -98,11 +99,14 @@ def cut_into(node: fx.Node, shape: Sequence[int]) -> list[np.ndarray]:
             if part.ndim != 2 or part.shape[1] != shape[1] or not len(part):
                 return whole
             ends |= {int(part[0, 0]), int(part[-1, 0]) + 1}
+            reached.update(part[:, 0].tolist())
+    if len(reached) < shape[0]:  # a table, of which a longer input takes more
+        return whole
     runs = np.split(np.arange(shape[0]), sorted(ends - {0, shape[0]}))
     return runs if len(runs) <= RUNS else whole
 
 
-def uneven(trace: Trace, constants: Iterable[fx.Node], units: Units) -> list[str]:
+def uneven(trace: Trace, constants: Iterable[fx.Node], units: Units, partly: Set[str]) -> list[str]:
     """Tensors with several axes of units that move, which meet others element by element only.
 
     Units along one of the axes may then be other ones at each position of another, as channels of
@@ -112,6 +116,8 @@ def uneven(trace: Trace, constants: Iterable[fx.Node], units: Units) -> list[str
         trace: Of a network.
         constants: Nodes that depend on neither state nor data.
         units: As they were found with units along each axis.
+        partly: Tensors of which the example does not reach all; what it does not reach would not
+            move along.
     """
     moving: dict[str, int] = {}
     for owner in units.owners:
@@ -123,6 +129,7 @@ def uneven(trace: Trace, constants: Iterable[fx.Node], units: Units) -> list[str
         name
         for name, node in trace.tensors.items()
         if moving.get(name, 0) > 1
+        and name not in partly
         and node.meta["val"].numel() <= LARGE
         and _by_element(node, alone)
     ]

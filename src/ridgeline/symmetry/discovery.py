@@ -71,7 +71,7 @@ def _elements(found: _Found) -> float:
 
 def _apart(trace: Trace, walk: Tracing) -> Iterator[dict[str, int]]:
     """Tensors to give units at each position of an axis: of the first that has several, or last."""
-    names = uneven(trace, walk.constants, walk.units)
+    names = uneven(trace, walk.constants, walk.units, walk.partly)
     axes = {
         n: [k for k, size in enumerate(trace.tensors[n].meta["val"].shape) if size > 1]
         for n in names

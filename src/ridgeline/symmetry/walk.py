@@ -51,7 +51,10 @@ class Tracing(Walk):
                 self._finish(node)
             else:
                 self._step(node)
+        self.partly: set[str] = set()
+        """Tensors of which the example does not reach all."""
         for name, axis, positions in unreached(trace, self.constants):
+            self.partly.add(name)
             if (name, axis) in self._axes:
                 self.units.fix(self._axes[name, axis][positions], UNREACHED)
         settle(self.units)
