@@ -364,8 +364,16 @@ tracing included, of the proof, and of matching. *Back*: random weights in float
 random element, and weight matching, as it is by default, brings every tensor back to the last bit;
 else the share of the distance that is left.
 
-| network | numbers | groups | units | found | known | touched | residual | found in s | proved | back | matched |
-|---|---|---|---|---|---|---|---|---|---|---|---|
+"""
+
+COLUMNS = (
+    *("network", "numbers", "groups", "units", "found", "known", "touched", "residual"),
+    *("found in s", "proved", "back", "matched"),
+)
+RULED = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n"
+
+UNCOUNTED = """Exchanges of modules whose weights are tensors of their own (experts or branches in a
+`ModuleList`, members of an ensemble) are not counted: no axis of a tensor holds them.
 """
 
 
@@ -376,6 +384,7 @@ def page(rows: Iterable[Row], failed: dict[str, str]) -> str:
     short = [told for r in rows if (told := missed(r))]
     return (
         HEAD
+        + RULED
         + "\n".join(map(line, rows))
         + f"\n\n{len(rows)} networks, {len(failed)} not proved, {len(lost)} not brought back. "
         f"Measured on {machine()} by "
@@ -383,9 +392,8 @@ def page(rows: Iterable[Row], failed: dict[str, str]) -> str:
         + "".join(f"- {name}: {why}\n" for name, why in failed.items())
         + "## What is known and not found\n\n"
         + ("\n".join(short) or "Nothing of what was counted.")
-        + "\n\nExchanges of modules whose weights are tensors of their own (experts or branches in a "
-        "`ModuleList`, members of an ensemble) are not counted: no axis of a tensor holds them.\n\n"
-        + "## What is left fixed, and why\n\nWhere more than half a percent is in tensors that no group touches:\n\n"
+        + f"\n\n{UNCOUNTED}\n## What is left fixed, and why\n\n"
+        + "Where more than half a percent is in tensors that no group touches:\n\n"
         + "\n".join(odd)
         + "\n"
     )
