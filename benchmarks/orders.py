@@ -153,8 +153,8 @@ KNOWN: dict[str, Callable[[], float]] = {
 }
 
 MISSED = {
-    "transformers Mixtral": "whole experts and the hidden units of each on its own: their weights "
-    "are chosen by the router's indices",
+    "transformers Mixtral": "the hidden units of each expert in an order of its own: weights that "
+    "the router's indices choose keep one order for all experts",
 }
 """What of the known is not found, by network."""
 
