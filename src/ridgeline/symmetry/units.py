@@ -117,6 +117,27 @@ class Units:
         self.owners.append(Owner(tensor, axis, int(made[0]), index, (across, block, where)))
         return made.reshape(blocks, size)
 
+    def at(self, tensor: str, axis: int, positions: Sequence[int]) -> Labels:
+        """Units at positions on an axis, and those of blocks that lie there altogether.
+
+        Args:
+            tensor: Its name.
+            axis: The axis.
+            positions: On it.
+        """
+        found = [np.zeros(0, np.int64)]
+        for owner in self.owners:
+            if owner.tensor != tensor:
+                continue
+            mine = owner.first + np.arange(len(owner.index))
+            if owner.axis == axis:
+                found.append(mine[np.isin(owner.index, positions)])
+            elif owner.within is not None and owner.within[0] == axis:
+                _, block, where = owner.within
+                there = [b for b, rows in enumerate(where) if np.isin(rows, positions).all()]
+                found.append(mine[np.isin(block, there)])
+        return np.concatenate(found)
+
     def forget(self, tensor: str, axes: Sequence[int]) -> None:
         """Take away the units of axes, which nothing has met yet."""
         self.owners = [o for o in self.owners if o.tensor != tensor or o.axis not in axes]

@@ -55,8 +55,7 @@ class Tracing(Walk):
         """Tensors of which the example does not reach all."""
         for name, axis, positions in unreached(trace, self.constants):
             self.partly.add(name)
-            if (name, axis) in self._axes:
-                self.units.fix(self._axes[name, axis][positions], UNREACHED)
+            self.units.fix(self.units.at(name, axis, positions), UNREACHED)
         settle(self.units)
 
     # --- what rules ask for ------------------------------------------------------------------
