@@ -11,30 +11,24 @@ import torch
 from torch import Tensor, nn
 
 from ridgeline import state as states
-from ridgeline.errors import (
-    DataError,
-    ForwardFailed,
-    NotTraceable,
-    RidgelineError,
-    StateMismatch,
-    UsageError,
-)
+from ridgeline.errors import DataError, ForwardFailed, NotTraceable, RidgelineError, UsageError
 from ridgeline.objective import names
-from ridgeline.objective.batches import check_batches
-from ridgeline.objective.conventions import criteria, of_classes
+from ridgeline.objective.asking import ask
+from ridgeline.objective.conventions import of_classes
 from ridgeline.objective.criteria import Criterion, Weights
 from ridgeline.objective.declared import bare
 from ridgeline.objective.forms import Metric, unwrapped
 from ridgeline.objective.losses import cross_entropy
 from ridgeline.objective.metrics import binary_error, error
 from ridgeline.objective.pickling import check_pickled
-from ridgeline.objective.probe import activation_bytes, check_labels, probe, unpicked
 from ridgeline.objective.reading import collect
 from ridgeline.objective.samples import Samples
-from ridgeline.objective.statistics import calibrating, kept_layers, normalisers, recompute
+from ridgeline.objective.states import check_state, dtype_of, settle_other_buffers
+from ridgeline.objective.statistics import calibrating, normalisers, recompute
+from ridgeline.objective.telling import described, notes_on, provenance_of
 from ridgeline.objective.weighted import Weighted, concatenated, linearised
 from ridgeline.state import State
-from ridgeline.tracing import Forward, Network, Trace, check_follows, empty_caches, unpacked
+from ridgeline.tracing import Forward, Network, Trace
 
 __all__ = ["Objective", "StatisticsPolicy"]
 
@@ -42,12 +36,6 @@ StatisticsPolicy = Literal["recompute", "keep"]
 """Whether normalisation statistics are recomputed at each state or are the state's own."""
 
 CALIBRATION_ROWS = 500
-PROBED = 32
-"""Samples that are asked about first, spread over the data."""
-# A chunk's largest activation. On a CPU 2 MiB keeps it in the second-level cache (784-256-256-10
-# takes 0.56 s at 512 to 1024 rows, 0.61 s at 256 and at 2048); on a GPU it must hide launches.
-ACTIVATION_BUDGET = {"cpu": 2 * 2**20, "cuda": 256 * 2**20}
-ROWS = {"cpu": (16, 2048), "cuda": (64, 65536)}
 
 
 class Objective:
@@ -110,8 +98,8 @@ class Objective:
             raise UsageError("weights is 'samples' or 'tokens'.", got=repr(weights))
         self.network = Network(model, forward)
         self.device, self.autocast = torch.device(device), autocast
-        self.dtype = dtype or torch.promote_types(_dtype_of(self.network), torch.float32)
-        self._settle_other_buffers()
+        self.dtype = dtype or torch.promote_types(dtype_of(self.network), torch.float32)
+        settle_other_buffers(self.network, self.device, self.dtype)
         loss = names.loss_of(loss)
         # A loss of classes needs labels; any other may compare outputs with what went in.
         given = collect(data, labelled=of_classes(loss))
@@ -130,48 +118,41 @@ class Objective:
         self.calibration: Samples | None = None
         """What statistics are recomputed on; None if they are not."""
         self.calibrated_on = ""
-        self.kept_statistics: dict[str, str] = {}
-        """Layers whose running statistics are the state's own all the same, with the reason."""
         if self.statistics == "recompute":
             own = self.calibration_data is None
             self.calibrated_on = "the objective's own inputs" if own else "calibration data"
             self.calibration = self.samples if own else self.calibration_data
         self.weights: Weights = weights
         """What means are over."""
-        self.metrics: dict[str, Criterion] = {}
-        """The loss, under that name, and the metrics."""
-        self.left_out = 0
-        """Samples none of whose labels counts for the loss: no number is of them."""
-        self.classes: int | None = None
         self.traces: dict[int, Trace | NotTraceable] = {}
         """What the engine knows of the network's graph, by the number of samples."""
-        self.rows = rows or 1
-        self.activation_bytes = 1
-        """Of the largest activation, for one sample."""
         given = None if metrics is None else names.metrics_of(metrics)
         self._without_gradients: Any = torch.inference_mode
         try:
-            self._probe(model, loss, given, chosen=rows)
+            asked = ask(self, model, loss, given)
         except ForwardFailed as failure:
             if "nference tensor" not in failure.got:
                 raise
             # Modules that make others in their forward pass assign to `.data`, which it forbids.
             self._without_gradients = torch.no_grad
-            self._probe(model, loss, given, chosen=rows)
+            asked = ask(self, model, loss, given)
+        self.metrics: dict[str, Criterion] = asked.metrics
+        """The loss, under that name, and the metrics."""
+        self.left_out: int = asked.left_out
+        """Samples none of whose labels counts for the loss: no number is of them."""
+        self.classes: int | None = asked.classes
+        self.kept_statistics: dict[str, str] = asked.kept_statistics
+        """Layers whose running statistics are the state's own all the same, with the reason."""
+        self.activation_bytes: int = asked.activation_bytes
+        """Of the largest activation, for one sample."""
+        self.rows: int = rows or asked.rows
         self.higher_is_better = {n: c.higher_is_better for n, c in self.metrics.items()}
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def __repr__(self) -> str:
-        metrics = ", ".join(self.metrics)
-        on = f" on {self.calibrated_on}" if self.calibration is not None else ""
-        left = f", {self.left_out} without a label that counts" if self.left_out else ""
-        over = "; means over tokens" if self.weights == "tokens" else ""
-        return (
-            f"Objective({len(self)} samples{left}; {metrics}{over}; "
-            f"statistics={self.statistics!r}{on})"
-        )
+        return described(self)
 
     def __call__(self, state: State) -> dict[str, Tensor]:
         """Loss and metrics of one state.
@@ -237,30 +218,7 @@ class Objective:
         Raises:
             StateMismatch: With a diff against the model.
         """
-        wanted = states.tensors_of(self.network.module)
-        needed = self.network.tensors
-        missing = {k: tuple(x.shape) for k, x in needed.items() if k not in state}
-        extra = {k: tuple(x.shape) for k, x in state.items() if k not in wanted}
-        changed: dict[str, tuple[object, object]] = {
-            k: (tuple(x.shape), tuple(state[k].shape))
-            for k, x in needed.items()
-            if k in state and state[k].shape != x.shape
-        }
-        if missing or extra or changed:
-            raise StateMismatch(
-                missing=missing, extra=extra, changed=changed, a="the model", b=name
-            )
-        for first, *others in states.ties(wanted):
-            for other in others:
-                given = first in state and other in state
-                if given and not states.equal(state[first], state[other]):
-                    raise StateMismatch(
-                        changed={other: ("tied to " + first, "another value")},
-                        a="the model",
-                        b=name,
-                        remedy="The model shares one tensor under both names; untie it in the "
-                        "model, or make the state's two tensors equal.",
-                    )
+        check_state(self.network, state, name)
 
     def score(self, outputs: Any, targets: Any) -> dict[str, Weighted]:
         """Loss and metrics of outputs: one number for each of B samples, and what it weighs."""
@@ -289,66 +247,18 @@ class Objective:
             yield
 
     def provenance(self) -> dict[str, Any]:
-        """What defines the numbers, in plain values."""
-        about: dict[str, Any] = {
-            "samples": len(self),
-            "samples_left_out": self.left_out,
-            "weights": self.weights,
-            "data": self._fingerprint,
-            "device": str(self.device),
-            "dtype": str(self.dtype).removeprefix("torch."),
-            "autocast": str(self.autocast).removeprefix("torch.") if self.autocast else None,
-            "statistics": self.statistics if self.keeps_statistics else "none in the model",
-        }
-        if self.samples.left_out:
-            about["left out"] = list(self.samples.left_out)
-        if self.reconstructs:
-            about["targets"] = "the inputs"
-        if self.calibration is not None:
-            about["calibration"] = {
-                "on": self.calibrated_on,
-                "samples": len(self.calibration),
-                "batch": self.calibration_rows,
-            }
-        if self.kept_statistics:
-            about["kept statistics"] = dict(self.kept_statistics)
-        if self.notes:
-            about["notes"] = list(self.notes)
-        return about
+        """Return what defines the numbers, in plain values."""
+        return provenance_of(self, self._fingerprint)
 
     @property
     def keeps_statistics(self) -> bool:
-        """Whether a layer of the network has running statistics."""
+        """True if a layer of the network has running statistics."""
         return bool(self.normalisers or self.kept_statistics)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What must be read with the numbers, in sentences."""
-        said = []
-        if self.left_out:
-            said.append(
-                f"{self.left_out} of {len(self)} samples have no label that counts: they are left "
-                "out of n, of means and of standard errors."
-            )
-        if self.weights == "tokens":
-            said.append("Means are over all tokens that count, not over samples.")
-        if self.calibration is not None and self.calibration_data is None:
-            said.append(
-                "Running statistics are recomputed on the samples that are measured, so that each "
-                "sample's loss depends on the others a little: give training data as "
-                "`calibration=`."
-            )
-        if self.kept_statistics:
-            named = "; ".join(f"{n or 'the network'} ({why})" for n, why in self._first_kept())
-            more = len(self.kept_statistics) - len(self._first_kept())
-            said.append(
-                f"Running statistics that are the state's own, between checkpoints interpolated: "
-                f"{named}{f'; and {more} more' if more else ''}."
-            )
-        return tuple(said)
-
-    def _first_kept(self) -> list[tuple[str, str]]:
-        return list(self.kept_statistics.items())[:5]
+        return notes_on(self)
 
     def calibrated(self, on: Samples) -> "Objective":
         """The same objective with statistics that are recomputed on other inputs.
@@ -371,81 +281,3 @@ class Objective:
     @cached_property
     def _fingerprint(self) -> str:
         return self.samples.fingerprint()
-
-    def _settle_other_buffers(self) -> None:
-        """Copy buffers that no state holds (they are not persistent) to device and dtype."""
-        for module in self.network.module.modules():
-            for name in module._non_persistent_buffers_set:
-                x = module._buffers.get(name)
-                if x is not None:
-                    dtype = states.matching(self.dtype, x)
-                    module._buffers[name] = x.to(device=self.device, dtype=dtype, copy=True)
-
-    def _probe(
-        self,
-        model: nn.Module,
-        loss: Metric,
-        metrics: Mapping[str, Metric] | None,
-        chosen: int | None,
-    ) -> None:
-        """Ask twice, settle conventions, look at labels and shapes, and choose a chunk's size."""
-        few = torch.linspace(0, len(self) - 1, min(len(self), PROBED), dtype=torch.float64)
-        first = self.samples[few.round().long().to(self.device)]
-        tensors = states.cast(self.network.tensors, self.dtype, self.device)
-        outputs = None
-        with self.computing():
-            try:
-                empty_caches(self.network, tensors, first[:2].inputs)
-                outputs = probe(self.network, tensors, first)
-                check_follows(model, self.network, tensors, first[:2].inputs)
-                given = self.samples.targets
-                kind = {"weights": self.weights, "device": self.device, "dtype": self.dtype}
-                with torch.inference_mode(False):  # class weights are met by gradients, too
-                    self.metrics = criteria(loss, metrics, outputs, given, **kind)
-                self._look_at_labels(outputs)
-                check_batches(self.metrics, outputs, first.targets)
-            except RidgelineError:
-                raise
-            except Exception as failure:  # the user's model, loss or metric
-                if outputs is None:
-                    hint = unpacked(failure, first.inputs)
-                else:  # what a loss of the user's own makes of them is not known
-                    ours = any(c.form is not None for c in self.metrics.values())
-                    hint = unpicked(outputs) if ours else ""
-                raise ForwardFailed(
-                    "The model, its loss or a metric", "probing the first samples", failure, hint
-                ) from failure
-            if self.calibration is not None or not self.normalisers:
-                self.kept_statistics = kept_layers(
-                    self.network, tensors, self.calibration, self.calibration_rows
-                )
-            few = self.samples[: min(len(self), 2)]
-            self.activation_bytes = activation_bytes(self.network, tensors, few)
-            if chosen is None:
-                kind = "cuda" if self.device.type == "cuda" else "cpu"
-                low, high = ROWS[kind]
-                self.rows = max(low, min(high, ACTIVATION_BUDGET[kind] // self.activation_bytes))
-
-    def _look_at_labels(self, outputs: Any) -> None:
-        """Refuse labels beyond the model's classes; count the samples that have none."""
-        if isinstance(outputs, Tensor) and outputs.ndim > 1:
-            self.classes = outputs.shape[-1]
-        targets = self.samples.targets
-        for name, criterion in self.metrics.items():
-            labels = criterion.labels(targets)
-            if labels is None or not isinstance(targets, Tensor):
-                continue
-            if isinstance(outputs, Tensor) and outputs.ndim < 2:
-                continue  # no classification: the loss says so
-            check_labels(outputs, targets, labels)
-            if name == "loss":
-                self.classes = outputs.shape[labels.dim]
-                counted = (targets != labels.ignored).flatten(1) if targets.ndim > 1 else None
-                counted = targets != labels.ignored if counted is None else counted.any(1)
-                self.left_out = int((~counted).sum())
-                self.counted(name, targets[counted])
-
-
-def _dtype_of(network: Network) -> torch.dtype:
-    floating = (x.dtype for x in network.tensors.values() if x.is_floating_point())
-    return next(floating, torch.float32)
