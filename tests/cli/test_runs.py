@@ -86,9 +86,27 @@ def test_learning_curves_are_drawn(filled, ridgeline, here):
     assert code == 0
     assert "2 runs" in out
     assert {p.name for p in (here / "drawn").iterdir()} == {
-        f"learning.{kind}" for kind in ("png", "pdf", "svg", "csv")
-    }
+        *(f"learning.{kind}" for kind in ("png", "pdf", "svg", "csv")), "manifest.json"
+    }  # fmt: skip
     assert (here / "drawn" / "learning.csv").read_text().count("train,loss") == 4
+
+
+def test_drawn_curves_are_replaced_when_asked_and_other_files_never(filled, ridgeline, here):
+    drawn, other = here / "drawn", here / "other"
+    assert ridgeline("runs", "--curves", "drawn")[0] == 0
+    before = (drawn / "learning.csv").read_bytes()
+    code, _, said = ridgeline("runs", "--where", "seed<2", "--curves", "drawn")
+    assert (code, (drawn / "learning.csv").read_bytes()) == (3, before)
+    assert "--overwrite" in said
+    assert ridgeline("runs", "--where", "seed<2", "--curves", "drawn", "--overwrite")[0] == 0
+    assert (drawn / "learning.csv").read_bytes() != before
+    other.mkdir()
+    (other / "learning.csv").write_text("mine")
+    assert ridgeline("runs", "--curves", "other", "--overwrite")[0] == 3
+    assert (other / "learning.csv").read_text() == "mine"
+    code, _, said = ridgeline("runs", "--overwrite")
+    assert code == 2
+    assert "--overwrite is about --curves" in said
 
 
 def test_verify(filled, ridgeline, here):

@@ -92,7 +92,11 @@ def test_another_part_of_the_module_is_left_out_and_told(tmp_path):
 
 
 @pytest.mark.parametrize("prefix", ["", "model.", "net."])
-@pytest.mark.parametrize("name", ["3.weight", "2.1.weight", "loss.scale"])
+@pytest.mark.parametrize(
+    "name",
+    ["3.weight", "2.1.weight", "loss.scale", "loss_head.weight", "test_proj.bias",
+     "iou_prediction_head.weight", "val_embed.weight", "precision_encoder.weight"],
+)  # fmt: skip
 def test_a_tensor_of_a_larger_network_is_never_left_out(tmp_path, prefix, name):
     model = network()
     content = values()
@@ -192,6 +196,23 @@ def test_a_module_is_told_the_version_of_the_file(tmp_path):
     torch.save(state, tmp_path / "a.pt")  # of version 2, in which `kernel` is nothing
     with pytest.raises(StateMismatch):
         io.load(tmp_path / "a.pt", model=model)
+
+
+def test_scalars_of_before_torch_0_4(tmp_path):
+    class Scaled(nn.Linear):
+        def __init__(self):
+            super().__init__(2, 3)
+            self.gain = nn.Parameter(torch.ones(()))
+
+    model = Scaled()
+    want = model.state_dict() | {"gain": torch.tensor(0.25)}
+    torch.save(want | {"gain": torch.tensor([0.25])}, tmp_path / "a")
+    found = io.load(tmp_path / "a", model=model)
+    assert found["gain"].shape == ()
+    assert found["gain"] == 0.25
+    torch.save(want | {"gain": torch.tensor([0.25, 0.5])}, tmp_path / "a")
+    with pytest.raises(StateMismatch, match=r"gain \(\) -> \(2,\)"):
+        io.load(tmp_path / "a", model=model)
 
 
 def test_counts_of_batches_in_floats(tmp_path):

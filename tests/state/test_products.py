@@ -41,6 +41,9 @@ QUANTISED = {
         "experts.scales": codes(s, 2, 4, dtype=torch.uint8),
     },
     "long codes": lambda s: {"weight": codes(s, 4, 3, dtype=torch.int64), "zero_point": normal(s)},
+    "codes in a row": lambda s: {"fc.weight": codes(s, 12), "fc.scale": normal(s, 1)},
+    "a scale around": lambda s: {"fc.inner.weight": codes(s, 4, 3), "fc.scale": normal(s, 4)},
+    "a scale inside": lambda s: {"fc.weight": codes(s, 4, 3), "fc.quantizer.scale": normal(s, 4)},
     "float8": lambda s: {
         "weight": normal(s, 4, 3).to(torch.float8_e4m3fn),
         "weight_scale_inv": normal(s, 1, 1),
@@ -51,6 +54,14 @@ ORDINARY = {
     "positions": lambda s: {"index": codes(s, 4, 4, dtype=torch.int64), "table": normal(s, 9)},
     "a mask": lambda s: {"mask": (normal(s, 4, 4) > 0).to(torch.uint8), "weight": normal(s, 4)},
     "counts": lambda s: {"num_batches_tracked": torch.tensor(s), "running_var": normal(s, 4)},
+    "edges and a scale": lambda s: {
+        "edge_index": codes(s, 2, 9, dtype=torch.int64),
+        "scale": normal(s, 1),
+    },
+    "a mask and a scale": lambda s: {
+        "mask": (normal(s, 4, 4) > 0).to(torch.uint8),
+        "scale": normal(s, 4),
+    },
     "one axis": lambda s: {"ids": codes(s, 5), "scale": normal(s, 5)},
     "float8 with one scale for both": lambda s: {
         "weight": normal(s, 4, 3).to(torch.float8_e4m3fn),
@@ -94,6 +105,9 @@ FACTORS = {
     "peft embeddings": ("lora_embedding_A", "lora_embedding_B"),
     "kohya": ("lora_down.weight", "lora_up.weight"),
     "diffusers": ("lora.down.weight", "lora.up.weight"),
+    "diffusers, later": ("lora_linear_layer.down.weight", "lora_linear_layer.up.weight"),
+    "one word": ("loraA.weight", "loraB.weight"),
+    "left and right": ("lora_right", "lora_left"),
     "torchtune": ("lora_a.weight", "lora_b.weight"),
     "LoHa": ("hada_w1_a", "hada_w1_b"),
     "LoKr": ("lokr_w1", "lokr_w2"),
@@ -155,6 +169,20 @@ def test_layers_that_follow_each_other_are_no_factors(names):
 def test_a_state_space_matrix_has_no_lower_rank():
     states = [{"A": normal(s, 4, 4), "B": normal(s + 9, 4, 2)} for s in (1, 2)]
     assert not factors(states)
+
+
+@pytest.mark.parametrize(
+    ("names", "shape"),
+    [
+        (("ssm.A", "ssm.B"), (8, 4)),  # one row for each channel: they meet nowhere
+        (("A.weight", "B.weight"), (8, 8)),
+        (("oft_head.weight", "oft_head.bias"), (8, 4)),
+        (("hada_proj.weight", "hada_out.weight"), (8, 8)),
+    ],
+)
+def test_names_alone_make_no_factors(names, shape):
+    states = [{n: normal(seed + k, *shape) for k, n in enumerate(names)} for seed in (0, 5)]
+    assert factors(states) == ()
 
 
 def test_adapters_may_be_left_out():

@@ -240,6 +240,9 @@ def _runs(made: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--curves", metavar="DIR", help="save the learning curves of these runs as a figure"
     )
+    group.add_argument(
+        "--overwrite", action="store_true", help="replace what Ridgeline wrote to DIR before"
+    )
     group = made.add_argument_group("verify")
     group.add_argument("--shallow", action="store_true", help="look at names and sizes only")
     group = made.add_argument_group("prune")

@@ -4,8 +4,10 @@ import argparse
 import datetime
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from ridgeline import io
 from ridgeline.cli.consoles import stderr_console, stdout_console
 from ridgeline.cli.live import duration
 from ridgeline.cli.setting import words
@@ -33,6 +35,8 @@ def run(chosen: argparse.Namespace) -> int:
     stderr_console()
     action, where = _parted(chosen.words)
     store = Store(where)
+    if chosen.overwrite and chosen.curves is None:
+        raise UsageError("--overwrite is about --curves.", got="--overwrite alone")
     if action == "verify":
         return _verify(store, deep=not chosen.shallow, as_json=chosen.json)
     if chosen.sql is not None:
@@ -42,7 +46,7 @@ def run(chosen: argparse.Namespace) -> int:
     if action == "prune":
         return _prune(store, runs, chosen)
     if chosen.curves is not None:
-        return _draw(runs, chosen.curves)
+        return _draw(runs, chosen)
     if chosen.json:
         tell_json([_record(one) for one in runs])
     else:
@@ -105,12 +109,14 @@ def _show(store: Store, runs: Sequence[StoredRun]) -> None:
     print(f"{store.place.url}: {len(runs)} runs{more}, {_bytes(sum(one.size for one in runs))}")
 
 
-def _draw(runs: Sequence[StoredRun], directory: str) -> int:
+def _draw(runs: Sequence[StoredRun], chosen: argparse.Namespace) -> int:
     from ridgeline.report import learning_figure
 
     figure = learning_figure({f"{r.identity.name} ({r.identity.hash[:8]})": r.log() for r in runs})
-    for path in figure.save(directory, overwrite=True):
-        print(path)
+    with io.fresh_directory(chosen.curves, overwrite=chosen.overwrite) as folder:
+        names = [path.name for path in figure.save(folder)]
+    for name in names:
+        print(Path(chosen.curves) / name)
     print(figure.caption)
     return 0
 

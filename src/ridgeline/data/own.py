@@ -46,7 +46,7 @@ def load(spec: str) -> DataSet:
 
 
 def _ready(found: object) -> bool:
-    """Whether what the spec names are data themselves, not what makes them."""
+    """True if what the spec names are data themselves, not what makes them."""
     data = isinstance(found, Dataset | DataLoader | DataSet | Split | Samples | Mapping | Tensor)
     return data or not callable(found) or inspect.isgeneratorfunction(found)
 

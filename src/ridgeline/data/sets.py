@@ -1,4 +1,4 @@
-"""What a data set is: named splits, each two arrays of the same length."""
+"""Data sets: named splits, each two arrays of the same length."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -147,7 +147,7 @@ class DataSet:
     """Number of classes; None when targets are not class numbers."""
     description: str = ""
     source: str = ""
-    """Where the arrays came from: a file, a generator, a function."""
+    """Origin of the arrays: a file, a generator, a function."""
 
     def __post_init__(self) -> None:
         if not self.splits:

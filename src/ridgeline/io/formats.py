@@ -1,4 +1,4 @@
-"""Which format a checkpoint file has, and reading safetensors."""
+"""Formats of checkpoint files, and reading safetensors."""
 
 import json
 from collections.abc import Mapping

@@ -82,7 +82,7 @@ def _refuse_several(state: State, found: Matched, own: Mapping[str, Tensor], whe
 
 
 def _says_nothing(x: Tensor, name: str, model: nn.Module) -> bool:
-    """Whether a tensor says nothing that the model does not say itself."""
+    """True if a tensor says nothing that the model does not say itself."""
     if name == "n_averaged":
         return x.ndim == 0
     own = next((b for n, b in model.named_buffers(remove_duplicate=False) if n == name), None)
@@ -90,9 +90,11 @@ def _says_nothing(x: Tensor, name: str, model: nn.Module) -> bool:
 
 
 def _complete(state: State, own: Mapping[str, Tensor], where: str) -> None:
-    """Tensors that a file may leave out, or count in another type, as the model has them."""
+    """Make tensors that a file may leave out, or have in another form, as the model has them."""
     _share(state, own, where)
     for name, x in own.items():
+        if x.ndim == 0 and name in state and state[name].shape == (1,):
+            state[name] = state[name].reshape(())  # a scalar, as torch before 0.4 has it
         if name.rpartition(".")[2] != "num_batches_tracked":
             continue
         if name not in state:
@@ -103,14 +105,14 @@ def _complete(state: State, own: Mapping[str, Tensor], where: str) -> None:
 
 
 def _may_convert(state: State, own: Mapping[str, Tensor]) -> bool:
-    """Whether a module may be asked: it would cast labels, and take the first of many for one."""
+    """True if a module may be asked: it would cast labels, and take the first of many for one."""
     both = [(x, own[n]) for n, x in state.items() if n in own]
     kind = all(x.is_floating_point() == y.is_floating_point() for x, y in both)
     return kind and not any(y.ndim == 0 and x.ndim == 1 for x, y in both)
 
 
 def _by_itself(state: State, found: Matched, model: nn.Module) -> tuple[State, set[str]] | None:
-    """What the module's own loading makes of the tensors under the prefix."""
+    """Return what the module's own loading makes of the tensors under the prefix."""
     given = {new: state[old] for old, new in [*found.names.items(), *found.inside.items()]}
     versions = getattr(state, "versions", None)
     if versions is not None:
@@ -160,7 +162,7 @@ def _tell_extra(state: State, prefix: str, model: nn.Module, where: str) -> None
 
 
 def _alike(a: Any, b: Any) -> bool:
-    """Whether two values of any kind are equal; what cannot be compared is not."""
+    """True if two values of any kind are equal; what cannot be compared is not."""
     try:
         if isinstance(a, Tensor) or isinstance(b, Tensor):
             return isinstance(a, Tensor) and isinstance(b, Tensor) and same_tensor(a.cpu(), b.cpu())

@@ -38,16 +38,16 @@ KEYS = (
     "teacher",
     "student",
 )
-"""Where trainers put a state, most usual first; averages come last."""
+"""Places in which trainers put a state, most usual first; averages come last."""
 
 
 class Stored(dict[str, Tensor]):
     """A state as it lies in a file, with what lies beside its tensors."""
 
     versions: Mapping[str, Any] | None = None
-    """What `state_dict()` said of the version of each module."""
+    """Versions of each module, as `state_dict()` said."""
     extras: Mapping[str, Any] = MappingProxyType({})
-    """What layers gave as their extra state."""
+    """Extra state that layers gave."""
 
 
 def find(tree: object, *, key: str | None = None, where: str) -> dict[str, Stored]:
@@ -103,12 +103,12 @@ def ambiguous(found: Mapping[str, State], where: str, reason: str) -> Checkpoint
 
 
 def same_state(a: State, b: State) -> bool:
-    """Whether two states have the same names and the same bytes."""
+    """True if two states have the same names and the same bytes."""
     return a.keys() == b.keys() and all(same_tensor(x, b[name]) for name, x in a.items())
 
 
 def same_tensor(a: Tensor, b: Tensor) -> bool:
-    """Whether two tensors have the same type, shape and bytes; NaN equals itself."""
+    """True if two tensors have the same type, shape and bytes; NaN equals itself."""
     if a is b:
         return True
     if a.shape != b.shape or a.dtype != b.dtype:

@@ -131,11 +131,11 @@ CALLED: dict[str, Callable[..., None]] = {
     "builtins.bytearray": _check_bytearray,
     "__builtin__.bytearray": _check_bytearray,
 }
-"""What is asked of the arguments of functions that torch may call."""
+"""Checks of the arguments of functions that torch may call."""
 
 
 class Survey:
-    """What the pickles of a file ask for.
+    """Survey of what the pickles of a file ask for.
 
     Attributes:
         storages: Name of each storage to what is said of it.

@@ -1,4 +1,4 @@
-"""Which name in a checkpoint is which of a model's: wrappers, and prefixes of any name."""
+"""The names in a checkpoint and a model's: wrappers, and prefixes of any name."""
 
 import re
 from collections.abc import Mapping
@@ -14,14 +14,14 @@ ANYWHERE = (
     "_fsdp_wrapped_module",
     "_checkpoint_wrapped_module",
 )
-"""What `torch.compile`, Fabric, FSDP and activation checkpointing put wherever they were applied:
-names that no network uses, removed everywhere."""
+"""Names that `torch.compile`, Fabric, FSDP and activation checkpointing put wherever they were
+applied. No network uses them; they are removed everywhere."""
 
 BEFORE = ("module.", "model.", "net.")
-"""What DataParallel and Lightning put before every name; of a file, other words may as well."""
+"""Words that DataParallel and Lightning put before every name; a file may have others."""
 
 AVERAGES = re.compile(r"(^|[._])(ema|swa|averaged|shadow)|(ema|averaged)([._]|$)", re.IGNORECASE)
-"""Where copies lie that average the network while it is trained."""
+"""Names of copies that average the network while it is trained."""
 
 BESIDE = re.compile(
     r"(criterion|criteria|loss\w*|\w+_loss(es)?|\w*metrics?|\w*acc(uracy)?|\w*(f1|auroc|iou)\w*"
@@ -29,12 +29,19 @@ BESIDE = re.compile(
     r"|optimi[sz]er\w*|\w*scheduler|\w*scaler|ema\w*|\w+_ema|swa\w*|averaged\w*|n_averaged)",
     re.IGNORECASE,
 )
-"""What trainers keep beside a network, by the first part of its name."""
+"""Names that trainers give to what they keep beside a network."""
+
+PART = re.compile(
+    r"(?!(ema|swa|averaged)_)\w+_(heads?|proj\w*|embed\w*|tokens?|encoders?|decoders?|layers?"
+    r"|blocks?|mlp|net\w*|fc\d*|conv\w*)",
+    re.IGNORECASE,
+)
+"""Names of parts of a network, such as `loss_head` and `test_proj`; `ema_encoder` is an average."""
 
 
 @dataclass(frozen=True)
 class Matched:
-    """What a model calls the tensors of a state."""
+    """The model's names of the tensors of a state."""
 
     names: dict[str, str]
     """Name in the state to the model's, of those that the model has."""
@@ -43,7 +50,7 @@ class Matched:
     outside: tuple[str, ...]
     """Names in the state that do not begin with the prefix."""
     prefix: str
-    """Of the model's names in the state, wrappers' removed."""
+    """Prefix of the model's names in the state, wrappers' removed."""
     others: tuple[str, ...]
     """Further prefixes under which the model's tensors are, all of them too."""
 
@@ -94,7 +101,7 @@ def _matched(
 
 
 def is_beside(name: str, own: Mapping[str, Tensor]) -> bool:
-    """Whether a tensor that a model lacks is of the training, by its name, and not of a network.
+    """True if a tensor that a model lacks is of the training, by its name, not of a network.
 
     Args:
         name: As it would be called in the model.
@@ -102,7 +109,9 @@ def is_beside(name: str, own: Mapping[str, Tensor]) -> bool:
     """
     first = name.partition(".")[0]
     children = {other.partition(".")[0] for other in own}
-    return first not in children and BESIDE.fullmatch(first) is not None
+    if first in children or PART.fullmatch(first):
+        return False
+    return BESIDE.fullmatch(first) is not None
 
 
 def _splits(name: str) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from ridgeline.io.pickles import Malformed, Survey
 __all__ = ["read_torch"]
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
-"""What a file in the format from before torch 1.6 begins with."""
+"""Number that a file in the format from before torch 1.6 begins with."""
 
 EXPANSION, LARGEST = 100, 2**30
 """A compressed archive of more bytes than the second is not larger by more than the first."""
@@ -31,11 +31,11 @@ VALUES = (
     "pathlib.",
     "types.SimpleNamespace",
 )
-"""What trainers keep beside the weights that holds values and does nothing."""
+"""Types that trainers keep beside the weights, which hold values and do nothing."""
 
 
 def read_torch(path: Path) -> object:
-    """What `torch.save` wrote, read with an unpickler that builds tensors and plain containers.
+    """Read what `torch.save` wrote with an unpickler that builds tensors and plain containers.
 
     Args:
         path: An existing file.

@@ -1,4 +1,4 @@
-"""What is at a place already, and whether it may make room."""
+"""Refusing to replace what is at a place already and may not make room."""
 
 import json
 import zipfile
@@ -90,7 +90,7 @@ def _not_ours(folder: Path) -> str | None:
 
 
 def is_made_here(file: Path) -> bool:
-    """Whether Ridgeline wrote a file: a state, or a symmetry.
+    """True if Ridgeline wrote a file: a state, or a symmetry.
 
     Args:
         file: One that exists.

@@ -84,7 +84,7 @@ def in_format_of(
 
 
 def _known(names: Mapping[str, str], own: Mapping[str, Tensor]) -> bool:
-    """Whether every tensor of a model has a name in a file, or shares one that has."""
+    """True if every tensor of a model has a name in a file, or shares one that has."""
     there = {id(own[n]) for n in names.values()}
     counts = (n.rpartition(".")[2] == "num_batches_tracked" for n in own)
     return all(count or id(x) in there for count, x in zip(counts, own.values(), strict=True))

@@ -19,7 +19,7 @@ from ridgeline.io.replacing import MAKER, MANIFEST, refuse_existing_file, refuse
 __all__ = ["MANIFEST", "atomic_path", "fresh_directory", "version"]
 
 LONGEST_STEM, LONGEST_SUFFIX = 40, 20
-"""Of a temporary's name; 40 characters are 160 bytes at most, and a name has 255."""
+"""Characters of a temporary's name; 40 are 160 bytes at most, and a name has 255."""
 
 
 def version() -> str:
@@ -120,7 +120,7 @@ def _in_words(final: Path, temporary: Path) -> Iterator[None]:
 
 
 def _concerns(error: OSError, final: Path, temporary: Path) -> bool:
-    """Whether an error is about what is being written, or a folder above it."""
+    """True if an error is about what is being written, or a folder above it."""
     for name in (error.filename, error.filename2):
         if isinstance(name, str | os.PathLike):
             path = Path(name)

@@ -1,4 +1,4 @@
-"""What is no state, not of one network, or not finite is refused."""
+"""Refusing what is no state, not of one network, or not finite."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ def check_state(state: object, name: str = "a state") -> None:
 
 
 def _remedy(given: object) -> str:
-    """Where the state is that was meant."""
+    """Words on the place of the state that was meant."""
     if isinstance(given, nn.Module):
         return "Give the module's state: `rl.state.capture(model)`."
     if isinstance(given, str | os.PathLike):

@@ -97,7 +97,7 @@ def angle(
 
 @dataclass(frozen=True)
 class Comparison:
-    """How far apart two states are, over all their coordinates or over one layer of them."""
+    """Distances of two states, over all their coordinates or over one layer of them."""
 
     size: int
     """Number of coordinates; of a complex one two."""
@@ -106,7 +106,7 @@ class Comparison:
     distance: float
     """Euclidean distance."""
     cosine: float
-    """Of the two as arrows from zero; NaN when either is zero."""
+    """Cosine of the two as arrows from zero; NaN when either is zero."""
 
     @property
     def relative(self) -> float:
@@ -115,7 +115,7 @@ class Comparison:
 
 
 def compare(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> dict[str, Comparison]:
-    """How far apart two states are: layer by layer, and under the name ``""`` as wholes.
+    """Return the distances of two states: layer by layer, and under ``""`` as wholes.
 
     Args:
         a: A state.

@@ -41,7 +41,7 @@ def _reason(x: Tensor) -> str:
 
 
 def is_continuous(x: Tensor) -> bool:
-    """Whether a tensor's values may be moved: real or complex numbers, not labels."""
+    """True if a tensor's values may be moved: real or complex numbers, not labels."""
     return x.is_floating_point() or x.is_complex()
 
 
@@ -86,7 +86,7 @@ def as_complex(state: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> dict[
 
 
 def is_mask(name: str, x: Tensor) -> bool:
-    """Whether infinities of a tensor are those of an additive mask: minus infinity beside zeros.
+    """True if a tensor's infinities are those of an additive mask: minus infinity beside zeros.
 
     A weight that diverged holds other numbers beside them. Masks may fall off with distance.
 
@@ -120,7 +120,7 @@ def finitely(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
 
 
 def equal(a: Tensor, b: Tensor) -> bool:
-    """Whether two tensors of one shape and type have the same values; 8-bit floats too."""
+    """True if two tensors of one shape and type have the same values; 8-bit floats too."""
     if a is b:
         return True
     if a.is_floating_point() and a.itemsize == 1:  # torch.equal knows no such type

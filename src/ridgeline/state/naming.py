@@ -1,4 +1,4 @@
-"""What a state is, and what the names of its tensors say."""
+"""States, and what the names of their tensors say."""
 
 from collections.abc import Iterator, Mapping
 
@@ -29,7 +29,7 @@ STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def is_statistic(name: str) -> bool:
-    """Whether a tensor of this name holds normalisation statistics."""
+    """True if a tensor of this name holds normalisation statistics."""
     return name.rpartition(".")[2] in STATISTICS
 
 
@@ -46,7 +46,7 @@ def tensors_of(model: torch.nn.Module) -> State:
 
 
 def is_extra(name: str) -> bool:
-    """Whether a name is that of a layer's extra state."""
+    """True if a name is that of a layer's extra state."""
     return name.rpartition(".")[2] == "_extra_state"
 
 

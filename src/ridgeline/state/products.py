@@ -27,15 +27,22 @@ SCALE = re.compile(
 CODES = (torch.int8, torch.uint8, torch.int16, torch.int32)
 """Types of codes; counts and positions are int64, masks are bool."""
 
+LABELS = re.compile(
+    r"(^|[._])\w*(ind(ex|ices)|ids?|idx|mask|edges?|perm\w*|positions?)$", re.IGNORECASE
+)
+"""Ends of the names of integers that say which, and not how much."""
+
 FACTOR = re.compile(
     r"^(?P<module>.*)(?:^|(?<=[._]))"
-    r"(?P<kind>lora(?=[._](\w+_)?(a|b|e|up|down|mid|magnitude\w*)([._]|$))"
-    r"|hada(?=_)|lokr(?=_)|vera(?=_lambda)|b?oft(?=_))",
+    r"(?P<kind>lora(?=[._](linear_layer[._]|\w+_)?"
+    r"(a|b|e|up|down|mid|left|right|magnitude\w*)([._]|$))|lora(?=[ab]([._]|$))|glora(?=_[a-e])"
+    r"|hada(?=_[wt]\d)|lokr(?=_[wt]\d)|vera(?=_lambda)|randlora(?=_(lambda|gamma))"
+    r"|b?oft(?=_(r|s|blocks|diag)([._]|$))|vblora(?=_logits)|hra(?=_u([._]|$)))",
     re.IGNORECASE,
 )
 """Where the name of a factor begins, in the adapters that libraries write."""
 
-NONLINEAR = ("oft", "boft")
+NONLINEAR = ("oft", "boft", "vblora", "hra")
 """Adapters of which already one tensor acts otherwise than in proportion."""
 
 PAIRED = {"A": "B", "a": "b", "U": "V", "u": "v"}
@@ -46,7 +53,8 @@ def quantised(states: Sequence[State], names: Collection[str] | None = None) -> 
     """Names of quantised weights that are not the same in all states.
 
     They are tensors of codes with two axes or more: integers beside floating tensors of the same
-    module, or 8-bit floats beside a scale that differs too.
+    module, or 8-bit floats beside a scale that differs too. Beside a scale, also where that is in
+    the module around or in one inside, narrow integers on one axis are codes as well.
 
     Args:
         states: Of one network.
@@ -60,16 +68,39 @@ def quantised(states: Sequence[State], names: Collection[str] | None = None) -> 
     for name in first if names is None else names:
         x = first[name]
         small = x.is_floating_point() and x.itemsize == 1
-        if x.ndim < 2 or not (small or _is_code(x)) or not _differs(states, name):
+        if x.numel() < 2 or not (small or _is_code(x)) or not _differs(states, name):
+            continue
+        packed = _is_packed(x, [s[name] for s in states])
+        if not small and LABELS.search(name) and not (packed and x.ndim > 1):
             continue
         module = name.rpartition(".")[0]
         beside = [n for n in by_module[module] if n != name]
         beside += by_module.get(name, [])  # bitsandbytes: weight, weight.absmax
-        scales = [n for n in beside if SCALE.search(n) and (not small or _differs(states, n))]
         floats = [n for n in beside if first[n].is_floating_point()]
-        if scales or (floats and x.dtype in CODES and any(_is_many(s[name]) for s in states)):
+        if not floats and x.dtype in CODES:
+            beside += _near(module, by_module)
+        scales = [n for n in beside if SCALE.search(n) and (not small or _differs(states, n))]
+        if x.ndim < 2:
+            scales = [n for n in scales if x.itemsize == 1 and first[n].is_floating_point()]
+            floats = []
+        if scales or (floats and packed):
             found.append(name)
     return tuple(found)
+
+
+def _near(module: str, by_module: Mapping[str, Sequence[str]]) -> list[str]:
+    """Names in the module around one, and in those right inside it and beside it."""
+    around = module.rpartition(".")[0]
+    inside = [
+        m for m in by_module if m and m.rpartition(".")[0] in (module, around) and m != module
+    ]
+    near = [around, *inside] if module else inside
+    return [n for m in near for n in by_module.get(m, ())]
+
+
+def _is_packed(x: Tensor, values: Sequence[Tensor]) -> bool:
+    """True if integers are narrow and more than a mask has."""
+    return x.dtype in CODES and any(map(_is_many, values))
 
 
 def _is_code(x: Tensor) -> bool:
@@ -77,7 +108,7 @@ def _is_code(x: Tensor) -> bool:
 
 
 def _is_many(x: Tensor) -> bool:
-    """Whether there are more values than a mask has."""
+    """True if there are more values than a mask has."""
     return bool(((x != 0) & (x != 1)).any())
 
 
@@ -127,17 +158,16 @@ def _plain_pairs(state: State, names: Sequence[str]) -> list[tuple[str, str]]:
         other = f"{head}{dot}{PAIRED.get(last)}"
         if last in PAIRED and other in names:
             x, y = state[name], state[other]
-            if x.ndim == y.ndim == 2 and _low_rank(x.shape, y.shape):
+            if x.ndim == y.ndim == 2 and _low_rank(x.shape, y.shape, turned=last in "UV"):
                 found.append((name, other))
     return found
 
 
-def _low_rank(a: Sequence[int], b: Sequence[int]) -> bool:
-    return any(
-        inner == other and inner < min(outer, last)
-        for inner, outer in (a, a[::-1])
-        for other, last in (b, b[::-1])
-    )
+def _low_rank(a: Sequence[int], b: Sequence[int], *, turned: bool) -> bool:
+    """True if a product of two matrices, one of them perhaps transposed, has a lower rank."""
+    pairs = [(a[::-1], b), (a, b[::-1])]  # what meets comes first: the rows of one, or its columns
+    pairs += [(a, b), (a[::-1], b[::-1])] if turned else []
+    return any(x[0] == y[0] and x[0] < min(x[1], y[1]) for x, y in pairs)
 
 
 def check_no_factors(states: Sequence[State], names: Collection[str] | None = None) -> None:

@@ -14,7 +14,7 @@ __all__ = ["identical", "place", "tie", "ties", "warn_of_identical"]
 
 
 def place(x: Tensor) -> object:
-    """Where a tensor's values lie: equal for two tensors that are one in memory.
+    """Return the place of a tensor's values: equal for two that are one in memory.
 
     `state_dict()` gives a tied weight as two objects on one storage, so that their identity
     does not tell.
@@ -49,7 +49,7 @@ def tie(state: dict[str, Tensor], names: Mapping[str, str]) -> dict[str, Tensor]
 def identical(
     a: Mapping[str, Tensor], b: Mapping[str, Tensor]
 ) -> Literal["memory", "values", "no"]:
-    """Whether two states are one in memory, have the same values, or differ.
+    """Tell whether two states are one in memory, have the same values, or differ.
 
     Args:
         a: A state.
