@@ -66,6 +66,9 @@ class Focal:
 def margin(outputs, targets):
     return outputs.topk(2, -1).values.diff(dim=-1)[:, 0].abs()
 
+of_dict = {"wrong": rl.error, "margin": margin}
+of_list = [rl.error, margin]
+
 def images():
     return digits()["train"].inputs
 
@@ -238,6 +241,19 @@ def test_metrics_of_my_own_are_known_by_the_name_of_their_function(own):
     told = json.loads(out)["splits"]["all"]
     assert list(told) == ["loss", "error", "margin", "Focal(gamma=1)", "CrossEntropyLoss"]
     assert told["CrossEntropyLoss"][0] == pytest.approx(told["loss"][0], abs=1e-6)
+    margin = true_of("line", sys.modules["setting_own"].margin)
+    assert told["margin"][0] == pytest.approx(margin, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("given", "names"), [("dict", ["wrong", "margin"]), ("list", ["error", "margin"])]
+)
+def test_several_metrics_of_my_own_have_one_name(own, given, names):
+    words = ("--points", "3", "--metrics", f"setting_own:of_{given}", "--json")
+    code, out, err = own("profile", "line", "alone", *words)
+    assert code == 0, err
+    told = json.loads(out)["splits"]["all"]
+    assert list(told) == ["loss", *names]
     margin = true_of("line", sys.modules["setting_own"].margin)
     assert told["margin"][0] == pytest.approx(margin, abs=1e-5)
 

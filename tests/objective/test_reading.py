@@ -24,9 +24,11 @@ from ridgeline.objective import collect, splits_of
 N = 23
 X = torch.randn(N, 3, generator=torch.Generator().manual_seed(0))
 Y = torch.arange(N) % 4
+TENSORS = TensorDataset(X, Y)
 RAGGED = torch.nested.nested_tensor([X[0], X[1, :2]], layout=torch.jagged)
 Named = namedtuple("Named", ["label", "image", "path"])
 Pair = namedtuple("Pair", ["ids", "mask"])
+Parts = namedtuple("Parts", ["train", "test"])
 
 
 class Items(Dataset):
@@ -63,6 +65,12 @@ class Shifted(TensorDataset):
 
 
 @dataclass
+class Halves:
+    train: TensorDataset
+    valid: TensorDataset
+
+
+@dataclass
 class Batch:
     x: torch.Tensor
     mask: np.ndarray
@@ -76,6 +84,10 @@ def batches(size=5):
 
 def endless_again():
     yield from batches()
+
+
+def one_by_one():
+    yield from zip(X, Y, strict=True)
 
 
 class Column:
@@ -212,6 +224,8 @@ def test_other_keys_in_another_batch_are_refused(key):
             "a nested tensor",
         ),
         ((np.array([object()]), Y[:1]), "Got object"),
+        (one_by_one, r"samples along the first axis\. Got a target that is a single number"),
+        ((X, X[:9], Y), r"first axis\. Got lengths \[9, 23\]"),
     ],
 )
 def test_what_cannot_be_read_is_said_in_words(data, why):
@@ -219,9 +233,25 @@ def test_what_cannot_be_read_is_said_in_words(data, why):
         collect(data)
 
 
-# --- splits ------------------------------------------------------------------------------------
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_tuple_of_several_inputs_and_targets_is_one_batch(labelled):
+    ids, mask, words = torch.arange(24).reshape(3, 2, 4)
+    found = collect((ids, mask, words), labelled=labelled)
+    assert torch.equal(found.inputs[0], ids)
+    assert torch.equal(found.inputs[1], mask)
+    assert torch.equal(found.targets, words)
 
-TENSORS = TensorDataset(X, Y)
+
+def test_a_shuffling_loader_is_read_in_one_order_and_draws_nothing_of_the_callers():
+    before = torch.get_rng_state()
+    loader = DataLoader(TENSORS, 4, shuffle=True)
+    first = collect(loader)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(5)
+    assert torch.equal(collect(loader).inputs, first.inputs)
+
+
+# --- splits ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -233,6 +263,9 @@ TENSORS = TensorDataset(X, Y)
         ((TENSORS, TENSORS), ["train", "test"]),
         (((X, Y), (X, Y)), ["train", "test"]),
         ((TENSORS, TENSORS, Subset(TENSORS, [1])), ["train", "val", "test"]),
+        (Parts((X, Y), (X, Y)), ["train", "test"]),
+        (Parts(TENSORS, TENSORS), ["train", "test"]),
+        (Halves(TENSORS, TENSORS), ["train", "valid"]),
     ],
 )
 def test_several_splits_are_no_data_and_their_names_are_said(data, names):
@@ -344,3 +377,13 @@ def test_labels_of_any_whole_type_are_labels(kind):
     found = rl.Objective(net, (X, Y.to(kind)))(net.state_dict())
     true = nn.functional.cross_entropy(net(X), Y, reduction="none").detach()
     assert torch.allclose(found["loss"], true, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["bce", nn.BCEWithLogitsLoss()])
+def test_labels_of_one_logit_may_be_bool(loss):
+    net = nn.Linear(3, 1)
+    found = rl.Objective(net, (X, Y > 1), loss=loss)(net.state_dict())
+    logits, labels = net(X)[:, 0].detach(), (Y > 1).float()
+    true = nn.functional.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+    assert torch.allclose(found["loss"], true, atol=1e-6)
+    assert torch.equal(found["error"], ((logits > 0) != (Y > 1)).float())

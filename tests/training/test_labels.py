@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from ridgeline import rng, training
 from ridgeline.errors import DataError, UnknownName
@@ -22,6 +23,32 @@ def same(a, b):
 def test_labels_of_any_whole_type_train_as_int64_does(kind):
     net = fcn(5, 8, 3, seed=0)
     found = training.train(net, (X, Y.to(kind)), RECIPE, test=(X, Y.to(kind)))
+    wanted = training.train(net, (X, Y), RECIPE, test=(X, Y))
+    assert same(found.final, wanted.final)
+    assert found.measured == wanted.measured
+
+
+def test_bool_labels_are_two_classes():
+    net = fcn(5, 8, 2, seed=0)
+    found = training.train(net, (X, Y > 0), RECIPE, test=(X, Y > 0))
+    wanted = training.train(net, (X, (Y > 0).long()), RECIPE, test=(X, (Y > 0).long()))
+    assert same(found.final, wanted.final)
+    assert found.measured == wanted.measured
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        TensorDataset(X, Y),
+        DataLoader(TensorDataset(X, Y), 7),
+        [(X[:30], Y[:30]), (X[30:], Y[30:])],
+        (X.numpy(), Y.numpy()),
+    ],
+    ids=lambda data: type(data).__name__,
+)
+def test_data_in_everyday_forms_train_as_their_arrays_do(data):
+    net = fcn(5, 8, 3, seed=0)
+    found = training.train(net, data, RECIPE, test=data)
     wanted = training.train(net, (X, Y), RECIPE, test=(X, Y))
     assert same(found.final, wanted.final)
     assert found.measured == wanted.measured

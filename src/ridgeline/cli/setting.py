@@ -11,6 +11,7 @@ from ridgeline import data, io
 from ridgeline.errors import DataError, UnknownName, UsageError
 from ridgeline.objective import Metric, Objective, Samples, cross_entropy, loss, metric
 from ridgeline.objective.conventions import of_classes
+from ridgeline.objective.names import metrics_of as named_metrics
 
 __all__ = [
     "Setting",
@@ -21,6 +22,9 @@ __all__ = [
     "model_of",
     "words",
 ]
+
+SEVERAL = (dict, list, tuple)
+"""Metrics of the user's own that one name stands for."""
 
 
 class Setting:
@@ -173,6 +177,8 @@ def loss_of(text: str) -> Metric:
 def metrics_of(text: str) -> dict[str, Metric]:
     """The metrics that an option lists, each known by its name or the user's own function's.
 
+    A dict of the user's own has several, called by its keys; a list has them by their names.
+
     Raises:
         UnknownName: If there is none of a name.
         UsageError: If a function of the user's cannot be had.
@@ -182,7 +188,8 @@ def metrics_of(text: str) -> dict[str, Metric]:
         own = ":" in word
         name = word.partition(":")[2].strip() if own else word
         name = word if own and (name in found or name == "loss") else name
-        found[name] = io.resolve_function(word, kind="metric") if own else metric(word)
+        one = io.resolve_function(word, kind="metric", also=SEVERAL) if own else metric(word)
+        found |= named_metrics(one) if isinstance(one, SEVERAL) else {name: one}
     return found
 
 

@@ -94,13 +94,17 @@ def resolve(
             ) from error
 
 
-def resolve_function(spec: str, *, kind: str) -> Callable[..., Any]:
+def resolve_function(spec: str, *, kind: str, also: tuple[type, ...] = ()) -> Any:
     """A function of the user's own, or an object that is called as one; a class is instantiated.
 
     Args:
         spec: ``module:function``; ``module:Class`` and ``module:make(arguments)`` are called, and
             what they give is the function.
         kind: What it is for, for messages: ``"loss"``, ``"metric"``.
+        also: What may stand in place of a function, as a dict of several.
+
+    Returns:
+        The function, or what is in its place.
 
     Raises:
         UsageError: As `resolve` does; also if what is made is not callable.
@@ -108,10 +112,10 @@ def resolve_function(spec: str, *, kind: str) -> Callable[..., Any]:
     """
 
     def ready(found: Any) -> bool:
-        return callable(found) and not isinstance(found, type)
+        return isinstance(found, also) or (callable(found) and not isinstance(found, type))
 
     made = resolve(spec, kind=kind, ready=ready)
-    if not callable(made):
+    if not callable(made) and not isinstance(made, also):
         raise UsageError(
             f"A {kind} of your own is a function (outputs, targets).",
             got=f"{type(made).__name__} from {spec}",

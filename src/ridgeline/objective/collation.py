@@ -64,6 +64,13 @@ def join(parts: Sequence[Samples]) -> Samples:
     """
     flat = [pytree.tree_flatten((part.inputs, part.targets)) for part in parts]
     spec = flat[0][1]
+    if isinstance(parts[0].targets, Tensor) and not parts[0].targets.ndim:
+        raise DataError(
+            "A batch has its samples along the first axis.",
+            got="a target that is a single number, as single samples have",
+            remedy="Give batches; single samples come from a list, or from a Dataset or an "
+            "IterableDataset of torch.",
+        )
     try:
         for _, other in flat:
             if other != spec:

@@ -114,7 +114,7 @@ def convention(loss: Metric, form: Any, outputs: Any, targets: Any) -> Labels | 
     if threshold is None or not isinstance(outputs, Tensor) or not isinstance(targets, Tensor):
         return None
     one = outputs.ndim == 1 or 1 in (outputs.shape[1], outputs.shape[-1])
-    hard = bool(((targets == 0) | (targets == 1)).all() | (targets.abs() == 1).all())
+    hard = bool(((targets == 0) | (targets == 1)).all() | ((targets == 1) | (targets == -1)).all())
     return Binary(threshold) if one and hard else None
 
 

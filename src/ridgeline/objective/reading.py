@@ -5,7 +5,7 @@ One reader for objectives, calibration, matching, the command line's ``--data`` 
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
@@ -42,10 +42,10 @@ def collect(data: Any, *, labelled: bool = True) -> Samples:
     """Read data once, into resident arrays.
 
     Args:
-        data: `Samples`; arrays ``(inputs, targets)``; anything with `inputs` and `targets`; a
-            `Dataset` or `DataLoader` of torch, or what has a length and gives a sample by its
-            number; an iterable of batches, or a generator function that makes one. A batch, or
-            a sample, is ``(inputs, targets)``, a longer tuple whose last element is the targets,
+        data: `Samples`; arrays ``(inputs, targets)``, in a tuple of more several inputs; anything
+            with `inputs` and `targets`; a `Dataset` or `DataLoader` of torch, or what has a
+            length and gives a sample by its number; an iterable of batches, or a generator
+            function that makes one. A batch, or a sample, is ``(inputs, targets)``, a longer tuple whose last element is the targets,
             or a dict, a dataclass or a named tuple with a part named among `LABELS`. Inputs and
             targets may be nested. Words beside them (file names) are left out and named in
             `Samples.left_out`; whole numbers among the targets become int64.
@@ -95,7 +95,8 @@ def splits_of(data: Any) -> Mapping[str, Any] | None:
     """The splits that data are of, by name; None if they are one.
 
     A dict is one of splits if it has no part named among `LABELS` and either all its keys are
-    names of splits or its values are no arrays. A tuple of two or three data sets, loaders or
+    names of splits or its values are no arrays; a named tuple or a dataclass is one of splits if
+    all its fields are called so. A tuple of two or three data sets, loaders or
     pairs ``(inputs, targets)`` is train and test, or train, val and test.
     """
     given = getattr(data, "splits", None)
@@ -106,9 +107,19 @@ def splits_of(data: Any) -> Mapping[str, Any] | None:
         arrays = all(is_array(x) for x in data.values())
         one = any(key in LABELS for key in data) or (arrays and not named)
         return None if one and data else {str(key): x for key, x in data.items()}
+    names = _fields(data)
+    if names and all(name.lower() in SPLITS for name in names):
+        return {name: getattr(data, name) for name in names}
     if type(data) is tuple and len(data) in IN_ORDER and all(map(_is_data, data)):
         return dict(zip(IN_ORDER[len(data)], data, strict=True))
     return None
+
+
+def _fields(data: Any) -> tuple[str, ...]:
+    """Names of the fields of a named tuple or of a dataclass."""
+    if is_dataclass(data) and not isinstance(data, type):
+        return tuple(field.name for field in fields(data))
+    return getattr(data, "_fields", ()) if isinstance(data, tuple) else ()
 
 
 def _is_data(value: Any) -> bool:
@@ -131,7 +142,7 @@ def _read(data: Any, labelled: bool) -> Samples:
     if inspect.isgeneratorfunction(data):
         return read_twice(_Again(data), labelled, getattr(data, "__qualname__", data))
     whole = is_array(data) and not labelled
-    if (isinstance(data, Mapping) and data) or whole or _is_arrays(data):
+    if (isinstance(data, Mapping) and data) or whole or _is_arrays(data) or _is_batch(data):
         return read_batch(_stacked(data), labelled)
     if isinstance(data, Sequence) and not isinstance(data, str | bytes) and _is_sample(data):
         return _items(data, labelled)
@@ -182,6 +193,14 @@ def _is_arrays(data: Any) -> bool:
         return is_array(inputs) and (is_array(targets) or numbers or words)
     nested = isinstance(inputs, Mapping | tuple | list) or is_dataclass(inputs)
     return nested and (is_array(targets) or _numbers(targets))
+
+
+def _is_batch(data: Any) -> bool:
+    """True if a tuple of three arrays or more is one batch that ends in targets.
+
+    Batches come in a list: arrays of inputs alone, joined, would be others than those meant.
+    """
+    return type(data) is tuple and len(data) > 2 and all(map(is_array, data))
 
 
 def _numbers(value: Any) -> bool:

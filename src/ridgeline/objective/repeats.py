@@ -99,6 +99,7 @@ def from_loader(loader: DataLoader, labelled: bool) -> Samples:
                 "Use drop_last=False. " + FREEZE,
             )
     with untouched():
+        torch.manual_seed(0)  # one order of what is shuffled, in every process
         if isinstance(loader.dataset, IterableDataset):
             if loader.num_workers:
                 return _from_workers(loader, labelled, source)

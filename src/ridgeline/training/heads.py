@@ -88,6 +88,7 @@ def _cross_entropy(
             got=f"outputs {tuple(outputs.shape[1:])}, targets {tuple(targets.shape[1:])}",
             remedy="Move the class axis last.",
         )
+    targets = targets.long()  # of two classes they may be bool
     classes, samples = outputs.shape[-1], outputs.shape[1]
     labels = targets.masked_fill(targets == IGNORED, 0) if ignoring else targets
     top, guess = outputs.max(-1, keepdim=True)

@@ -4,11 +4,13 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ridgeline.data.sets import Split
+from ridgeline.objective import Samples, collect
 from ridgeline.rng import untouched
 from ridgeline.training.arrangement import measure, preferred
 from ridgeline.training.durations import Duration
@@ -23,11 +25,11 @@ __all__ = ["train", "train_many", "train_together"]
 
 def train(
     model: nn.Module,
-    data: Split | tuple[Tensor, Tensor],
+    data: Any,
     recipe: Recipe,
     *,
     seed: int = 0,
-    test: Split | tuple[Tensor, Tensor] | None = None,
+    test: Any = None,
     origin: Origin | None = None,
     device: str | torch.device | None = None,
     keeper: Keeper | None = None,
@@ -39,7 +41,8 @@ def train(
 
     Args:
         model: Where the run starts. Parameters that need no gradient stay in place.
-        data: Inputs and targets, sample axis first.
+        data: A `Split`, or one split of what an objective takes: arrays ``(inputs, targets)``, a
+            `Dataset`, a `DataLoader`, a list of batches.
         recipe: How it is trained.
         seed: Names the order of batches, the augmentation, and whatever the model draws,
             dropout for example. The model's weights are where they are: their seed is another.
@@ -55,6 +58,7 @@ def train(
     Raises:
         UsageError: If the recipe asks for what cannot be.
         DataError: If there are no samples, or not one target for each.
+        NotDeterministic: If another reading of the data would give other samples.
         ForwardFailed: If the model raises.
     """
     if device is None:
@@ -68,9 +72,9 @@ def train(
 
 def train_together(
     members: Sequence[Member],
-    data: Split | tuple[Tensor, Tensor],
+    data: Any,
     *,
-    test: Split | tuple[Tensor, Tensor] | None = None,
+    test: Any = None,
     device: str | torch.device = "cpu",
     keeper: Keeper | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -86,7 +90,7 @@ def train_together(
 
     Args:
         members: Runs to be, of equal `likeness`.
-        data: Inputs and targets.
+        data: A `Split`, or one split of what an objective takes.
         test: What they are assessed on.
         device: Where to train.
         keeper: Takes the states that are kept, in place of `Run.states`.
@@ -103,6 +107,7 @@ def train_together(
         NotStackable: If they do not go through one stacked step.
         UsageError: If members are not alike, or the recipe asks for what cannot be.
         DataError: If there are no samples, or not one target for each.
+        NotDeterministic: If another reading of the data would give other samples.
         ForwardFailed: If the model raises.
     """
     data, test = _split(data), None if test is None else _split(test)
@@ -126,9 +131,9 @@ def train_together(
 
 def train_many(
     members: Sequence[Member],
-    data: Split | tuple[Tensor, Tensor],
+    data: Any,
     *,
-    test: Split | tuple[Tensor, Tensor] | None = None,
+    test: Any = None,
     device: str | torch.device = "cpu",
     together: int | None = None,
     keeper: Keeper | None = None,
@@ -138,7 +143,7 @@ def train_many(
 
     Args:
         members: Runs to be.
-        data: Inputs and targets.
+        data: A `Split`, or one split of what an objective takes.
         test: What they are assessed on.
         device: Where to train.
         together: Largest size of a stack; measured by default.
@@ -151,6 +156,7 @@ def train_many(
     Raises:
         UsageError: If a recipe asks for what cannot be.
         DataError: If there are no samples, or not one target for each.
+        NotDeterministic: If another reading of the data would give other samples.
         ForwardFailed: If a model raises.
     """
     data = _split(data)
@@ -183,8 +189,12 @@ def _renumbered(keeper: Keeper | None, stack: Sequence[int]) -> Keeper | None:
     return lambda i, step, state: keeper(stack[i], step, state)
 
 
-def _split(data: Split | tuple[Tensor, Tensor]) -> Split:
-    given = (data if isinstance(data, Split) else Split(*data)).of_one_input()
+def _split(data: Any) -> Split:
+    if not isinstance(data, Split):
+        pair = isinstance(data, tuple) and len(data) == 2 and isinstance(data[1], Tensor)
+        held = Samples(*data) if pair else collect(data)
+        data = Split(held.inputs, held.targets, held.left_out)
+    given = data.of_one_input()
     y = given.targets
     whole = not (y.is_floating_point() or y.is_complex() or y.dtype in (torch.bool, torch.int64))
     return replace(given, targets=y.to(torch.int64)) if whole else given
