@@ -106,10 +106,10 @@ def test_a_path_that_is_right_passes():
 
 
 def test_another_end_than_was_given_is_seen():
-    zero = {"w": torch.tensor([0.0, -0.0]), "n": torch.tensor(1)}
-    plus = {"w": torch.tensor([0.0, 0.0]), "n": torch.tensor(1)}
+    zero = {"w": torch.tensor([0.0, -0.0]), "v": torch.tensor(1.0)}
+    plus = {**zero, "w": torch.tensor([0.0, 0.0])}
     with pytest.raises(AssertionError, match=r"'w' at t = 0 .* bit for bit"):
-        check_path(Line(zero, plus), a=plus)
+        check_path(Line(zero, {**plus, "v": torch.tensor(2.0)}), a=plus)
     with pytest.raises(AssertionError, match="at t = 1"):
         check_path(Line(A, B), b={**B, "w": B["w"].double()})
 

@@ -298,10 +298,87 @@ class Positions(Base):
         return self.o(torch.relu(self.a(x * self.angles)))
 
 
+class ByAddress(Base):
+    """Computed again where the weight is another tensor, or was written to."""
+
+    def prepare(self):
+        self.key = self.w = None
+
+    def kernel(self):
+        weight = self.a.weight
+        key = (id(weight), weight._version)
+        if self.key != key:
+            self.key, self.w = key, self.computed().detach()
+        return self.w
+
+
+class ByVersion(ByAddress):
+    def kernel(self):
+        version = self.a.weight._version
+        if self.key != version:
+            self.key, self.w = version, self.computed().detach()
+        return self.w
+
+
+class TableByAddress(Base):
+    def prepare(self):
+        self.cache = {}
+
+    def kernel(self):
+        key = (id(self.a.weight), self.a.weight._version)
+        if key not in self.cache:
+            self.cache[key] = self.computed().detach()
+        return self.cache[key]
+
+
+class ByLambda(Base):
+    def prepare(self):
+        self.kernel = lambda: 2 * self.computed()
+
+
+class ByInnerFunction(Base):
+    def prepare(self):
+        def of(x):
+            return self.computed() + 0 * x.mean()
+
+        self.functions = {"w": lambda: of(self.o.weight)}
+
+    def kernel(self):
+        return self.functions["w"]()
+
+
+class Child(nn.Module):
+    def __init__(self, parent):
+        super().__init__()
+        self.parent = weakref.ref(parent)
+
+    def forward(self):
+        return self.parent().computed()
+
+
+class ByParent(Base):
+    def prepare(self):
+        self.child = Child(self)
+
+    def kernel(self):
+        return self.child()
+
+
+class ByHook(Base):
+    def prepare(self):
+        self.seen = {}
+        self.a.register_forward_hook(lambda m, x, y: self.seen.update(w=self.computed()))
+
+    def kernel(self):
+        self.a(X[:1])
+        return self.seen["w"]
+
+
 RIGHT = [
     *(InAttribute, WhenAbsent, InDict, InGrowingDict, InList, InNested, InObject, OnSubmodule),
     *(OnClass, CachedProperty, WithFlag, Replaced, Rounded, Lora, Expanded, ByDevice, Fused),
-    *(Positions, AsBuffer, Norm, InTuple),
+    *(Positions, AsBuffer, Norm, InTuple, ByAddress, ByVersion, TableByAddress),
+    *(ByLambda, ByInnerFunction, ByParent, ByHook),
 ]
 
 
@@ -426,6 +503,25 @@ class Alias(Base):
 
     def kernel(self):
         return self.w
+
+
+class FlaggedBuffer(Base):
+    def prepare(self):
+        self.register_buffer("w", torch.zeros(8, 6), persistent=False)
+        self.register_buffer("ready", torch.tensor(False), persistent=False)
+
+    def kernel(self):
+        if not self.ready:
+            self.w.copy_(self.computed().detach())
+            self.ready.fill_(True)
+        return self.w
+
+
+def test_a_buffer_that_is_filled_once_is_refused_after_use():
+    model = seeded(FlaggedBuffer)
+    model(X)
+    with pytest.raises(rl.errors.NotDeterministic, match=r"writes to its buffer '(w|ready)'"):
+        Objective(model, (X, Y), dtype=torch.float64)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from ridgeline.objective.criteria import Criterion
 from ridgeline.objective.forms import Metric
 from ridgeline.objective.probe import activation_bytes, check_labels, probe, unpicked
 from ridgeline.objective.statistics import kept_layers
-from ridgeline.tracing import check_follows, empty_caches, unpacked
+from ridgeline.tracing import check_follows, check_outside, empty_caches, unpacked
 
 if TYPE_CHECKING:
     from ridgeline.objective.objective import Objective
@@ -70,6 +70,7 @@ def ask(
     outputs, found = None, {}
     with objective.computing():
         try:
+            check_outside(network, tensors, first[:2].inputs)
             empty_caches(network, tensors, first[:2].inputs)
             outputs = probe(network, tensors, first)
             check_follows(model, network, tensors, first[:2].inputs)

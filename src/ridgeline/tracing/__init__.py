@@ -14,6 +14,7 @@ from ridgeline.tracing.emptying import empty_caches
 from ridgeline.tracing.following import check_follows
 from ridgeline.tracing.layers import layer_index
 from ridgeline.tracing.network import Network, Trace
+from ridgeline.tracing.outside import check_outside
 from ridgeline.tracing.refusals import forget_compiled
 from ridgeline.tracing.shaking import close
 
@@ -24,6 +25,7 @@ __all__ = [
     "arguments",
     "call",
     "check_follows",
+    "check_outside",
     "close",
     "empty_caches",
     "flatten",

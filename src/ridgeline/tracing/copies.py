@@ -10,6 +10,7 @@ from torch.nn.parameter import is_lazy
 
 from ridgeline.errors import UsageError
 from ridgeline.tracing.keeping import leaves_of
+from ridgeline.tracing.rebinding import rebind
 
 __all__ = ["duplicate", "named_tensors", "places", "private_copy"]
 
@@ -56,10 +57,13 @@ def _copied(model: nn.Module, memo: dict[int, Any]) -> nn.Module:
                 memo[id(x)] = x
             elif isinstance(x, Tensor) and not x.is_leaf:  # which torch does not copy deeply
                 memo.setdefault(id(x), x.detach().clone())
+    known = dict(memo)
     try:
-        return copy.deepcopy(model, dict(memo))
+        copied = copy.deepcopy(model, known)
     except Exception as error:  # whatever an attribute's own way of copying may raise
         raise _uncopied(model, memo, error) from error
+    rebind(copied, {id(m): known[id(m)] for m in model.modules() if id(m) in known})
+    return copied
 
 
 def _check_shapes(model: nn.Module) -> None:

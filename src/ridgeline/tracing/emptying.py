@@ -15,9 +15,11 @@ from ridgeline.tracing.keeping import holders_of, leaves_of
 from ridgeline.tracing.network import Network
 from ridgeline.tracing.shaking import close, shaken
 
-__all__ = ["computed", "empty_caches", "fresh", "put"]
+__all__ = ["alike", "computed", "empty_caches", "fresh", "put"]
 
 ABSENT = object()
+KEYS = (int, str, tuple)
+"""What may say of which weights something was computed."""
 Member = tuple[str, nn.Module, Any]
 """A part's name, the part, and what it holds."""
 
@@ -44,10 +46,25 @@ def empty_caches(network: Network, tensors: Mapping[str, Tensor], inputs: Any) -
     with untouched(), torch.no_grad():
         for (_, key), members in groups.items():
             ways = [(key, blank) for blank in _blanks(members[0][2])]
-            flags = [k for k, x in vars(members[0][1]).items() if x is True and k != "training"]
-            _try_to_empty(network, both, inputs, key, members, ways + [(k, False) for k in flags])
+            _try_to_empty(network, both, inputs, key, members, ways + _flags(members[0][1]))
         for kind, key in classes.items():
             _try_to_empty_class(network, both, inputs, kind, key)
+    parts = dict(network.module.named_modules())
+    for name, key, blank in network.emptied:  # anew: a call writes to the flags that are tensors
+        put(parts[name], key, fresh(blank, deep=True))
+    network.renew()
+
+
+def _flags(part: nn.Module) -> list[tuple[str, Any]]:
+    """What may say that something is filled, and how it says that it is not."""
+    flags: list[tuple[str, Any]] = [
+        (k, False) for k, x in vars(part).items() if x is True and k != "training"
+    ]
+    for key in part._non_persistent_buffers_set:
+        x = part._buffers.get(key)
+        if x is not None and x.dtype == torch.bool and bool(x.all()):
+            flags.append((key, torch.zeros_like(x)))
+    return flags
 
 
 def _try_to_empty(
@@ -75,19 +92,56 @@ def _try_to_empty(
 
     for setting, blank in ways:
         was = [_home(part, setting).get(setting, ABSENT) for _, part, _ in members]
-        for _, part, _ in members:
-            put(part, setting, fresh(blank))
-        network.renew()
-        filled = _looked(network, states, inputs, look)
+
+        def emptied(setting: str = setting, blank: Any = blank) -> None:
+            for _, part, _ in members:
+                put(part, setting, fresh(blank, deep=True))
+            network.renew()
+
+        filled = _looked(network, states, inputs, look, emptied)
         refilled = bool(filled) and all(computed(x) for x in filled[0])
-        if refilled and not _equal(*filled):
+        if refilled and not alike(*filled):
             network.emptied += [(name, setting, blank) for name, _, _ in members]
+            _forget_keys(network, states, inputs, members)
             return
         for (_, part, _), value in zip(members, was, strict=True):
             put(part, setting, value)
         network.renew()
         if refilled and setting == key:  # with the same: it depends on no weights, and is kept
             return
+
+
+def _forget_keys(
+    network: Network, states: list[dict[str, Tensor]], inputs: Any, members: list[Member]
+) -> None:
+    """Forget what tells parts that they are filled: an address, a version, the weight itself.
+
+    It may be right by chance: that of a tensor which is given later.
+    """
+    own = [(name, part, dict(vars(part))) for name, part, _ in members]
+    changed: set[str] = set()
+
+    def look() -> None:
+        for _, part, was in own:
+            changed.update(
+                k
+                for k, x in vars(part).items()
+                if isinstance(x, KEYS) and not isinstance(x, bool) and was.get(k) is not x
+            )
+
+    _looked(network, states[1:], inputs, look)
+    for key in changed:
+        if any(key not in was or not isinstance(was[key], KEYS) for _, _, was in own):
+            continue
+        for _, part, _ in own:
+            put(part, key, None)
+        network.renew()
+        if _looked(network, states, inputs, list):
+            network.emptied += [(name, key, None) for name, _, _ in own]
+            continue
+        for _, part, was in own:
+            put(part, key, was[key])
+        network.renew()
 
 
 def _try_to_empty_class(
@@ -97,7 +151,7 @@ def _try_to_empty_class(
     network.blank_classes.append((kind, key))
     network.renew()
     filled = _looked(network, states, inputs, lambda: [fresh(vars(kind)[key])])
-    if not filled or not computed(filled[0]) or _equal(*filled):
+    if not filled or not computed(filled[0]) or alike(*filled):
         network.blank_classes.pop()
         network.renew()
 
@@ -106,12 +160,14 @@ def _looked(
     network: Network,
     states: list[dict[str, Tensor]],
     inputs: Any,
-    look: Callable[[], list[Any]],
+    look: Callable[[], Any],
+    begin: Callable[[], None] = lambda: None,
 ) -> list[list[Any]]:
-    """What is seen after a call with each state; nothing if a call fails."""
+    """What is seen after a call with each state, which begins anew; nothing if a call fails."""
     found: list[list[Any]] = []
     try:
         for state in states:
+            begin()
             network.watched(state, inputs, lambda: found.append(look()))
     except Exception:  # the module does not work without: it is no cache, or not of this kind
         return []
@@ -127,8 +183,10 @@ def computed(x: Any) -> bool:
 def _blanks(x: Any) -> Iterator[Any]:
     """What may have stood in the place of something before it was computed."""
     if isinstance(x, dict | list | tuple):
+        if isinstance(x, dict):  # first: a key may be the weight's address
+            yield type(x)()
         yield pytree.tree_map(lambda y: None if isinstance(y, Tensor) else y, x)
-        yield type(x)() if isinstance(x, dict | list) else ()
+        yield type(x)() if isinstance(x, list) else ()
     elif not isinstance(x, Tensor | float | np.ndarray):
         emptied = copy.copy(x)
         for key, y in vars(x).items():
@@ -159,7 +217,8 @@ def _home(part: nn.Module, key: str) -> dict[str, Any]:
     return part._buffers if key in part._non_persistent_buffers_set else vars(part)
 
 
-def _equal(x: Any, y: Any) -> bool:
+def alike(x: Any, y: Any) -> bool:
+    """Whether two things hold the same numbers."""
     first, second = leaves_of(x), leaves_of(y)
     if len(first) != len(second):
         return False

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.parameter import Parameter
 from torch.utils import _pytree as pytree
 
-__all__ = ["Holders", "holders_of", "leaves_of"]
+__all__ = ["Holders", "holders_of", "is_library", "leaves_of"]
 
 _TABLES = ("_parameters", "_buffers", "_modules")
 _OWN = frozenset(vars(nn.Module())) | {
@@ -151,6 +151,12 @@ def leaves_of(x: Any, levels: int = _LEVELS) -> list[Any]:
     return found
 
 
+def is_library(name: str | None) -> bool:
+    """Whether a module of Python, by its name, is no code of the user's."""
+    home = (name or "").partition(".")[0]
+    return home in (*sys.stdlib_module_names, "torch", "numpy") and home != "__main__"
+
+
 def _of_torch(kind: type) -> bool:
     return kind.__module__.partition(".")[0] == "torch"
 
@@ -167,8 +173,8 @@ def _may_hold(x: Any) -> bool:
         return True
     if callable(x) or not hasattr(x, "__dict__"):
         return False
-    home = type(x).__module__.partition(".")[0]
-    return home == "types" or home not in (*sys.stdlib_module_names, "torch", "numpy")
+    home = type(x).__module__
+    return home.partition(".")[0] == "types" or not is_library(home)
 
 
 def _items(x: Any) -> list[Any]:
