@@ -365,3 +365,40 @@ def test_the_gpu_agrees_with_the_cpu(name):
         for d in devices
     ]
     np.testing.assert_allclose(*means, rtol=1e-8)
+
+
+class Fused(torch.nn.Module):
+    """Two branches whose sum `eval()` writes into a layer that it makes."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = torch.nn.Linear(4, 5), torch.nn.Linear(4, 5)
+        self.head = torch.nn.Linear(5, 3)
+
+    def train(self, mode=True):
+        super().train(mode)
+        if not mode:
+            fused = torch.nn.Linear(4, 5)
+            fused.weight.data = self.a.weight.data + self.b.weight.data
+            fused.bias.data = self.a.bias.data + self.b.bias.data
+            self.__dict__["fused"] = fused
+        return self
+
+    def forward(self, x):
+        both = self.a(x) + self.b(x) if self.training else self.fused(x)
+        return self.head(torch.tanh(both))
+
+
+def test_a_strategy_that_gives_something_else_than_the_loop_is_refused():
+    ends = []
+    for seed in (0, 1):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            ends.append(Fused().state_dict())
+    data = torch.randn(20, 4, generator=torch.Generator().manual_seed(2)), torch.arange(20) % 3
+    goal = Objective(Fused(), data)
+    line = Line(*ends).combination(np.linspace(0, 1, 5))
+    evaluate(goal, line, strategy="loop")
+    rule = r"must give what the loop gives.*from 'shared' at position 2.*strategy='loop'"
+    with pytest.raises(NotTraceable, match=rule):
+        evaluate(goal, line, strategy="shared")

@@ -99,6 +99,14 @@ class Constant(nn.BatchNorm1d):
         return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias)
 
 
+class OwnMomentum(nn.BatchNorm1d):
+    """A subclass that averages with 0.1, whatever its momentum is set to."""
+
+    def forward(self, x):
+        held = self.running_mean, self.running_var, self.weight, self.bias
+        return F.batch_norm(x, *held, self.training, 0.1, self.eps)
+
+
 class Skipped(nn.Module):
     """Batch normalisation whose numbers are used, without its code being called."""
 
@@ -116,7 +124,12 @@ def constant():
     return nn.Sequential(nn.Linear(5, 6), Constant(6), nn.ReLU(), nn.Linear(6, 3))
 
 
+def own_momentum():
+    return nn.Sequential(nn.Linear(5, 6), OwnMomentum(6), nn.ReLU(), nn.Linear(6, 3))
+
+
 KEPT = {
+    "own momentum": (own_momentum, "1", "averaged with a momentum of its own"),
     "auxiliary": (Auxiliary, "an", "not reached, or not updated"),
     "frozen": (Frozen, "n", "frozen: in evaluation mode"),
     "constant": (constant, "1", "not reached, or not updated"),
@@ -172,6 +185,26 @@ def test_settings_of_batch_norm_do_not_matter(settings):
         assert torch.allclose(
             goal(states.capture(net))["loss"], F.cross_entropy(norm, Y, reduction="none")
         )
+
+
+def test_statistics_that_a_layer_assigns_are_recomputed_too():
+    class Assigning(nn.BatchNorm1d):
+        def forward(self, x):
+            mean, var = self.running_mean, self.running_var
+            if self.training:
+                mean, var = x.mean(0), x.var(0)
+                self.running_mean = torch.lerp(self.running_mean, mean, self.momentum)
+                self.running_var = torch.lerp(self.running_var, var, self.momentum)
+            return (x - mean) / (var + self.eps).sqrt()
+
+    model = seeded(lambda: nn.Sequential(nn.Linear(5, 3), Assigning(3)))
+    goal = Objective(model, (X, Y), dtype=torch.float64, calibration_rows=20)
+    fresh = goal.recomputed(goal.tensors(states.capture(model)))
+    with torch.no_grad():
+        h = model[0](X)
+    assert torch.allclose(fresh["1.running_mean"], h.mean(0), atol=1e-12)
+    assert torch.allclose(fresh["1.running_var"], (h[:20].var(0) + h[20:].var(0)) / 2, atol=1e-12)
+    assert not goal.kept_statistics
 
 
 def test_a_layer_that_is_called_twice_averages_both():

@@ -25,6 +25,7 @@ WORTH_MEASURING = 0.15  # seconds
 # (measured: 2.1x at 9 thousand parameters, slower than the loop at 932 thousand).
 SMALL_ON_CPU = 50_000  # moving coordinates
 STACK_BUDGET = {"cpu": 16 * 2**20, "cuda": 2**30}  # bytes of stacked states and activations
+COMPARED = 8  # samples on which a strategy that is asked for by name is compared
 AGREEMENT = 1e-3  # of the largest output; a faster way that differs by more is not taken
 
 
@@ -57,7 +58,7 @@ def choose(
 
     Raises:
         UnknownName: If there is no such strategy.
-        NotTraceable: If a strategy asked for by name is not available.
+        NotTraceable: If a strategy asked for by name is not available, or gives other outputs.
     """
     if wanted not in STRATEGIES:
         raise UnknownName("strategy", wanted, STRATEGIES)
@@ -65,6 +66,8 @@ def choose(
     makers = _makers(objective, resident, rows)
     if wanted != "auto":
         strategy = makers[wanted]()
+        if wanted != "loop":
+            _check_agrees(objective, resident, strategy)
         return strategy, Choice(strategy.name, rows, strategy.group)
 
     loop = Loop(objective, resident)
@@ -105,6 +108,26 @@ def choose(
         best = makers[fastest]()
     choice.strategy, choice.group = best.name, best.group
     return best, choice
+
+
+def _check_agrees(objective: Objective, resident: Resident, strategy: Strategy) -> None:
+    """Refuse a strategy that was asked for and gives something else than the loop, on a few.
+
+    Raises:
+        NotTraceable: If it does; at a position between the ends, where weights are others.
+    """
+    few = objective.samples[: min(len(objective), COMPARED)].inputs
+    at = [len(resident.combination) // 2]
+    ways = (Loop(objective, resident), strategy)
+    want, got = (
+        [pytree.tree_map_only(Tensor, torch.clone, x) for x in way.outputs(few, at)] for way in ways
+    )
+    if not _agree(want, got):
+        raise NotTraceable(
+            "A strategy must give what the loop gives.",
+            got=f"other outputs from {strategy.name!r} at position {at[0]}",
+            remedy="Use strategy='loop', or 'auto', which takes no other that differs.",
+        )
 
 
 def _makers(

@@ -10,6 +10,7 @@ evaluation mode. A layer that this pass does not reach, or that is frozen, keeps
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -25,6 +26,8 @@ __all__ = ["calibrating", "gather", "kept_layers", "normalisers", "recompute"]
 
 OWN = ("running_", "moving_")
 """What classes of one's own call their statistics."""
+SHIFT = 1.0
+"""By how much what an average starts from is moved, to see whether part of it stays."""
 TRIED = 32
 """Calibration samples on which layers are looked for that are not reached."""
 
@@ -76,7 +79,12 @@ def recompute(
 
 
 def gather(
-    network: Network, tensors: Mapping[str, Tensor], calibration: Samples, rows: int
+    network: Network,
+    tensors: Mapping[str, Tensor],
+    calibration: Samples,
+    rows: int,
+    *,
+    shift: float = 0.0,
 ) -> tuple[dict[str, Tensor], set[str]]:
     """Statistics gathered anew, and the names of the layers that gathered any.
 
@@ -85,34 +93,48 @@ def gather(
         tensors: The same.
         calibration: The same.
         rows: The same.
+        shift: Added to what averages start from, of which nothing must stay.
     """
     layers = {
         name: layer
         for name, layer in normalisers(network.module).items()
-        if name not in network.modes.frozen
+        if name not in network.modes.frozen | network.modes.inert
     }
     start: dict[str, Tensor] = {}
     for name, layer in layers.items():
         for buffer, _ in layer.named_buffers(prefix=name, recurse=False):
             if is_statistic(buffer) and buffer in tensors:
-                start[buffer] = _start(buffer, tensors[buffer])
+                start[buffer] = _start(buffer, tensors[buffer], shift)
     fresh = {name: x.clone() for name, x in start.items()}
     batches = -(-len(calibration) // rows)
     with _gathering(layers) as begin, torch.no_grad():
         for part in torch.arange(len(calibration)).tensor_split(batches):
             begin()
             given = calibration[int(part[0]) : int(part[-1]) + 1]
-            network({**tensors, **fresh}, given.inputs)
+            held = {**tensors, **fresh}
+            network.watched(held, given.inputs, lambda: fresh.update(_assigned(layers, fresh)))
     # The first batch counts whole, whatever stood there: what is as it was saw none.
     reached = {n.rpartition(".")[0] for n, x in fresh.items() if not torch.equal(x, start[n])}
     return fresh, reached
 
 
-def _start(name: str, own: Tensor) -> Tensor:
+def _start(name: str, own: Tensor, shift: float) -> Tensor:
     """What gathering starts from: a count of zero, else the state's own if it is finite."""
     if name.endswith("num_batches_tracked"):
         return torch.zeros_like(own)
-    return own if bool(own.isfinite().all()) else torch.zeros_like(own)
+    own = own if bool(own.isfinite().all()) else torch.zeros_like(own)
+    return own + shift if shift else own
+
+
+def _assigned(layers: Mapping[str, _NormBase], given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Statistics that a layer put in the place of those given, and did not write into them."""
+    found: dict[str, Tensor] = {}
+    for name, layer in layers.items():
+        for key, x in layer._buffers.items():
+            was = given.get(f"{name}.{key}" if name else key)
+            if was is not None and x is not None and x is not was and x.shape == was.shape:
+                found[f"{name}.{key}" if name else key] = x.detach().clone()
+    return found
 
 
 @contextmanager
@@ -150,6 +172,11 @@ def _gathering(layers: Mapping[str, _NormBase]) -> Iterator[Any]:
             layer.training, layer.momentum = kept[name]
 
 
+def _agree(x: Tensor, y: Tensor) -> bool:
+    size = max(SHIFT, float(x.abs().max())) if x.numel() else 0.0
+    return bool(torch.isclose(x, y, rtol=0, atol=1e-3 * size, equal_nan=True).all())
+
+
 def kept_layers(
     network: Network, tensors: Mapping[str, Tensor], calibration: Samples | None, rows: int
 ) -> dict[str, str]:
@@ -173,10 +200,15 @@ def kept_layers(
     if calibration is None:
         return found
     few = calibration[: min(len(calibration), TRIED)]
-    _, reached = gather(network, tensors, few, rows)
+    once, reached = gather(network, tensors, few, rows)
+    again, _ = gather(network, tensors, few, rows, shift=SHIFT)
+    own = {n.rpartition(".")[0] for n, x in once.items() if not _agree(x, again[n])} & reached
+    network.modes = replace(network.modes, inert=network.modes.inert | own)
     for name in known:
         if name in network.modes.frozen:
             found[name] = "frozen: in evaluation mode while the network trains"
+        elif name in network.modes.inert:
+            found[name] = "averaged with a momentum of its own, whatever is asked for"
         elif name not in reached:
             found[name] = "not reached, or not updated, by calibration"
     return found

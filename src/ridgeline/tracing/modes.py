@@ -33,6 +33,9 @@ class Modes:
     """Name and class of parts that stay in training mode after it."""
     frozen: frozenset[str] = frozenset()
     """Parts that stay in evaluation mode while the module trains."""
+    inert: frozenset[str] = frozenset()
+    """Normalisation layers whose statistics cannot be gathered anew: they average with a momentum
+    of their own, so that part of what stood there stays. Found by who gathers."""
 
 
 def modes_of(model: nn.Module) -> Modes:
