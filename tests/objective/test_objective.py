@@ -342,7 +342,7 @@ def test_labels_of_a_sequence_are_checked_too():
 
 
 def test_a_mean_over_the_batch_is_no_loss():
-    with pytest.raises(UsageError, match=r"'loss' must return one number per sample.*Got \(\) for"):
+    with pytest.raises(UsageError, match=r"The loss must return one number per .*Got \(\) for"):
         Objective(mlp(), (X, Y), loss=lambda o, t: F.cross_entropy(o, t).mean())
     with pytest.raises(UsageError, match="'late'"):
         Objective(mlp(), (X, Y), metrics={"late": lambda o, t: 0.5})

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ridgeline.errors import UsageError
-from ridgeline.objective import Objective, error
+from ridgeline.errors import RidgelineWarning, UsageError
+from ridgeline.objective import Objective, cross_entropy, error
 
 rng = torch.Generator().manual_seed(0)
 
@@ -201,9 +201,42 @@ def test_the_class_axis_is_torchs_and_the_shape_is_not_asked():
     torch.testing.assert_close(own["loss"], alone(nn.CrossEntropyLoss(), outputs, targets))
     wrong = (outputs.argmax(1) != targets).double().flatten(1).mean(1)
     torch.testing.assert_close(own["error"], wrong)
-    last = found("cross_entropy", outputs, targets)  # ours has the classes last
+    with pytest.warns(RidgelineWarning):
+        last = found("cross_entropy", outputs, targets)  # ours has the classes last
     moved = outputs.movedim(-1, 1)
     torch.testing.assert_close(last["loss"], alone(nn.CrossEntropyLoss(), moved, targets))
+
+
+@pytest.mark.parametrize("shape", [(7, 4, 4), (7, 4, 4, 4)])
+def test_an_axis_that_is_taken_on_trust_is_told(shape):
+    data = drawn(*shape), classes(*shape[:1], *shape[2:])
+    with pytest.warns(RidgelineWarning, match="as many classes as positions.*last axis.*dim=1"):
+        told = Objective(Echo(), data)
+    assert any("as many classes as positions" in note for note in told.notes)
+    with pytest.warns(RidgelineWarning, match="`error` takes the last axis"):
+        Objective(Echo(), data, loss=lambda o, t: o.flatten(1).mean(1), metrics=["error"])
+    for loss in (
+        *(nn.CrossEntropyLoss(), partial(cross_entropy, dim=1), partial(cross_entropy, dim=-1)),
+    ):
+        assert not Objective(Echo(), data, loss=loss).notes  # a warning would fail the test
+
+
+def test_axes_of_other_sizes_are_not_taken_on_trust():
+    assert not Objective(Echo(), (drawn(7, 5, 4), classes(7, 5))).notes
+    assert not Objective(Echo(), (drawn(7, 4), classes(7))).notes
+
+
+@pytest.mark.parametrize("loss", [nn.BCEWithLogitsLoss(), "bce"])
+@pytest.mark.parametrize("wide", [1, 3])
+def test_targets_may_be_booleans(loss, wide):
+    outputs, targets = drawn(9, wide), drawn(9, wide) > 0
+    got = found(loss, outputs, targets)
+    each = F.binary_cross_entropy_with_logits(outputs, targets.double(), reduction="none")
+    torch.testing.assert_close(got["loss"], each.mean(1))
+    assert ("error" in got) == (wide == 1)
+    if wide == 1:
+        wrong = ((outputs > 0) != targets)[:, 0]
+        assert got["error"].tolist() == wrong.double().tolist()
 
 
 def test_classes_on_the_other_axis_are_refused_with_the_remedy():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ridgeline import objective
 from ridgeline.errors import UsageError
 from ridgeline.training import Recipe
-from ridgeline.training.heads import head_of
+from ridgeline.training.heads import counted, head_of
 
 
 def outputs_and_labels(shape, classes, seed, scale=3.0):
@@ -115,6 +115,39 @@ def test_misses_of_ones_own_loss_follow_its_axis_and_its_ignored_label(loss, dim
             one = outputs[k, i].movedim(dim if dim < 0 else 0, -1)
             want += sum(float(one[j].argmax() != labels[k, i, j]) for j in at) / max(1, len(at))
         assert float(missed[k]) == pytest.approx(want)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_sample_of_which_nothing_counts_has_no_part_in_the_mean_as_torch_has_it(smoothing):
+    outputs, labels = outputs_and_labels((2, 5), 4, 0)
+    labels[0, 1], labels[1, :3] = -100, -100
+    head = head_of(Recipe(length="1it", label_smoothing=smoothing), labels)
+    loss, missed, slope = head(outputs, labels)
+    want, gradient = by_differentiation(
+        partial(torch.nn.functional.cross_entropy, label_smoothing=smoothing), outputs, labels
+    )
+    torch.testing.assert_close(loss, want)
+    torch.testing.assert_close(slope, gradient)
+    assert counted(head, labels).tolist() == [4, 2]
+    wrong = (outputs.argmax(-1) != labels) & (labels != -100)
+    assert missed.tolist() == wrong.sum(1).tolist()
+
+
+def test_a_step_in_which_nothing_counts_is_of_zeros():
+    outputs, labels = outputs_and_labels((1, 5), 4, 0)
+    labels[:] = -100
+    loss, _, slope = head_of(Recipe(length="1it"), labels)(outputs, labels)
+    assert float(loss) == 0 and not slope.any()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [torch.nn.CrossEntropyLoss(ignore_index=1), partial(objective.cross_entropy, ignore_index=1)],
+)
+def test_ones_own_loss_says_which_samples_count(loss):
+    _, labels = outputs_and_labels((2, 5), 4, 0)
+    head = head_of(Recipe(length="1it", loss=loss), labels)
+    assert counted(head, labels).tolist() == (labels != 1).sum(1).tolist()
 
 
 def test_a_sample_of_which_nothing_counts_has_no_part_in_ones_own_mean():

@@ -306,14 +306,13 @@ def test_many_are_sorted_into_stacks_and_come_back_in_order(planted):
 
 
 def test_what_is_measured_at_the_end_is_the_objectives(planted):
-    from ridgeline import Line, Objective, profile
+    from ridgeline import Objective
 
     recipe = replace(RECIPE, label_smoothing=0.2)
     net = fcn(6, 8, 3, norm="batch").double()
     run = training.train(net, planted, recipe, test=planted)
     objective = Objective(net, planted, statistics="keep")
-    curves = profile(Line(run.final, run.final), objective, points=2).curves["data"]
-    expected = {name: curve.mean[0] for name, curve in curves.items()}
+    expected = {name: float(each.mean()) for name, each in objective(run.final).items()}
     assert run.measured["test"] == pytest.approx(expected)
     assert run.measured["train"] == run.measured["test"]
     assert run.log["test_loss"] == pytest.approx([math.nan] * 16 + [expected["loss"]], nan_ok=True)
@@ -468,6 +467,21 @@ def test_targets_to_be_ignored_do_not_count(planted):
     own = Member(fcn(6, 3).double(), RECIPE, targets=some)
     (other,) = training.train_together([own], planted)
     assert_close(run.final, other.final, rtol=0, atol=0)
+
+
+def test_the_logs_running_loss_is_a_mean_over_the_samples_that_count(planted):
+    some = planted.targets.clone()
+    some[:5] = -100
+    still = replace(RECIPE, optimiser=SGD(learning_rate=1e-12), length="1ep", batch_size=7)
+    model = fcn(6, 3).double()
+    run = training.train(model, (planted.inputs, some), still)
+    kept = some != -100
+    with torch.no_grad():
+        outputs = model(planted.inputs[kept])
+    want = float(nn.functional.cross_entropy(outputs, some[kept]))
+    assert run.log["loss"][-1] == pytest.approx(want, rel=1e-9)
+    wrong = float((outputs.argmax(1) != some[kept]).double().mean())
+    assert run.log["error"][-1] == pytest.approx(wrong)
 
 
 def test_running_statistics_do_not_see_the_step_that_diverges(planted):

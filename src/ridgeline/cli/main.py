@@ -16,6 +16,8 @@ __all__ = ["main", "parser"]
 
 KEYWORD = re.compile(r"""(?:(?<=[\s(`])|^)([a-z_]+)=(True|'[^']*'|"[^"]*"|-?\d+(?:\.\d+)?)""")
 """An argument of Python's in a sentence, as ``overwrite=True`` or ``points=51``."""
+CALLED = {f"weights='{over}'": "mean_over" for over in ("samples", "tokens")}
+"""Arguments whose option has another name: `--weights` are those of a merge."""
 EXITS = """exit codes:
   0    done
   1    a fault of Ridgeline's own, with its traceback
@@ -112,6 +114,7 @@ def _in_options(refusal: RidgelineError, chosen: argparse.Namespace) -> str:
 
     def option(found: re.Match[str]) -> str:
         name, value = found.groups()
+        name = CALLED.get(found[0], name)
         flag = f"--{name.replace('_', '-')}"
         if not hasattr(chosen, name) or flag in remedy:
             return found[0]

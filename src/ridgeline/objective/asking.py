@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ridgeline import state as states
 from ridgeline.errors import ForwardFailed, RidgelineError
 from ridgeline.objective.batches import check_batches
-from ridgeline.objective.conventions import criteria
+from ridgeline.objective.conventions import criteria, on_trust
 from ridgeline.objective.criteria import Criterion
 from ridgeline.objective.forms import Metric
 from ridgeline.objective.probe import activation_bytes, check_labels, probe, unpicked
@@ -41,6 +41,7 @@ class Asked:
     metrics: dict[str, Criterion]
     classes: int | None
     left_out: int
+    notes: tuple[str, ...]
     kept_statistics: dict[str, str]
     activation_bytes: int
     rows: int
@@ -97,7 +98,8 @@ def ask(
         each = activation_bytes(network, tensors, samples[: min(len(samples), 2)])
     low, high = ROWS[kind := "cuda" if objective.device.type == "cuda" else "cpu"]
     rows = max(low, min(high, ACTIVATION_BUDGET[kind] // each))
-    return Asked(found, classes, left_out, kept, each, rows)
+    said = tuple(filter(None, [on_trust(found, outputs, samples.targets)]))
+    return Asked(found, classes, left_out, said, kept, each, rows)
 
 
 def _look_at_labels(

@@ -55,12 +55,12 @@ def check_batches(criteria: Mapping[str, Criterion], outputs: Any, targets: Any)
             again = criterion.scores(outputs, targets)
         if not all(equal(x, y) for x, y in zip(before, given, strict=True)):
             raise NotDeterministic(
-                f"{_called(criterion)}, which writes to the outputs or the targets",
+                f"{criterion.called}, which writes to the outputs or the targets",
                 "Let it work on a copy: `.clone()`.",
             )
         if not _agree(whole, again):
             raise NotDeterministic(
-                f"{_called(criterion)}, which gives another number each time",
+                f"{criterion.called}, which gives another number each time",
                 "Draw no random numbers in it.",
             )
         rows = [slice(i, i + 1) for i in alone] + [slice(0, count // 2)] * (count > 3)
@@ -95,7 +95,7 @@ def _check_alone(
             x, y = (float(where_counted(w)[k]) for w in (among, apart))
             said = f"sample {some.start + k} has {x:.4g} in a batch and {y:.4g} in a smaller one"
         raise NotDeterministic(
-            f"{_called(criterion)}, in which a sample's number depends on its batch ({said})",
+            f"{criterion.called}, in which a sample's number depends on its batch ({said})",
             "Each number must be of its own sample: check that outputs and targets are not "
             "broadcast against each other. What is of a whole batch (a contrast among samples, a "
             "score of all of them) has no mean over samples, and no barrier with an interval.",
@@ -129,10 +129,6 @@ def _check_reduction(
 
 def _rows(held: Any, some: slice) -> Any:
     return pytree.tree_map_only(Tensor, lambda x: x[some], held)
-
-
-def _called(criterion: Criterion) -> str:
-    return "the loss" if criterion.name == "loss" else f"the metric {criterion.name!r}"
 
 
 def _agree(x: Weighted, y: Weighted) -> bool:

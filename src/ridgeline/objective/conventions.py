@@ -14,12 +14,12 @@ from torch import Tensor
 from ridgeline.errors import UsageError
 from ridgeline.objective.criteria import Criterion, Weights
 from ridgeline.objective.declared import Directed, Masked, bare, direction, sounds_higher
-from ridgeline.objective.forms import Labels, Metric, labels_of, positions_of, unwrapped
+from ridgeline.objective.forms import Labels, Metric, as_labels, labels_of, positions_of, unwrapped
 from ridgeline.objective.losses import binary_cross_entropy
 from ridgeline.objective.metrics import accuracy, binary_accuracy, binary_error, error
 from ridgeline.objective.torch_losses import TorchLoss, torch_loss
 
-__all__ = ["Binary", "convention", "criteria", "of_classes"]
+__all__ = ["Binary", "convention", "criteria", "of_classes", "on_trust"]
 
 
 class Binary(NamedTuple):
@@ -118,6 +118,32 @@ def convention(loss: Metric, form: Any, outputs: Any, targets: Any) -> Labels | 
     return Binary(threshold) if one and hard else None
 
 
+def on_trust(metrics: Mapping[str, Criterion], outputs: Any, targets: Any) -> str:
+    """Return a note where shapes allow two axes of classes and nobody said which; else nothing.
+
+    Args:
+        metrics: The loss, under that name, and the others.
+        outputs: Of a few samples.
+        targets: Of all samples.
+    """
+    if not isinstance(outputs, Tensor) or not isinstance(targets, Tensor) or outputs.ndim < 3:
+        return ""
+    shape = list(outputs.shape[1:])
+    if as_labels(targets) and shape[1:] == shape[:-1] == list(targets.shape[1:]):
+        loss = metrics["loss"]
+        asked = [loss] if loss.labels(targets) is not None else list(metrics.values())
+        inner = [bare(c.function) for c in asked if c.labels(targets) is not None and c.by_default]
+        if inner:
+            name = getattr(unwrapped(inner[0]), "__name__", "").lstrip("_")
+            return (
+                f"Outputs (N, {', '.join(map(str, shape))}) have as many classes as positions: "
+                f"`{name}` takes the last axis for the classes. If they are on axis 1, as losses "
+                f"of torch.nn have them, give one of those, or `functools.partial(rl.{name}, "
+                "dim=1)`; with `dim=-1` this is not said again."
+            )
+    return ""
+
+
 def of_classes(loss: Metric) -> bool:
     """Whether a loss compares outputs with labels, so that data without them are of no use."""
     form = _form(loss)
@@ -152,8 +178,8 @@ def _check_direction(name: str, function: Metric, form: Any) -> None:
     if any(sounds_higher(said) for said in (name, own)):
         raise UsageError(
             "Of a metric less is better, unless it says otherwise.",
-            got=f"the {'loss' if name == 'loss' else 'metric'} {name!r} ({own}), whose name says "
-            "that more is",
+            got=f"{'the loss' if name == 'loss' else f'the metric {name!r}'} ({own}), whose name "
+            "says that more is",
             remedy="Declare it: `rl.higher(f)`; or `rl.lower(f)` if less is better.",
         )
 

@@ -1,6 +1,7 @@
 """Criteria: loss and metrics as an objective asks for them, one number and a weight per sample."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -41,6 +42,11 @@ class Criterion:
     weights: Weights = "samples"
     everywhere: bool = False
 
+    @property
+    def called(self) -> str:
+        """What a message calls it."""
+        return "the loss" if self.name == "loss" else f"the metric {self.name!r}"
+
     def __call__(self, outputs: Any, targets: Any) -> Tensor:
         """One number per sample, NaN for one in which nothing counts; shape (N,)."""
         return where_counted(self.scores(outputs, targets))
@@ -54,8 +60,9 @@ class Criterion:
         try:
             return self._scores(outputs, targets)
         except UsageError as refused:
-            by = "the loss" if self.name == "loss" else f"the metric {self.name!r}"
-            got = refused.got if by in refused.got else f"{refused.got}, for {by}"
+            known = f"{refused.rule} {refused.got}".lower()
+            by = self.called
+            got = refused.got if by.lower() in known else f"{refused.got}, for {by}"
             raise UsageError(refused.rule, got=got, remedy=refused.remedy) from refused
 
     def _scores(self, outputs: Any, targets: Any) -> Weighted:
@@ -76,6 +83,13 @@ class Criterion:
         if isinstance(self.form, TorchLoss):
             return self.form.labels(targets)
         return labels_of(bare(self.function))
+
+    @property
+    def by_default(self) -> bool:
+        """True if the axis of its classes is the last because nothing else was said."""
+        function = bare(self.function)
+        bound = function.keywords if isinstance(function, partial) else {}
+        return labels_of(function) is not None and "dim" not in bound
 
     @property
     def total(self) -> bool:
@@ -112,7 +126,8 @@ class Criterion:
             values.shape != (count,) if own else values.shape[:1] != (count,)
         ):
             raise UsageError(
-                f"The metric {self.name!r} must return one number per sample, shape (N,).",
+                f"{self.called[0].upper()}{self.called[1:]} must return one number per sample, "
+                "shape (N,).",
                 got=f"{shape} for {count} samples",
                 remedy="Use reduction='none' and average over all axes but the first; a mean over "
                 "the batch hides what the standard error is computed from.",
@@ -134,8 +149,8 @@ class Criterion:
                 "Class weights are of positions: a mean over samples of their means is another "
                 "quantity than the loss.",
                 got=f"class weights and positions of shape {tuple(values.shape[1:])}",
-                remedy="Use the loss' own mean, over all positions: weights='tokens' "
-                "(`--mean-over tokens`); or pass loss(outputs, targets) -> (N,).",
+                remedy="Use the loss' own mean, over all positions: weights='tokens'; "
+                "or pass loss(outputs, targets) -> (N,).",
             )
 
 

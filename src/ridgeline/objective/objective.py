@@ -1,6 +1,7 @@
 """The objective: state -> per-sample loss and metrics, over fixed data."""
 
 import copy
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from ridgeline import state as states
-from ridgeline.errors import DataError, ForwardFailed, NotTraceable, RidgelineError, UsageError
+from ridgeline.errors import (
+    DataError,
+    ForwardFailed,
+    NotTraceable,
+    RidgelineError,
+    RidgelineWarning,
+    UsageError,
+)
 from ridgeline.objective import names
 from ridgeline.objective.asking import ask
 from ridgeline.objective.conventions import of_classes
@@ -140,6 +148,10 @@ class Objective:
         """The loss, under that name, and the metrics."""
         self.left_out: int = asked.left_out
         """Samples none of whose labels counts for the loss: no number is of them."""
+        self.taken_on_trust: tuple[str, ...] = asked.notes
+        """What shapes alone cannot tell, in sentences."""
+        for note in asked.notes:
+            warnings.warn(note, RidgelineWarning, stacklevel=2)
         self.classes: int | None = asked.classes
         self.kept_statistics: dict[str, str] = asked.kept_statistics
         """Layers whose running statistics are the state's own all the same, with the reason."""

@@ -60,7 +60,7 @@ def provenance_of(objective: "Objective", data: str) -> dict[str, Any]:
 
 def notes_on(objective: "Objective") -> tuple[str, ...]:
     """Return what must be read with an objective's numbers, in sentences."""
-    said = []
+    said = list(objective.taken_on_trust)
     if objective.left_out:
         said.append(
             f"{objective.left_out} of {len(objective)} samples have no label that counts: they are "

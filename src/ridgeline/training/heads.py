@@ -72,8 +72,12 @@ def counted(head: Head, targets: Tensor) -> Tensor:
         head: Of `head_of`.
         targets: Shape (K, B, ...).
     """
-    if isinstance(head, partial) and head.keywords.get("ignoring"):
-        held = targets != IGNORED
+    ignored = None
+    if isinstance(head, partial):
+        said = head.args[1] if head.func is _own else None
+        ignored = IGNORED if head.keywords.get("ignoring") else getattr(said, "ignored", None)
+    if ignored is not None:
+        held = targets != ignored
         return (held.flatten(2).any(2) if held.ndim > 2 else held).sum(1)
     return torch.full((len(targets),), targets.shape[1], device=targets.device)
 
@@ -110,13 +114,16 @@ def _cross_entropy(
     if ignoring:
         counted = (targets != IGNORED).to(outputs.dtype)
         of_sample = counted.flatten(2).sum(2) if counted.ndim > 2 else counted
-        # A sample of which nothing counts has no part in a step; means leave it out (`counted`).
+        # A sample of which nothing counts has no part in the mean, as torch has it: the others
+        # weigh as they would without it. Where nothing counts at all the step is of zeros.
+        live = (of_sample > 0).sum(1).clamp(min=1).to(outputs.dtype)
         share = counted / of_sample.clamp(min=1).reshape(
             *counted.shape[:2], *[1] * (counted.ndim - 2)
         )
         share = share.unsqueeze(-1)
-        loss = (values * share).flatten(1).sum(1) / samples
-        return loss, (wrong * share).flatten(1).sum(1), slope * (share / samples)
+        loss = (values * share).flatten(1).sum(1) / live
+        share_of_all = share / live.reshape(-1, *[1] * (share.ndim - 1))
+        return loss, (wrong * share).flatten(1).sum(1), slope * share_of_all
     positions = math.prod(targets.shape[2:])
     missed = wrong.flatten(1).sum(1) / positions
     return values.flatten(1).mean(1), missed, slope / (samples * positions)

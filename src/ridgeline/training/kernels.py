@@ -231,9 +231,10 @@ class Kernel:
             outputs = self._outputs(self._evaluating, parameters, fixed, given, own=own)
             wanted = y if own else y.expand(members, *y.shape)
             of_batch, misses, _ = head(outputs if members > 1 else outputs[None], wanted)
-            loss += of_batch.double() * wanted.shape[1]
+            live = counted(head, wanted)
+            loss += torch.where(live > 0, of_batch.double() * live, 0)
             missed += misses.double()
-            count += counted(head, wanted)
+            count += live
         return loss / count, missed / count
 
 

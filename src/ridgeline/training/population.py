@@ -20,7 +20,7 @@ from ridgeline.rng import seed_of
 from ridgeline.state import State
 from ridgeline.training.durations import Duration
 from ridgeline.training.grouping import likeness
-from ridgeline.training.heads import head_of
+from ridgeline.training.heads import counted, head_of
 from ridgeline.training.kernels import Kernel
 from ridgeline.training.memory import retain
 from ridgeline.training.orders import Orders, augmented
@@ -114,11 +114,11 @@ class Population:
         self.averaged = 0
         self.spent = 0.0
         """Seconds before a kill."""
-        self.total, self.missed, self.seen = *self._zeros(), 0
+        self.total, self.missed, self.seen = self._zeros()
 
-    def _zeros(self) -> tuple[Tensor, Tensor]:
+    def _zeros(self) -> tuple[Tensor, Tensor, Tensor]:
         made = torch.zeros(len(self.stack), dtype=torch.float64, device=self.stack.device)
-        return made, made.clone()
+        return made, made.clone(), made.clone()
 
     @property
     def running(self) -> list[int]:
@@ -136,8 +136,7 @@ class Population:
             self._check_labels()
             self.keep()
         indices = self.orders.at(self.clock)
-        samples = indices.shape[1]
-        x = self._inputs(indices)
+        x, y = self._inputs(indices), self._chosen(indices, self.targets.at(self.clock))
         present = [self.members[i] for i in self.rows]
         seeds = [m.seed if m.draws is None else m.draws for m in present]
         if self.recipe.augment is not None:
@@ -146,12 +145,13 @@ class Population:
             torch._foreach_copy_(self._buffers, list(self.stack.fixed.values()))
         loss, missed, gradients = self.kernel.step(
             x,
-            self._chosen(indices, self.targets.at(self.clock)),
+            y,
             planned=self.orders.planned(self.clock, self.start, self.planned),
             seed=lambda: seed_of(seeds[0], "model", self.clock),
         )
-        self.total += loss.double() * samples
-        self.seen += samples
+        live = counted(self.head, y)
+        self.total += torch.where(live > 0, loss.double() * live, 0)
+        self.seen += live
         if not self._finite(loss):
             return
         self.missed += missed.double()
@@ -221,10 +221,11 @@ class Population:
         last = max(self.clock - 1, self.start)
         factor = self.recipe.schedule.factor(last, self.planned, self.orders.per_epoch)
         loss, missed = float(self.total[row]), float(self.missed[row])
+        seen = max(float(self.seen[row]), 1.0)
         log["epoch"].append(self.clock / self.orders.per_epoch)
         log["step"].append(float(self.clock))
-        log["loss"].append(loss / max(self.seen, 1))
-        log["error"].append(missed / max(self.seen, 1) if math.isfinite(loss) else math.nan)
+        log["loss"].append(loss / seen)
+        log["error"].append(missed / seen if math.isfinite(loss) else math.nan)
         log["learning_rate"].append(self.members[i].recipe.optimiser.learning_rate * factor)
         for name in ("test_loss", "test_error", "seconds"):
             log[name].append(math.nan)
@@ -288,7 +289,7 @@ class Population:
             self.rows = [self.rows[row] for row in running]
             self.orders.select(running)
             self.rules.select(running)
-        self.total, self.missed, self.seen = *self._zeros(), 0
+        self.total, self.missed, self.seen = self._zeros()
 
 
 def _check(members: Sequence[Member], data: Split) -> None:

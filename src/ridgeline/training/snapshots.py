@@ -3,6 +3,7 @@
 import copy
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ridgeline.errors import UsageError
@@ -26,7 +27,7 @@ def snapshot_of(population: Population, seconds: float) -> Snapshot:
         Tensors by name and JSON values (with NaN), sharing nothing with the population. What
         was given to its keeper is not in it.
     """
-    tensors: dict[str, Tensor] = {"total": population.total, "missed": population.missed}
+    tensors = {"total": population.total, "missed": population.missed, "seen": population.seen}
     for name, x in population.stack.tensors.items():
         tensors[f"stack/{name}"] = x
     for row in range(len(population.rows)):
@@ -58,7 +59,6 @@ def snapshot_of(population: Population, seconds: float) -> Snapshot:
         "format": FORMAT,
         "clock": population.clock,
         "count": population.rules.count,
-        "seen": population.seen,
         "averaged": population.averaged,
         "rows": population.rows,
         "members": members,
@@ -101,7 +101,10 @@ def restore(population: Population, snapshot: Snapshot) -> None:
     population.total = tensors["total"].to(population.total)
     population.missed = tensors["missed"].to(population.missed)
     population.clock, population.rules.count = int(facts["clock"]), int(facts["count"])
-    population.seen, population.averaged = int(facts["seen"]), int(facts["averaged"])
+    population.averaged = int(facts["averaged"])
+    # Earlier snapshots had one number of samples for all members.
+    seen = tensors["seen"] if "seen" in tensors else torch.full((len(rows),), facts["seen"])
+    population.seen = seen.to(population.seen)
     population.spent = float(facts["seconds"])
     for i, (record, noted) in enumerate(zip(population.records, facts["members"], strict=True)):
         record.log, record.measured = noted["log"], noted["measured"]
