@@ -49,7 +49,8 @@ class Holders:
     def _enter(self, part: nn.Module, seen: set[int]) -> None:
         self.dicts.append(vars(part))
         if part._modules or not _of_torch(type(part)):
-            self.dicts += [vars(part)[table] for table in _TABLES]
+            tables = [vars(part)[table] for table in _TABLES]
+            self.dicts += [x for x in tables if isinstance(x, dict)]  # TorchScript's are its own
         for kind in type(part).__mro__:
             if not _of_torch(kind) and kind is not object and id(kind) not in seen:
                 seen.add(id(kind))
