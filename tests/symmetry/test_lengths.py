@@ -89,3 +89,14 @@ def test_each_axis_grows_by_itself_where_both_cannot():
     square = torch.randn(2, 4, 4)
     assert longer(square, lambda x: x.shape[2] == 4).shape == (2, 11, 4)
     assert of_one(torch.randn(1, 1, 4, 1)) == {(0, 1), (0, 3)}
+
+
+@pytest.mark.parametrize("there", range(3))
+def test_which_unit_is_told_apart_may_depend_on_the_length(there):
+    """A proof leaves no unit where it is at other lengths: one of three would not be seen else."""
+    run = lambda m, x: m.o((m.i(x) + m.i(x)[..., 3 if x.shape[1] == 4 else there, None]).relu())  # noqa: E731
+    model = Run(run, i=nn.Linear(6, 4), o=nn.Linear(4, 3))
+    found = symmetries(model, torch.randn(2, 4, 6))
+    others = [torch.randn(2, n, 6).double() for n in (1, 4, 7)]
+    assert false_groups(model, found, others) == {}
+    assert found.groups == () and "dropped because outputs change: 'i'" in str(found)

@@ -116,8 +116,8 @@ class Bench:
         self.longer = self.here.longer(example)
         """A longer batch than the example that the network takes, if there is one."""
         shorter = self.here.at(self.here.shorter(example))
-        there = (self._several(example), self.here.elsewhere(), shorter)
-        self.there = [one for one in there if one is not None]
+        self.sizes = [one for one in (self._several(example), shorter) if one is not None]
+        self.far = self.here.elsewhere() or self.here
         self.largest = 0.0
         """Change of an output at the example, of those explained by rounding."""
 
@@ -202,18 +202,23 @@ class Bench:
         return element
 
     def _change(self, first: Transform, second: Transform | None = None) -> float:
-        """How much outputs change, at the example by the first and elsewhere by the second."""
-        change = self.here(first)
+        """Change of outputs by a first element, at other sizes too, and far away by a second.
+
+        At other sizes units are turned by what leaves none where it is: which of them is told
+        from the others may be another one at each size.
+        """
+        turned = self.here.carried(first)
+        change = self.here.changed(turned)
         if not self.here.small(change):
             return change
         self.largest = max(self.largest, change)
-        if second is not None and self.there:
-            turned = self.here.carried(second)
-            for place in self.there:
-                change = place.changed(turned)
-                if not place.small(change):
-                    return change
-        return 0.0
+        if second is None:
+            return 0.0
+        for place in self.sizes:
+            if not place.small(change := place.changed(turned)):
+                return change
+        change = self.far.changed(self.far.carried(second))
+        return 0.0 if self.far.small(change) else change
 
 
 def _part(order: Order, fibres: np.ndarray) -> Order:
