@@ -1,4 +1,4 @@
-"""Which results share memory, and how they lie in it."""
+"""Memory that results share, and their layout in it."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def shared(name: str) -> NotTraceable:
 
 
 def transformed(graph: fx.Graph) -> bool:
-    """Whether values of a graph are of a transform of `torch.func`, such as `torch.vmap`.
+    """True if values of a graph are of a transform of `torch.func`, such as `torch.vmap`.
 
     Args:
         graph: As it was traced.
@@ -36,7 +36,7 @@ def transformed(graph: fx.Graph) -> bool:
 
 
 def storages(node: fx.Node) -> set[int]:
-    """What memory a node's results lie in.
+    """Return the memory that a node's results lie in.
 
     Raises:
         NotTraceable: If they are of a transform of `torch.func`, which have no memory to tell.
@@ -57,5 +57,5 @@ def storages(node: fx.Node) -> set[int]:
 
 
 def layout(x: Tensor) -> tuple[Any, ...]:
-    """How elements lie in memory: strides, the place of the first, the size of the whole."""
+    """Layout of elements in memory: strides, the place of the first, the size of the whole."""
     return (x.stride(), x.storage_offset(), x.untyped_storage().nbytes())

@@ -24,7 +24,7 @@ from ridgeline.functional.writes import give, only_first, recompute, twin_of
 __all__ = ["make_functional"]
 
 RENAMES = {"t_", "transpose_", "swapaxes_", "swapdims_", "squeeze_", "unsqueeze_", "detach_"}
-"""What writes nothing: the value goes on as a view of what it was."""
+"""Names of operations that write nothing: the value goes on as a view of what it was."""
 
 
 def make_functional(graph: fx.Graph, data: Iterable[fx.Node]) -> None:
@@ -52,16 +52,16 @@ def make_functional(graph: fx.Graph, data: Iterable[fx.Node]) -> None:
 
 
 class _Rewriting:
-    """Which node holds each value now, while a graph is walked through."""
+    """Nodes that hold each value now, while a graph is walked through."""
 
     def __init__(self, graph: fx.Graph) -> None:
         self.graph = graph
         # Of all nodes at once: a storage's number is used again when it is let go.
         self.memory = {node: storages(node) for node in graph.nodes}
         self.parent: dict[fx.Node, fx.Node] = {}
-        """What a view is a view of."""
+        """The value that a view is a view of."""
         self.loose: dict[fx.Node, int] = {}
-        """What shares memory in a way that is not followed, and the writes to it before."""
+        """Values that share memory in a way that is not followed, and the writes to it before."""
         self.called: dict[fx.Node, fx.Node] = {}
         """Another name of a value, as the result of writing to it is, to the value."""
         self.now: dict[fx.Node, fx.Node] = {}
@@ -79,7 +79,7 @@ class _Rewriting:
             for node in graph.nodes
             if operation(node) == "as_strided"
         }
-        """Of what is read as memory, not as elements."""
+        """Uses of values that are read as memory, not as elements."""
 
     def step(self, node: fx.Node) -> None:
         """Let a node read what its inputs have become, and follow what it writes to."""
@@ -210,6 +210,6 @@ class _Rewriting:
 
 
 def _taken(part: fx.Node) -> str:
-    """By what a part is taken."""
+    """Return the operation that takes a part."""
     one = part.target is operator.getitem
     return operation(part.args[0] if one else part)  # type: ignore[arg-type]  # a node

@@ -31,7 +31,7 @@ SLACK = 1e-6
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Matched:
-    """What a strategy found.
+    """Result of a strategy.
 
     Args:
         transform: The element of the symmetry; None for a strategy that mixes units (soft
@@ -66,7 +66,7 @@ class Matched:
 
     @property
     def worse(self) -> bool:
-        """Whether the objective is worse than the identity's by more than rounding."""
+        """True if the objective is worse than the identity's by more than rounding."""
         if self.goal == "none" or not {"before", "after"} <= set(self.objective):
             return False
         before, after = self.objective["before"], self.objective["after"]
@@ -75,7 +75,7 @@ class Matched:
 
 
 class Strategy(Protocol):
-    """How a transform is found.
+    """Strategy by which a transform is found.
 
     A strategy that can never end worse than the identity says so with a class attribute
     ``never_worse = True``, and `align` holds it to that.
@@ -101,10 +101,10 @@ class Aligned:
     state: State
     """b after the transform: the same function, other coordinates."""
     transform: Transform | None
-    """What carried it; None if units were mixed and the function is another one."""
+    """The transform that carried it; None if units were mixed and the function is another one."""
     by: Strategy
     matched: Matched
-    """What the strategy says about it."""
+    """Notes of the strategy about it."""
     before: float
     """The distance of a and b over their coordinates."""
     after: float
@@ -112,7 +112,7 @@ class Aligned:
     moved: Mapping[str, Moved]
     """Group name to what was done to its units; empty if units were mixed by no transform."""
     same_function: bool | None = None
-    """Whether `state` computes what b did: True if outputs of both were compared and are the same,
+    """True if `state` computes what b did: outputs of both were compared and are the same,
     False if units were mixed, None if there was nothing to compare them by."""
 
     def summary(self) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from ridgeline.symmetry.frame import Orders, act, compose, identities
 __all__ = ["SimulatedAnnealing"]
 
 Energy = Callable[[Mapping[str, Tensor]], float]
-"""What is minimised, of the carried state; such as the barrier of a and the state."""
+"""The objective that is minimised, of the carried state; such as the barrier of a and the state."""
 
 TOLD = 100
 """Times that progress is told and the history kept."""
@@ -125,7 +125,7 @@ class SimulatedAnnealing:
         return max(1, self.steps // 10)
 
     def _heat(self, late: int) -> str:
-        """What to say if the end was a random walk still."""
+        """Return the note that is due if the end was a random walk still."""
         if late <= self._tail / 2:
             return ""
         return (

@@ -30,7 +30,7 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MatchedMany:
-    """What a strategy for many networks found.
+    """Result of a strategy for many networks.
 
     Args:
         transforms: Into the common frame, one for each state.
@@ -49,7 +49,7 @@ class MatchedMany:
 
 
 class ManyStrategy(Protocol):
-    """How transforms of many states into a common frame are found."""
+    """Strategy by which transforms of many states into a common frame are found."""
 
     def match_many(
         self,
@@ -80,7 +80,7 @@ class AlignedMany:
 
     @property
     def history(self) -> tuple[float, ...]:
-        """What the strategy followed, after each round."""
+        """The objective that the strategy followed, after each round."""
         return self.matched.history
 
     @property
@@ -89,7 +89,7 @@ class AlignedMany:
         return states.mean(self.states)
 
     def map(self, to: int, of: int) -> Transform:
-        """What carries state `of` to state `to`, through the common frame.
+        """Return the transform that carries state `of` to state `to`, through the common frame.
 
         Maps so made compose exactly: ``map(a, b) @ map(b, c)`` is ``map(a, c)``.
         """

@@ -128,7 +128,7 @@ def _checked(
 
 
 def _alike(states: Sequence[Mapping[str, Tensor]]) -> list[str]:
-    """What is to be told of states that are one, unless one was given twice by its name."""
+    """Return the note about states that are one, unless one was given twice by its name."""
     found = []
     for (i, a), (j, b) in combinations(enumerate(states), 2):
         if a is b:
@@ -209,7 +209,7 @@ def _chosen(state: State, wanted: Chosen | None) -> frozenset[str]:
 
 
 def _place(states: Sequence[State], base: State | None, name: str) -> tuple[object, ...]:
-    """Where a tensor lies in each state: equal for two names that are tied in all of them."""
+    """Return a tensor's place in each state: equal for two names that are tied in all of them."""
     everyone = states if base is None else [*states, base]
     return tuple(place(s[name]) for s in everyone)
 
@@ -264,7 +264,7 @@ def _labels(pool: Pool, plan: Plan, name: str) -> Tensor:
 
 
 def _remarks(pool: Pool, result: State, chosen: frozenset[str]) -> list[str]:
-    """What was done with labels, in words."""
+    """Return what was done with labels, in words."""
     differ = [
         name
         for name, x in result.items()

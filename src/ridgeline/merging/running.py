@@ -30,7 +30,7 @@ class Running:
     count: int
     """States that were read."""
     decay: float | None
-    """Of the exponential average; None for the uniform one."""
+    """Decay of the exponential average; None for the uniform one."""
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:

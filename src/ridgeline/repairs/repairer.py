@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Repairer", "Share"]
 
 Share = float | Sequence[float]
-"""How much each end counts: a position t between two, (1 - t, t); or one share for each of k."""
+"""Weights of the ends: a position t between two, (1 - t, t); or one share for each of k."""
 
 
 class Repairer:
@@ -122,7 +122,7 @@ class Repairer:
         return mean, torch.stack([w * m.deviation for w, m in held]).sum(0)
 
     def correction(self, state: Mapping[str, Tensor], t: Share) -> Correction:
-        """What is to be changed in a state at position t.
+        """Return what is to be changed in a state at position t.
 
         Args:
             state: At t, with the network's tensors.
@@ -188,7 +188,7 @@ class Repairer:
         return kind.eps if kind.bits == 16 else 16 * kind.eps
 
     def tensors(self, state: State, t: Share) -> dict[str, Tensor]:
-        """What the network computes with at t: the repaired state, as the objective runs it.
+        """Return what the network computes with at t: the repaired state, as the objective runs it.
 
         Statistics that the repair sets are the repair's; others follow the objective's policy.
 

@@ -136,7 +136,7 @@ def uneven(trace: Trace, constants: Iterable[fx.Node], units: Units, partly: Set
 
 
 def _by_element(node: fx.Node, alone: set[fx.Node]) -> bool:
-    """Whether a tensor, and what is made of tensors alone, meets data element by element."""
+    """True if a tensor, and what is made of tensors alone, meets data element by element."""
     waiting, known = [node], {node}
     while waiting:
         for user in waiting.pop().users:

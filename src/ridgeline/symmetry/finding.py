@@ -82,7 +82,7 @@ def symmetries(
 
 
 def _short(proved: Symmetry, found: Symmetry, example: Any) -> bool:
-    """Whether an example may be too short to tell units apart."""
+    """True if an example may be too short to tell units apart."""
     return bool(of_one(example)) or len(proved.groups) < len(found.groups)
 
 

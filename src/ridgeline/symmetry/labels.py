@@ -84,7 +84,7 @@ def move(units: Units, value: Value, operation: Callable[[Tensor], Tensor], why:
 
 
 def taken(units: Units, before: Labels, full: Tensor, why: str) -> Labels | None:
-    """What an operation that moves elements has made of a layer, compressed; see `cut`."""
+    """Return what an operation that moves elements has made of a layer, compressed; see `cut`."""
     after = compress(units, full, why)
     if full.numel():
         cut(units, before, full[(0,) * full.ndim].numpy() if after is None else after, why)
@@ -152,7 +152,7 @@ def _meeting(
 
 
 def _moving(layer: Labels) -> bool:
-    """Whether a layer is of units, not of places alone."""
+    """True if a layer is of units, not of places alone."""
     return int(layer.max()) > NOTHING
 
 

@@ -48,7 +48,7 @@ MOVES = {
     ),
     *("view_copy", "pad", "constant_pad_nd", "reflection_pad2d", "replication_pad2d"),
 }
-"""Whose first argument is moved; what else they take are numbers, or tensors that are constant."""
+"""Operations that move their first argument; the others are numbers, or constant tensors."""
 
 KEEPS = {
     *("reshape_as", "view", "reshape", "_unsafe_view", "_reshape_alias", "flatten", "unflatten"),
@@ -59,7 +59,7 @@ KEEPS = {
 """Those of them that take all elements."""
 
 FACTORIES = {"zeros", "ones", "full", "empty", "new_zeros", "new_ones", "new_full", "scalar_tensor"}
-"""Whose results are the same everywhere."""
+"""Operations whose results are the same everywhere."""
 
 SAME = {
     *("dropout", "feature_dropout", "alpha_dropout", "to", "_to_copy", "type_as", "zeros_like"),
@@ -123,13 +123,13 @@ SAME = {
 
 
 def pointwise(node: fx.Node, name: str) -> bool:
-    """Whether an operation takes each element by itself."""
+    """True if an operation takes each element by itself."""
     tags = getattr(node.target, "tags", ())
     return torch.Tag.pointwise in tags or name in SAME or name.rstrip("_") in SAME
 
 
 def moved(node: fx.Node, source: fx.Node, labels: Tensor, constants: Mapping[fx.Node, Any]) -> Any:
-    """What an operation that only moves elements makes of labels.
+    """Return what an operation that only moves elements makes of labels.
 
     Args:
         node: The operation.

@@ -100,7 +100,7 @@ def _picked(fields: Mapping[int | str, Any], which: Which) -> Iterator[tuple[int
 
 
 def _apart(name: int | str, made: Any, fields: Mapping[int | str, Any]) -> bool:
-    """Whether a field of a library's own class is a cache or a hidden state."""
+    """True if a field of a library's own class is a cache or a hidden state."""
     if type(fields[name]).__name__.endswith("Cache"):
         return True
     if isinstance(name, int) or type(made) in (dict, OrderedDict):

@@ -1,4 +1,4 @@
-"""Which elements of a state the example reaches: a longer one may reach further.
+"""Elements of a state that the example reaches: a longer one may reach further.
 
 Of a table of positions a network takes as many rows as the example has tokens. The others could
 change places without any change at this example, and the proof would not see it.
@@ -19,7 +19,7 @@ from ridgeline.tracing import Trace
 __all__ = ["of_state", "unreached"]
 
 Need = Any
-"""Of which elements of a value something is computed: True of all, a mask, or by part."""
+"""Elements of a value that something is computed of: True of all, a mask, or by part."""
 
 
 def unreached(
@@ -70,7 +70,7 @@ def of_state(trace: Trace, constants: Iterable[fx.Node]) -> set[fx.Node]:
 def _asked(
     node: fx.Node, sources: list[fx.Node], mine: Need, constants: Mapping[fx.Node, Any]
 ) -> dict[fx.Node, Need]:
-    """What an operation takes of each tensor, for what is taken of its result."""
+    """Return what an operation takes of each tensor, for what is taken of its result."""
     name, source = operation(node), sources[0]
     if node.target is operator.getitem:
         return {source: {int(node.args[1]): mine}}  # type: ignore[arg-type]  # a number

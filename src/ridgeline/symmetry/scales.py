@@ -49,7 +49,7 @@ SMALL = 1e-3
 symmetry is does not depend on it, and the branch that they hold back is seen."""
 
 WHOLE = 1e-5
-"""By how much a power may differ from a ratio of small numbers."""
+"""Largest difference of a power from a ratio of small numbers."""
 
 
 def rescalable(

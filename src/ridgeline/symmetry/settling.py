@@ -1,4 +1,4 @@
-"""What stands inside of two things: these have to do with each other, too."""
+"""Units that stand inside of two things: these have to do with each other, too."""
 
 import numpy as np
 

@@ -219,7 +219,7 @@ def _gains(
 
 
 def _is_gain(node: fx.Node) -> bool:
-    """Whether a tensor of one axis multiplies what a normalisation gives."""
+    """True if a tensor of one axis multiplies what a normalisation gives."""
     value = node.meta["val"]
     waiting = list(node.users) if value.ndim == 1 else []
     while waiting:

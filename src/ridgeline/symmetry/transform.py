@@ -24,7 +24,7 @@ class Action(Protocol):
 
     @property
     def group(self) -> Group:
-        """Whose units it acts on."""
+        """Name of the group whose units it acts on."""
         ...
 
     def changed(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -120,7 +120,7 @@ class Transform:
 
     @property
     def permutes(self) -> bool:
-        """Whether it does nothing but permute."""
+        """True if it does nothing but permute."""
         return all(isinstance(a, Permutation) for a in self.actions)
 
     def inverse(self) -> Self:
@@ -187,7 +187,7 @@ def _steps(actions: Iterable[Action]) -> Iterator[Step]:
 
 
 def _plain(permutations: Sequence[Permutation]) -> bool:
-    """Whether each group acts once, and none after one that it stands inside of."""
+    """True if each group acts once, and none after one that it stands inside of."""
     done: set[str] = set()
     for action in permutations:
         if action.group.name in done or action.group.inside in done:

@@ -161,7 +161,7 @@ class Units:
 
     @property
     def size(self) -> int:
-        """How many numbers have been given, with one for none."""
+        """Count of the numbers that have been given, with one for none."""
         return self._count
 
     @property

@@ -21,7 +21,7 @@ from ridgeline.tracing import Trace, arguments, operation
 __all__ = ["Tracing"]
 
 UNREACHED = "not reached by this example"
-"""Of positions that a longer input may reach."""
+"""Reason for positions that a longer input may reach."""
 
 
 class Tracing(Walk):
@@ -41,7 +41,7 @@ class Tracing(Walk):
         self.constants: dict[fx.Node, Any] = {}
         self.pointers: dict[fx.Node, Labels] = {}
         self.seen: list[tuple[str, int, Labels]] = []
-        """Where units are seen along one axis of a value: its name, the axis, the labels."""
+        """Sightings of units along one axis of a value: its name, the axis, the labels."""
         self.unused: list[str] = []
         """Tensors of the state that the network does not use."""
         self._axes: dict[tuple[str, int], Labels] = {}

@@ -18,10 +18,10 @@ WIDER = {
 """Types that are rounded to, by the type in which they are not."""
 
 FLOATING = {"zeros", "ones", "empty", "eye", "rand", "randn", "normal", "linspace", "logspace"}
-"""What makes floating numbers of the default type if none is given."""
+"""Operations that make floating numbers of the default type if none is given."""
 
 FILLED = {"full", "arange", "scalar_tensor"}
-"""What makes them where a number that it is given is one."""
+"""Operations that make them where a number that it is given is one."""
 
 
 class _Wide(TorchDispatchMode):

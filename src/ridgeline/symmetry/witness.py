@@ -1,4 +1,4 @@
-"""Whether a state that was carried computes what it computed, asked of the network itself.
+"""Check that a state that was carried computes what it computed, by the network itself.
 
 A symmetry is proved at random weights. What an alignment gives back is one state, of trained
 weights, rounded to the type that it is kept in; it is compared with the one it was made of at
@@ -31,7 +31,7 @@ BATCHES = 3
 """Batches at which functions are compared, besides one that lies far from the example."""
 
 TOLERANCE = 1e-9
-"""Of a permutation in float64; see `ridgeline.symmetry.residual`."""
+"""Tolerance of a permutation in float64; see `ridgeline.symmetry.residual`."""
 
 EXPLAINED = 1e3
 """Times the change that the last digits of the weights make: larger ones are no rounding."""

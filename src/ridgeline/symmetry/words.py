@@ -68,7 +68,7 @@ def _merged(places: Sequence[Place]) -> list[str]:
 
 
 def made_in(group: Group) -> str:
-    """Where the units of a group are made: a module, a tensor of it, an operation."""
+    """Return where the units of a group are made: a module, a tensor of it, an operation."""
     place = next((p for p in group.places if p.axis == 0), group.places[0])
     module = place.tensor.rpartition(".")[0]
     inside = f"module {module!r}, " if module else ""
@@ -77,7 +77,7 @@ def made_in(group: Group) -> str:
 
 
 def shapes_of(example: Any) -> str:
-    """What a symmetry was derived at: the shapes of a batch."""
+    """Return what a symmetry was derived at: the shapes of a batch."""
     shapes = [tuple(x.shape) for x in pytree.tree_leaves(example) if isinstance(x, Tensor)]
     more = f" and {len(shapes) - SHOWN} more" if len(shapes) > SHOWN else ""
     listed = ", ".join(str(s) for s in shapes[:SHOWN]) or "none"
@@ -85,7 +85,7 @@ def shapes_of(example: Any) -> str:
 
 
 def outputs_left_out(names: Sequence[str]) -> tuple[str, ...]:
-    """What to say of outputs that do not count.
+    """Return what to say of outputs that do not count.
 
     Args:
         names: Of their tensors.

@@ -1,4 +1,4 @@
-"""How a model is called, and what its batches are made of."""
+"""Calls of a model, and what its batches are made of."""
 
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -14,10 +14,10 @@ from ridgeline.errors import NotTraceable
 __all__ = ["Forward", "call", "check_outputs", "flatten", "take_apart", "unpacked", "whole"]
 
 Forward = Callable[[nn.Module, Any], Any]
-"""How a model is called: ``(module, inputs) -> outputs``."""
+"""A call of a model: ``(module, inputs) -> outputs``."""
 
 CONSTANTS = (bool, int, float, complex, str, bytes, Enum, torch.dtype, torch.device, range)
-"""What may stand in a batch besides tensors: a mode, a flag, a length, in the graph as it is."""
+"""Types beside tensors that may stand in a batch: a mode, a flag, a length, in the graph as it is."""
 
 
 def call(module: nn.Module, inputs: Any) -> Any:
@@ -56,7 +56,7 @@ def whole(module: nn.Module, inputs: Any) -> Any:
 
 
 def unpacked(error: Exception, inputs: Any) -> str:
-    """What to do where `call` took inputs apart that the model wants whole; empty if it did not.
+    """Return what to do if `call` took inputs apart that the model wants whole; empty if it did not.
 
     Args:
         error: What the model raised.

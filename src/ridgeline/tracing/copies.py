@@ -15,7 +15,7 @@ from ridgeline.tracing.rebinding import rebind
 __all__ = ["duplicate", "named_tensors", "places", "private_copy"]
 
 LOCKS = (type(threading.Lock()), type(threading.RLock()))
-"""What cannot be copied and holds nothing of the network: it is shared."""
+"""Types that cannot be copied and hold nothing of the network: it is shared."""
 
 
 def private_copy(model: nn.Module) -> nn.Module:
@@ -78,7 +78,7 @@ def _check_shapes(model: nn.Module) -> None:
 
 
 def _uncopied(model: nn.Module, memo: dict[int, Any], error: Exception) -> UsageError:
-    """Which attribute of which module cannot be copied."""
+    """Return the attribute that cannot be copied, with its module."""
     where = type(model).__name__
     for prefix, module in model.named_modules():
         for key, value in vars(module).items():
@@ -107,7 +107,7 @@ class _Eager(nn.Module):
         self._orig_mod = inner
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the module gives."""
+        """Return what the module gives."""
         return self._orig_mod(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:

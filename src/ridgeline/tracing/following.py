@@ -1,4 +1,4 @@
-"""Whether a network follows its weights: what was computed of others is found, or refused.
+"""Check that a network follows its weights: what was computed of others is found, or refused.
 
 Asking twice at one state cannot see a kernel that was computed at the first call and kept. So one
 other state is put in place of the network's own and compared with a copy of the user's module that
@@ -114,7 +114,7 @@ def _calls(module: nn.Module, run: Callable[[], Any]) -> list[tuple[str, nn.Modu
 
 
 def _keepers(culprit: nn.Module) -> list[str]:
-    """What of a part may keep something."""
+    """Return what of a part may keep something."""
     found = [k for _, part, k, x in holders_of(culprit) if part is culprit and computed(x)]
     cached = [
         key

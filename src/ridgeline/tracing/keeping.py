@@ -1,4 +1,4 @@
-"""What modules hold besides their weights, and putting it back as it was.
+"""Things that modules hold besides their weights, and putting it back as it was.
 
 Some modules keep what they computed of their weights for the next call: in an attribute, a dict, a
 list, on a submodule, on their class. That call may be with other weights.
@@ -23,7 +23,7 @@ _OWN = frozenset(vars(nn.Module())) | {
 }
 """Attributes of torch's own: hooks, which are set from outside, and lists of the parameters."""
 _LEVELS = 4
-"""How deep containers are looked into."""
+"""Levels down to which containers are looked into."""
 
 Held = tuple[list[tuple[Any, ...]], list[Any]]
 """The values of dicts, and what others and classes held."""
@@ -75,7 +75,7 @@ class Holders:
             self._look(inner, seen, levels - 1)
 
     def held(self) -> Held:
-        """What everything holds now."""
+        """Return what everything holds now."""
         for k, d in enumerate(self.dicts):
             if len(d) != len(self._names[k]):
                 self._names[k] = list(d)
@@ -97,7 +97,7 @@ class Holders:
                 _refill(holder, was)
 
     def changed(self, before: Held) -> list[Any]:
-        """What is held now in the place of something else, modes left out.
+        """Return what is held now in the place of something else, modes left out.
 
         Args:
             before: As `held` gave it.
@@ -136,7 +136,7 @@ def holders_of(module: nn.Module) -> Iterator[tuple[str, nn.Module, str, Any]]:
 
 
 def leaves_of(x: Any, levels: int = _LEVELS) -> list[Any]:
-    """What stands in tuples, lists, dicts and the attributes of a user's objects.
+    """Return what stands in tuples, lists, dicts and the attributes of a user's objects.
 
     Args:
         x: Anything.
@@ -167,7 +167,7 @@ def _is_container(x: Any) -> bool:
 
 
 def _may_hold(x: Any) -> bool:
-    """Whether something can be given other contents: a container, or an object of the user's."""
+    """True if something can be given other contents: a container, or an object of the user's."""
     if isinstance(x, nn.Module | Parameter) or x is None:
         return False
     if _is_container(x):

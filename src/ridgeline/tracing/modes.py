@@ -18,15 +18,15 @@ from ridgeline.tracing.keeping import Holders
 __all__ = ["Caller", "Modes", "modes_of"]
 
 FLAGS = (bool, int, str, type(None))
-"""What says in which mode a module is, and is computed of no weights."""
+"""Attributes that say in which mode a module is, and are computed of no weights."""
 
 
 @dataclass(frozen=True)
 class Modes:
-    """What changes in a module when its mode does."""
+    """Changes in a module when its mode changes."""
 
     settles: bool = False
-    """Whether `eval()` computes something, so that it belongs to every call."""
+    """True if `eval()` computes something, so that it belongs to every call."""
     written: frozenset[str] = frozenset()
     """Parameters and buffers that it writes to."""
     stubborn: tuple[tuple[str, str], ...] = ()

@@ -56,7 +56,7 @@ class Network:
         """Classes and attributes of theirs that are None when a call begins."""
         self._caller = self._caller_of(self.module)
         self.tensors = named_tensors(self.module)
-        """What a state must hold: each shared tensor under its first name."""
+        """Tensors that a state must hold: each shared tensor under its first name."""
         self.places = places(self.module)
         """Every place of a tensor in the module, by its name."""
 

@@ -1,4 +1,4 @@
-"""What a user is told when a network cannot be traced."""
+"""Messages to a user when a network cannot be traced."""
 
 import linecache
 import logging
@@ -18,13 +18,13 @@ from ridgeline.tracing.calls import unpacked
 __all__ = ["forget_compiled", "quiet", "refusing"]
 
 LOGGERS = ("torch._subclasses.fake_tensor", "torch.fx.experimental.symbolic_shapes")
-"""Of torch, which write down at length what is also raised."""
+"""Loggers of torch, which write down at length what is also raised."""
 BY_VALUE = (
     "The network could not be traced: its forward pass branches on values, or takes one out of a "
     "tensor."
 )
 MACHINERY = (Path(torch.__file__).parent, Path(__file__).parents[1])
-"""Whose lines say nothing about the user's network."""
+"""Folders whose lines say nothing about the user's network."""
 STDLIB = Path(sysconfig.get_paths()["stdlib"])
 """Nor its; it may hold the packages, in which the network may be."""
 
@@ -94,13 +94,13 @@ def _line(error: Exception) -> str:
 
 
 def _by_value(error: Exception) -> bool:
-    """Whether it was asked for a value, which no tensor of a trace has."""
+    """True if it was asked for a value, which no tensor of a trace has."""
     text = f"{type(error).__name__} {error}"
     return any(sign in text for sign in ("DataDependent", "numpy()", "data-dependent", ".item()"))
 
 
 def _remedy(error: Exception) -> str:
-    """What to do about a network that could not be traced."""
+    """Return what to do about a network that could not be traced."""
     if _is_packed(error):
         return (
             "Packed sequences have sizes that depend on the lengths. Give `forward=`, a function "
@@ -128,6 +128,6 @@ def _remedy(error: Exception) -> str:
 
 
 def _is_packed(error: Exception) -> bool:
-    """Whether the error came up while a packed sequence was at hand."""
+    """True if the error came up while a packed sequence was at hand."""
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
     return any(isinstance(x, PackedSequence) for f in frames for x in f.f_locals.values())

@@ -1,4 +1,4 @@
-"""What each operation of a trace does to labels: a rule a kind of operation, entered by name."""
+"""Rules for what the operations of a trace do to labels: one a kind, entered by name."""
 
 from ridgeline.symmetry.rules import (  # each enters its rules
     contractions,

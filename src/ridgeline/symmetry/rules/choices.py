@@ -69,7 +69,7 @@ def _of_pointed(walk: Walk, value: Value, axis: int, points: Labels, why: str) -
 
 
 def _indices(walk: Walk, node: fx.Node) -> list[Any]:
-    """What chooses along each axis, or None."""
+    """Return what chooses along each axis, or None."""
     if operation(node) != "index_select":
         return list(node.args[1])  # type: ignore[arg-type]  # a list
     given = arguments(node)

@@ -129,7 +129,7 @@ def _to_pointed(
 
 
 def _off(x: Value, part: Value, axis: int) -> bool:
-    """Whether a part covers other positions than all of the axes that are not written along."""
+    """True if a part covers other positions than all of the axes that are not written along."""
     size = len(x.shape)
     return len(part.shape) != size or any(
         x.shape[k] != part.shape[k] for k in range(size) if k != axis

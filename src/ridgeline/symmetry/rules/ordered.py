@@ -26,7 +26,7 @@ def in_order(walk: Walk, value: Value, axes: Sequence[int], why: str) -> Value:
 
 
 def indices_used(node: fx.Node) -> bool:
-    """Whether something is made of the second of two results, the indices."""
+    """True if something is made of the second of two results, the indices."""
     return any(
         bool(user.users) and user.args[1] != 0 if user.target is operator.getitem else True
         for user in node.users

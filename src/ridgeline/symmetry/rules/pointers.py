@@ -41,7 +41,7 @@ def points_of(walk: Walk, of: Any) -> Labels | None:
 
 
 def _followed(node: fx.Node) -> bool:
-    """Whether every use of integers is of a kind whose rule takes pointers."""
+    """True if every use of integers is of a kind whose rule takes pointers."""
     for user in node.users:
         name = operation(user)
         if name in PASSED and user.args[0] is node and len(user.all_input_nodes) == 1:

@@ -61,7 +61,7 @@ def _held_batches(walk: Walk, of: Any, x: Value) -> Value | None:
 
 
 def _as_it_was(walk: Walk, node: fx.Node) -> fx.Node:
-    """What a value was before views that change nothing, as `torch.vmap` makes them."""
+    """Return what a value was before views that change nothing, as `torch.vmap` makes them."""
     while operation(node) in KEEPING and len(node.users) == 1:
         before = node.args[0]
         if not isinstance(before, fx.Node) or walk.shape(before) != walk.shape(node):

@@ -16,7 +16,7 @@ __all__ = ["RULES", "Rule", "Walk", "over", "rule", "unknown", "why_of"]
 
 
 class Walk(Protocol):
-    """What a rule may ask while the trace is walked through."""
+    """Questions that a rule may ask while the trace is walked through."""
 
     units: Units
     pointers: dict[fx.Node, Labels]
@@ -68,7 +68,7 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
 
 
 def why_of(node: fx.Node) -> str:
-    """What to say of units that an operation leaves no rule for."""
+    """Return the reason to give for units that an operation leaves no rule for."""
     return f"cannot be followed through {node.name}"
 
 
