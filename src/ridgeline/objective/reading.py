@@ -46,9 +46,10 @@ def collect(data: Any, *, labelled: bool = True) -> Samples:
             with `inputs` and `targets`; a `Dataset` or `DataLoader` of torch, or what has a
             length and gives a sample by its number; an iterable of batches, or a generator
             function that makes one. A batch, or a sample, is ``(inputs, targets)``, a longer tuple
-            whose last element is the targets, or a dict, a dataclass or a named tuple with a part named among `LABELS`. Inputs and
-            targets may be nested. Words beside them (file names) are left out and named in
-            `Samples.left_out`; whole numbers among the targets become int64.
+            whose last element is the targets, or a dict, a dataclass or a named tuple with a part
+            named among `LABELS`. Inputs and targets may be nested. Words beside them (file names)
+            are left out and named in `Samples.left_out`; whole numbers among the targets become
+            int64.
         labelled: Whether targets are needed; other data may be inputs alone.
 
     Returns:

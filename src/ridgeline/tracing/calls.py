@@ -17,7 +17,7 @@ Forward = Callable[[nn.Module, Any], Any]
 """A call of a model: ``(module, inputs) -> outputs``."""
 
 CONSTANTS = (bool, int, float, complex, str, bytes, Enum, torch.dtype, torch.device, range)
-"""Types beside tensors that may stand in a batch: a mode, a flag, a length, in the graph as it is."""
+"""Types beside tensors that stand in a batch: a mode, a flag, a length, in the graph as it is."""
 
 
 def call(module: nn.Module, inputs: Any) -> Any:
@@ -56,7 +56,7 @@ def whole(module: nn.Module, inputs: Any) -> Any:
 
 
 def unpacked(error: Exception, inputs: Any) -> str:
-    """Return what to do if `call` took inputs apart that the model wants whole; empty if it did not.
+    """Return what to do if `call` took apart what the model wants whole; empty if it did not.
 
     Args:
         error: What the model raised.

@@ -18,7 +18,7 @@ from ridgeline.tracing.keeping import Holders
 __all__ = ["Caller", "Modes", "modes_of"]
 
 FLAGS = (bool, int, str, type(None))
-"""Attributes that say in which mode a module is, and are computed of no weights."""
+"""Types of attributes that say in which mode a module is, and are computed of no weights."""
 
 
 @dataclass(frozen=True)
