@@ -31,7 +31,7 @@ AGREEMENT = 1e-3  # of the largest output; a faster way that differs by more is 
 
 @dataclass
 class Choice:
-    """What was chosen, and why not the others."""
+    """The strategy that was chosen, and why not the others."""
 
     strategy: str
     rows: int

@@ -43,12 +43,12 @@ class Moments:
     left_out: int = 0
     """Samples that were evaluated and weigh nothing at any position."""
     nonfinite: NDArray[np.int64] = field(init=False)
-    """How many values were NaN or infinite, at each position."""
+    """Number of values that were NaN or infinite, at each position."""
     _weighted: bool = field(default=False, init=False)
     _shift: Array | None = field(default=None, init=False)
     _sum: Array = field(init=False)
     _products: Array = field(init=False)
-    """Of the rows ``w v`` and, if samples weigh differently, ``w``: (R, R); or, if not joint, of
+    """Products of rows ``w v`` and, if samples weigh differently, ``w``: (R, R); if not joint, of
     each row with itself and each ``w v`` with its ``w``: (1, K) or (3, K)."""
     _evaluated: Array = field(init=False)
     _counted: Array = field(init=False)
@@ -133,7 +133,7 @@ class Moments:
 
     @property
     def covariance(self) -> Array:
-        """Of one sample's values within its stratum: (K, K), or the diagonal (K,) if not joint.
+        """Return that of a sample's values in its stratum: (K, K); the diagonal (K,) if not joint.
 
         Of weighted samples that of their linearised values, so that divided by n it is that of
         the means, to first order.

@@ -27,7 +27,7 @@ __all__ = ["Batched", "Loop", "Shared", "Strategy", "trace_for"]
 
 
 class Strategy(Protocol):
-    """How outputs at many positions are computed."""
+    """A way to compute outputs at many positions."""
 
     name: str
     group: int
@@ -78,7 +78,7 @@ class Batched:
 
 
 class Shared:
-    """What does not move once, what is affine J times, the rest at each position.
+    """Do what does not move once, what is affine J times, the rest at each position.
 
     Args:
         objective: What is evaluated.
@@ -112,7 +112,7 @@ class Shared:
         return any(table[:, j].any() for table in self.resident.combination.tables)
 
     def _degrees(self) -> dict[str, Degree]:
-        """How each tensor of the state moves."""
+        """The motion of each tensor of the state."""
         resident, found = self.resident, {}
         for name in resident.moving:
             table = resident.combination.table_of.get(name, 0)

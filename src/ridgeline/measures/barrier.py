@@ -60,7 +60,7 @@ class Barrier:
 
     @property
     def verdict(self) -> Literal["barrier", "no barrier", "undecided"]:
-        """Whether there is one: undecided where the 95 % interval includes zero."""
+        """Return if there is one: undecided where the 95 % interval includes zero."""
         if self.height <= self.rounding:
             return "no barrier"
         if np.isnan(self.height):
@@ -205,7 +205,7 @@ def instability(curve: Curve) -> Barrier:
 
 @dataclass(frozen=True)
 class Connectivity:
-    """Whether two networks are linearly connected by the two-point criterion."""
+    """Linear connectivity of two networks by the two-point criterion."""
 
     holds: bool
     height: float

@@ -43,9 +43,9 @@ class WholeEnds:
     """
 
     mean: Array
-    """Of a and of b, shape (2,)."""
+    """Values of a and of b, shape (2,)."""
     covariance: Array
-    """Of one sample's values at the K positions, at a and at b, shape (K + 2, K + 2)."""
+    """Covariance of one sample's values at the K positions, at a and at b, shape (K + 2, K + 2)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ class Curve:
 
     @property
     def scope(self) -> str:
-        """What standard errors are about: ``"data set"`` or ``"distribution"``."""
+        """Subject of the standard errors: ``"data set"`` or ``"distribution"``."""
         return "data set" if self.evaluated < self.population else "distribution"
 
     @property
@@ -111,7 +111,7 @@ class Curve:
 
     @cached_property
     def stderr(self) -> Array:
-        """Of the mean at each position, shape (K,)."""
+        """Standard error of the mean at each position, shape (K,)."""
         with np.errstate(invalid="ignore"):
             return np.sqrt(np.maximum(np.diag(self.covariance), 0) * self._shrink)
 

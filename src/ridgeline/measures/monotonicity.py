@@ -15,7 +15,7 @@ TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class Monotonicity:
-    """Whether a path never rises, by more than a tolerance."""
+    """Monotonicity of a path: True if it never rises by more than a tolerance."""
 
     holds: bool
     """The largest rise is within the tolerance."""
@@ -25,14 +25,14 @@ class Monotonicity:
     """Lucas et al.'s min Delta: the smallest Delta for which the path is Delta-monotone."""
     stderr: float
     between: tuple[float, float] | None
-    """Where the largest rise starts and ends; None if there is none."""
+    """Positions at which the largest rise starts and ends; None if there is none."""
     tolerance: float
     rounding: float = 0.0
     """A rise up to this is of the arithmetic."""
 
     @property
     def verdict(self) -> Literal["monotone", "not monotone", "undecided"]:
-        """What the samples say: undecided where the 95 % interval of the largest rise includes 0.
+        """Return what samples say: undecided if the 95 % interval of the largest rise includes 0.
 
         `holds` and `strict` are about the means as they were measured.
         """

@@ -36,7 +36,7 @@ ROWS = {"cpu": (16, 2048), "cuda": (64, 65536)}
 
 @dataclass(frozen=True)
 class Asked:
-    """What the first samples tell of an objective."""
+    """Answers of an objective's first samples."""
 
     metrics: dict[str, Criterion]
     classes: int | None

@@ -136,7 +136,7 @@ def _agree(x: Weighted, y: Weighted) -> bool:
 
 
 def _apart(x: Weighted, y: Weighted) -> Tensor:
-    """Where two readings of samples differ by more than rounding; shape (N,)."""
+    """Return where two readings of samples differ by more than rounding; shape (N,)."""
     found = torch.zeros(len(x.values), dtype=torch.bool, device=x.values.device)
     for one, other in ((where_counted(x), where_counted(y)), (_weights(x), _weights(y))):
         p, q = one.double(), other.double()

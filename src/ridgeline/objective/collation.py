@@ -91,7 +91,7 @@ def join(parts: Sequence[Samples]) -> Samples:
 
 
 def _same(column: Sequence[Any]) -> Any:
-    """What stands beside tensors, the same in every batch."""
+    """Return what stands beside tensors, the same in every batch."""
     first = column[0]
     if any(type(x) is not type(first) or x != first for x in column):
         raise DataError(

@@ -97,7 +97,7 @@ def _form(function: Metric) -> Any:
 
 
 def convention(loss: Metric, form: Any, outputs: Any, targets: Any) -> Labels | Binary | None:
-    """How the targets of a loss are to be read by metrics: as classes, as 0 and 1, or not at all.
+    """Return how metrics read the targets of a loss: as classes, as 0 and 1, or not at all.
 
     Args:
         loss: As given.
@@ -145,7 +145,7 @@ def on_trust(metrics: Mapping[str, Criterion], outputs: Any, targets: Any) -> st
 
 
 def of_classes(loss: Metric) -> bool:
-    """Whether a loss compares outputs with labels, so that data without them are of no use."""
+    """True if a loss compares outputs with labels, so that data without them are of no use."""
     form = _form(loss)
     return (
         form.kind == "classes" if isinstance(form, TorchLoss) else labels_of(bare(loss)) is not None

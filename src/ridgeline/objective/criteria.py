@@ -44,7 +44,7 @@ class Criterion:
 
     @property
     def called(self) -> str:
-        """What a message calls it."""
+        """The name that messages use."""
         return "the loss" if self.name == "loss" else f"the metric {self.name!r}"
 
     def __call__(self, outputs: Any, targets: Any) -> Tensor:
@@ -155,7 +155,7 @@ class Criterion:
 
 
 def _both(weights: Tensor | None, mask: Any, values: Tensor) -> Tensor:
-    """What counts by itself and by a mask."""
+    """Return what counts by itself and by a mask."""
     if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
         raise UsageError(
             "A mask gives booleans, true where the metric is of the sample.",

@@ -8,7 +8,7 @@ from ridgeline.errors import UsageError
 __all__ = ["derivable", "severed"]
 
 SIGNS = ("does not require grad", "Inference tensors cannot be saved for backward")
-"""What torch says where a network keeps its own work from being derived."""
+"""Words of torch where a network keeps its own work from being derived."""
 
 
 @contextmanager

@@ -16,14 +16,14 @@ LOSSES: dict[str, Metric] = {
     "squared_error": squared_error,
     "binary_cross_entropy": binary_cross_entropy,
 }
-"""What can be descended: losses by name."""
+"""Losses by name: what can be descended."""
 METRICS: dict[str, Metric] = {
     "error": error,
     "accuracy": accuracy,
     "top5_error": top_k(5),
     **LOSSES,
 }
-"""What can be measured: metrics by name; each loss is a metric, too."""
+"""Metrics by name: what can be measured; each loss is a metric, too."""
 ALSO = {"mse": "squared_error", "bce": "binary_cross_entropy", "ce": "cross_entropy"}
 """Other names of the same."""
 

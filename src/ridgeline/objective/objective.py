@@ -41,7 +41,7 @@ from ridgeline.tracing import Forward, Network, Trace
 __all__ = ["Objective", "StatisticsPolicy"]
 
 StatisticsPolicy = Literal["recompute", "keep"]
-"""Whether normalisation statistics are recomputed at each state or are the state's own."""
+"""Policy for running statistics: recomputed at each state, or the state's own."""
 
 CALIBRATION_ROWS = 500
 
@@ -112,7 +112,7 @@ class Objective:
         # A loss of classes needs labels; any other may compare outputs with what went in.
         given = collect(data, labelled=of_classes(loss))
         self.reconstructs = given.targets is None
-        """Whether the targets are the inputs, as the data have none."""
+        """True if the targets are the inputs, as the data have none."""
         if self.reconstructs:
             given = replace(given, targets=given.inputs)
         self.samples = given.to(self.device, self.dtype)
@@ -120,20 +120,20 @@ class Objective:
         self.statistics: StatisticsPolicy = statistics if self.normalisers else "keep"
         self.calibration_rows = calibration_rows
         self.calibration_data: Samples | None = None
-        """What was given to calibrate on, whatever the policy; None if the own inputs serve."""
+        """Data given to calibrate on, whatever the policy; None if the own inputs serve."""
         if calibration is not None:
             self.calibration_data = calibrating(calibration).to(self.device, self.dtype)
         self.calibration: Samples | None = None
-        """What statistics are recomputed on; None if they are not."""
+        """Data that statistics are recomputed on; None if they are not."""
         self.calibrated_on = ""
         if self.statistics == "recompute":
             own = self.calibration_data is None
             self.calibrated_on = "the objective's own inputs" if own else "calibration data"
             self.calibration = self.samples if own else self.calibration_data
         self.weights: Weights = weights
-        """What means are over."""
+        """Samples or tokens: the units of means."""
         self.traces: dict[int, Trace | NotTraceable] = {}
-        """What the engine knows of the network's graph, by the number of samples."""
+        """Graphs of the network that the engine has traced, by the number of samples."""
         given = None if metrics is None else names.metrics_of(metrics)
         self._without_gradients: Any = torch.inference_mode
         try:
@@ -149,14 +149,14 @@ class Objective:
         self.left_out: int = asked.left_out
         """Samples none of whose labels counts for the loss: no number is of them."""
         self.taken_on_trust: tuple[str, ...] = asked.notes
-        """What shapes alone cannot tell, in sentences."""
+        """Choices that shapes alone cannot tell, in sentences."""
         for note in asked.notes:
             warnings.warn(note, RidgelineWarning, stacklevel=2)
         self.classes: int | None = asked.classes
         self.kept_statistics: dict[str, str] = asked.kept_statistics
         """Layers whose running statistics are the state's own all the same, with the reason."""
         self.activation_bytes: int = asked.activation_bytes
-        """Of the largest activation, for one sample."""
+        """Bytes of the largest activation, for one sample."""
         self.rows: int = rows or asked.rows
         self.higher_is_better = {n: c.higher_is_better for n, c in self.metrics.items()}
 
@@ -202,7 +202,7 @@ class Objective:
         return {n: self.counted(n, linearised(s)) for n, s in scores.items()}
 
     def counted(self, name: str, found: Any) -> Any:
-        """What was found of a metric, if it is of one sample at least.
+        """Return what was found of a metric, if it is of one sample at least.
 
         Raises:
             DataError: If it is of none.
@@ -216,7 +216,7 @@ class Objective:
         return found
 
     def tensors(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What the network needs of a state, on the objective's device and in its dtype."""
+        """Return what the network needs of a state, on the objective's device, in its dtype."""
         self.check(state)
         return states.cast({n: state[n] for n in self.network.tensors}, self.dtype, self.device)
 
@@ -269,7 +269,7 @@ class Objective:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What must be read with the numbers, in sentences."""
+        """Remarks that must be read with the numbers, in sentences."""
         return notes_on(self)
 
     def calibrated(self, on: Samples) -> "Objective":

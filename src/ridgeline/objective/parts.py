@@ -33,7 +33,7 @@ def plain(value: Any) -> Any:
 
 
 def is_array(value: Any) -> bool:
-    """Whether a value is a tensor, an array, or holds one (a column of a table of pandas)."""
+    """True if a value is a tensor, an array, or holds one (a column of a table of pandas)."""
     return isinstance(value, Tensor | np.ndarray) or (
         hasattr(value, "__array__") and not isinstance(value, np.generic | type)
     )
@@ -126,7 +126,7 @@ def _from_numpy(array: np.ndarray, name: str) -> Tensor:
 
 
 def wordy(value: Any) -> bool:
-    """Whether a value is words, or words for each sample, and nothing else."""
+    """True if a value is words, or words for each sample, and nothing else."""
     if isinstance(value, str | bytes):
         return True
     if isinstance(value, np.ndarray):

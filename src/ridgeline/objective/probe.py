@@ -155,7 +155,7 @@ def check_labels(outputs: Any, targets: Any, labels: Labels = CLASSES_LAST) -> N
 
 
 def unpicked(outputs: Any) -> str:
-    """What to do where the outputs are no tensor, as losses and metrics take; empty if they are."""
+    """Return what to do where the outputs are no tensor; empty if they are."""
     if isinstance(outputs, Tensor):
         return ""
     keys = f" of {', '.join(map(str, outputs))}" if isinstance(outputs, Mapping) else ""

@@ -162,7 +162,7 @@ def _read(data: Any, labelled: bool) -> Samples:
 
 
 def _items(data: Any, labelled: bool) -> Samples:
-    """What gives a sample by its number, or one after the other."""
+    """Read what gives a sample by its number, or one after the other."""
     iterable = isinstance(data, IterableDataset)
     return from_loader(
         DataLoader(data, batch_size=256, shuffle=None if iterable else False), labelled
@@ -174,7 +174,7 @@ def _plain_items(data: TensorDataset) -> bool:
 
 
 class _Again:
-    """What a generator function makes, anew at each reading."""
+    """The batches of a generator function, made anew at each reading."""
 
     def __init__(self, make: Callable[[], Iterable[Any]]) -> None:
         self.make = make
@@ -184,7 +184,7 @@ class _Again:
 
 
 def _is_arrays(data: Any) -> bool:
-    """Whether this is one pair (inputs, targets) and not a list of batches."""
+    """True if this is one pair (inputs, targets) and not a list of batches."""
     if not isinstance(data, tuple | list) or len(data) != 2:
         return False
     inputs, targets = data
@@ -205,7 +205,7 @@ def _is_batch(data: Any) -> bool:
 
 
 def _numbers(value: Any) -> bool:
-    """Whether a value is one number for each sample, or one row of numbers."""
+    """True if a value is one number for each sample, or one row of numbers."""
     if not isinstance(value, list | tuple) or not value:
         return False
     return all(isinstance(x, int | float) or (_numbers(x) and x is not value) for x in value)
@@ -224,7 +224,7 @@ def _stacked(data: Any) -> Any:
 
 
 def _is_sample(data: Sequence[Any]) -> bool:
-    """Whether the first of many is a sample, not a batch: its target is a single number."""
+    """True if the first of many is a sample, not a batch: its target is a single number."""
     first = plain(data[0]) if len(data) else None
     target: Any = None
     if isinstance(first, dict):
@@ -235,7 +235,7 @@ def _is_sample(data: Sequence[Any]) -> bool:
 
 
 def _numbered(data: Any) -> bool:
-    """Whether data have a length and give a sample by its number, as those of torch do."""
+    """True if data have a length and give a sample by its number, as those of torch do."""
     kind = type(data)
     has = hasattr(kind, "__getitem__") and hasattr(kind, "__len__")
     return has and not isinstance(data, Sequence | Mapping | str | bytes) and not is_array(data)

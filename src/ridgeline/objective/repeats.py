@@ -1,4 +1,4 @@
-"""What would change from one reading to the next is refused.
+"""Refusal of what would change from one reading to the next.
 
 The mean over a set that changes, or over samples that come several times, is no objective.
 """

@@ -67,7 +67,7 @@ class Samples:
 
 
 def equal(x: Tensor, y: Tensor) -> bool:
-    """Whether two readings of a tensor agree; a missing value (NaN) equals itself."""
+    """True if two readings of a tensor agree; a missing value (NaN) equals itself."""
     return x.shape == y.shape and bool(((x == y) | ((x != x) & (y != y))).all())
 
 

@@ -25,9 +25,9 @@ from ridgeline.tracing import Network
 __all__ = ["calibrating", "gather", "kept_layers", "normalisers", "recompute"]
 
 OWN = ("running_", "moving_")
-"""What classes of one's own call their statistics."""
+"""Names that classes of one's own give their statistics."""
 SHIFT = 1.0
-"""By how much what an average starts from is moved, to see whether part of it stays."""
+"""Distance by which what an average starts from is moved, to see whether part of it stays."""
 TRIED = 32
 """Calibration samples on which layers are looked for that are not reached."""
 
@@ -119,7 +119,7 @@ def gather(
 
 
 def _start(name: str, own: Tensor, shift: float) -> Tensor:
-    """What gathering starts from: a count of zero, else the state's own if it is finite."""
+    """Return what gathering starts from: a count of zero, else the state's own if it is finite."""
     if name.endswith("num_batches_tracked"):
         return torch.zeros_like(own)
     own = own if bool(own.isfinite().all()) else torch.zeros_like(own)

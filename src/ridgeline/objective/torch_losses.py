@@ -26,7 +26,7 @@ ALIKE = (
     *(nn.L1Loss, nn.MSELoss, nn.SmoothL1Loss, nn.HuberLoss, nn.BCELoss, nn.BCEWithLogitsLoss),
     *(nn.SoftMarginLoss, nn.PoissonNLLLoss, nn.HingeEmbeddingLoss, nn.KLDivLoss),
 )
-"""Of outputs and targets of one shape."""
+"""Losses of outputs and targets of one shape."""
 ROWS = (nn.MultiLabelMarginLoss, nn.MultiLabelSoftMarginLoss, nn.MultiMarginLoss)
 """One number for each row of outputs (N, C)."""
 OTHER_ARGUMENTS = (
@@ -82,7 +82,7 @@ class TorchLoss:
 
     @property
     def name(self) -> str:
-        """Of its class."""
+        """Name of its class."""
         return type(self.module).__name__
 
     @property
