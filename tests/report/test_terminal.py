@@ -29,6 +29,15 @@ def test_a_profile_in_plain_ascii(hill):
     assert max(map(len, text.splitlines())) <= 100
 
 
+@pytest.mark.parametrize("fancy", [False, True])
+def test_no_number_is_broken_in_a_narrow_table(hill, fancy):
+    text = printed(render_profile, hill, fancy=fancy, width=44)
+    words = {word for line in text.splitlines() for word in line.split()}
+    rises = [word for word in words if word.startswith("(+")]
+    assert rises and all(word.endswith(")") for word in rises)
+    assert {"monotone", "plateau", "barrier"} <= words
+
+
 def test_a_profile_on_a_terminal(hill):
     text = printed(render_profile, hill, fancy=True, title="a to b")
     assert "2.00 ± 0.02" in text and "a to b" in text
@@ -44,6 +53,7 @@ def test_a_metric_that_is_missing_falls_back_to_the_first(broken):
 def test_layers(layers, hill):
     text = printed(render_layers, layers, whole=hill, split="train")
     bars = {line.split("  ")[0]: line.count("#") for line in text.splitlines()}
+    assert "barrier in loss on train" in text
     assert bars["all layers"] == 20 and bars["layer 1"] == 10 and bars["layer 4"] == 2
     assert text.isascii()
 

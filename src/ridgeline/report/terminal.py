@@ -94,7 +94,8 @@ def render_layers(
     found, against = layer_barriers(layers, whole, metric, split)
     heights = [b.height for b in found.values() if np.isfinite(b.height)]
     most = max(heights, default=0.0)
-    table = text_table(["layer", f"barrier in {metric}", "at t", ""], rich)
+    split = split or next(iter(layers.values())).splits[0]
+    table = text_table(["layer", f"barrier in {metric} on {split}", "at t", ""], rich)
     for label, barrier in found.items():
         share = barrier.height / most if most > 0 and np.isfinite(barrier.height) else 0.0
         height = plus_minus(barrier.height, barrier.stderr)
@@ -219,6 +220,9 @@ def print_table(table: "Table", console: "Console") -> None:
 
     width = console.width
     wide = console.options.update(max_width=max(width, 10_000))
+    for column in table.columns:
+        cells = (column.header, *column.cells)
+        column.min_width = max(Measurement.get(console, wide, cell).minimum for cell in cells)
     console.width = max(width, Measurement.get(console, wide, table).minimum)
     try:
         console.print(table, crop=False)
