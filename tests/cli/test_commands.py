@@ -163,6 +163,18 @@ def test_wrong_options_are_told_with_a_remedy(here, ridgeline, words, code, text
     assert out == "" and "Traceback" not in err
 
 
+def test_checkpoints_of_two_types_are_taken_in_the_wider_one_and_told(here, ridgeline):
+    torch.save({k: x.half() for k, x in rl.load("a.safetensors").items()}, "half.pt")
+    words = ("b.safetensors", "--model", MODEL, "--data", DATA, "--points", "3", "--json")
+    code, out, err = ridgeline("profile", "half.pt", *words)
+    assert code == 0 and "different types (float16, float32): all are taken in float32" in err
+    (here / "half.pt").unlink()
+    exact = json.loads(ridgeline("profile", "a.safetensors", *words)[1])
+    split = next(iter(exact["splits"]))
+    found = json.loads(out)["splits"][split]["loss"]
+    assert found == pytest.approx(exact["splits"][split]["loss"], rel=1e-2)
+
+
 def test_bad_input_gets_one_clear_error_and_writes_nothing(here, ridgeline):
     before = set(here.iterdir())
 
@@ -186,9 +198,6 @@ def test_bad_input_gets_one_clear_error_and_writes_nothing(here, ridgeline):
     nan["fc1.bias"] = nan["fc1.bias"] * float("nan")
     torch.save(nan, "nan.pt")
     assert "fc1.bias (16 NaN" in refused(a="nan.pt")
-    half = {k: x.half() for k, x in rl.load("a.safetensors").items()}
-    torch.save(half, "half.pt")
-    assert "--dtype float32" in refused(a="half.pt")
     (here / "own.py").write_text(
         "import torch\n"
         "def empty(): return torch.zeros(0, 64), torch.zeros(0, dtype=torch.long)\n"
@@ -203,7 +212,7 @@ def test_bad_input_gets_one_clear_error_and_writes_nothing(here, ridgeline):
     code, _, err = ridgeline("profile", "own.pt", "own.pt", "--model", "own:Net", "--data", DATA)
     assert code == 3 and "my own trouble" in err and "Traceback" in err
     made = {p.name for p in set(here.iterdir()) - before}
-    assert made <= {"torn.safetensors", "nan.pt", "half.pt", "own.py", "own.pt", "__pycache__"}
+    assert made <= {"torn.safetensors", "nan.pt", "own.py", "own.pt", "__pycache__"}
 
 
 def test_a_folder_without_leave_is_refused_before_any_work(here, ridgeline, monkeypatch):
@@ -265,6 +274,7 @@ def test_a_signal_keeps_what_is_done_and_leaves_no_half_files(here, number):
         env={**os.environ, "PYTHONPATH": str(here)},
     )
     assert process.stderr is not None
+    assert "the same values" in process.stderr.readline()
     assert "samples of" in process.stderr.readline()
     time.sleep(0.3)
     process.send_signal(number)

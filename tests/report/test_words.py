@@ -145,6 +145,8 @@ def test_what_is_below_rounding_is_no_barrier_and_no_rise():
     assert profile.barrier().verdict == "no barrier"
     assert profile.monotonicity(tolerance=0.0).verdict == "monotone"
     assert "has no barrier beyond the rounding of its numbers" in sentences(profile)[0]
+    (line,) = measures_table({"a": profile}).rows
+    assert line[5:7] == ["0", "-"]
     assert profile.barrier().height == pytest.approx(1e-8)
 
 

@@ -100,8 +100,9 @@ def barrier_table(profiles: Profiles, title: str = "Barriers") -> Table:
                 first, last = curve.ends()
                 start, end = (float(curve.mean[k]) for k in (first, last))
                 half = "-" if curve.middle is None else float(curve.mean[curve.middle])
+                at = barrier.at if barrier.height else "-"
                 rows.append([name, split, metric, start, half, end, plus_minus(barrier.height,
-                             barrier.stderr), barrier.at])  # fmt: skip
+                             barrier.stderr), at])  # fmt: skip
                 low, high = barrier.interval()
                 tidy.append({
                     "line": name, "split": split, "metric": metric, "at a": start,

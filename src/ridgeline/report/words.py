@@ -96,8 +96,9 @@ def _line(
     t, means = summary["t"], summary["splits"][split][metric]
     ends = [number(means[t.index(end)]) if end in t else "-" for end in (0.0, 1.0)]
     top = said["barrier"]
-    barrier = plus_minus(top["height"], top["stderr"]) if top else "-"
-    there = position(top["at"]) if top and top["height"] != 0 else "-"
+    height = top and (0 if _is_rounding(top) else top["height"])
+    barrier = plus_minus(height, top["stderr"] if height else 0) if top else "-"
+    there = position(top["at"]) if top and height != 0 else "-"
     rise = said["monotonicity"]
     word = {"monotone": "yes", "undecided": "unclear"}.get(rise["verdict"], "no")
     monotone = "yes" if word == "yes" else f"{word} (+{number(rise['largest_rise'])})"
@@ -105,6 +106,11 @@ def _line(
         monotone = "no"
     flat = position(said["plateau"]["end"]) if _leaves_a_plateau(said) else "-"
     return [*ends, barrier, there, monotone, flat]
+
+
+def _is_rounding(barrier: Mapping[str, Any]) -> bool:
+    """True if a barrier is no more than the rounding of the numbers it is of."""
+    return barrier["height"] is not None and 0 < barrier["height"] <= barrier["rounding"]
 
 
 def _leaves_a_plateau(said: Mapping[str, Any]) -> bool:
@@ -153,7 +159,7 @@ def _barrier(what: str, said: Mapping[str, Any]) -> str:
     if height is None:
         return f"{what} has a barrier without bound: it is not finite at t = {at}."
     side = "below" if said["higher_is_better"] else "above"
-    if 0 < height <= barrier["rounding"]:
+    if _is_rounding(barrier):
         return f"{what} has no barrier beyond the rounding of its numbers: {number(height)}."
     if height <= 0:
         return f"{what} has no barrier: it never lies {side} {against}."
