@@ -317,6 +317,7 @@ def test_options_are_a_reviewed_list(ridgeline):
     }
     shared = {
         *("--model", "--data", "--data-root", "--download", "--split", "--loss", "--metrics"),
+        "--mean-over",
         *("--statistics", "--points", "--device", "--dtype", "--strategy", "--threads"),
         *("--seed", "--out", "--overwrite", "--json", "--help"),
     }
