@@ -72,6 +72,7 @@ def test_a_command_runs_outside_of_the_main_thread(monkeypatch):
         ("{tool} --json >/dev/full", 3),
         ("{tool} >&-", 0),
         ("{tool} 2>&-", 0),
+        ("{tool}.absent 2>/dev/full", 3),
     ],
 )
 def test_in_a_shell(tmp_path, shell, code):

@@ -4,7 +4,7 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 from ridgeline import __version__
 from ridgeline.cli import options
@@ -70,7 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         where = f"'{error.filename}'" if error.filename else "standard output"
         remedy = "Check the space left there, or send it elsewhere."
         said = f"What a command tells must be written. Got {error.strerror} for {where}. {remedy}"
-        print(f"ridgeline: {said}", file=sys.stderr)
+        with suppress(OSError):  # where standard error is what is full, the code alone tells
+            print(f"ridgeline: {said}", file=sys.stderr)
+        silence_broken()
         return 3
 
 

@@ -1,17 +1,14 @@
 """Checkpoints as the command line names them: a file, or a state inside of one."""
 
 import argparse
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from ridgeline import io
 from ridgeline.cli.setting import Setting
-from ridgeline.errors import RidgelineWarning
-from ridgeline.state import State, cast
+from ridgeline.state import State, in_one_type
 
 __all__ = ["exists", "in_format_of", "load_points", "place_of", "save_like"]
 
@@ -34,23 +31,10 @@ def exists(path: str) -> bool:
 
 
 def load_points(setting: Setting, texts: Sequence[str]) -> list[State]:
-    """Checkpoints as states of the setting's model, in the widest of their types."""
+    """Checkpoints as states of the setting's model, each name in the widest of its types."""
     places = [place_of(text) for text in texts]
     found = [io.load(f, model=setting.model, dtype=setting.dtype, key=key) for f, key in places]
-    kinds = [{x.dtype for x in state.values() if x.is_floating_point()} for state in found]
-    if any(kind != kinds[0] for kind in kinds):
-        widest = max((d for kind in kinds for d in kind), key=lambda d: d.itemsize)
-        halves = {d for kind in kinds for d in kind if d.itemsize == widest.itemsize}
-        widest = widest if len(halves) == 1 else torch.float32
-        named = sorted({str(d).removeprefix("torch.") for kind in kinds for d in kind})
-        warnings.warn(
-            f"The checkpoints are of different types ({', '.join(named)}): all are taken in "
-            f"{str(widest).removeprefix('torch.')}. --dtype chooses another.",
-            RidgelineWarning,
-            stacklevel=2,
-        )
-        found = [cast(state, widest) for state in found]
-    return found
+    return list(in_one_type(found, stacklevel=2))
 
 
 def in_format_of(text: str, state: State, model: nn.Module) -> io.Stored:

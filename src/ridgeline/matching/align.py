@@ -188,7 +188,7 @@ def align(
 
         by = WeightMatching()
     check_strategy(by, "match", "WeightMatching")
-    a, b = states.detached(a, "a"), states.detached(b, "b")
+    a, b = states.in_one_type((states.detached(a, "a"), states.detached(b, "b")), stacklevel=2)
     states.check_same(a, b)
     check_groups(symmetry)
     for name, x in (("a", a), ("b", b)):

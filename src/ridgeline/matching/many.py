@@ -149,7 +149,7 @@ def align_many(
 
         by = MergeMany()
     check_strategy(by, "match_many", "MergeMany")
-    given = states.check_states(given, least=2)
+    given = states.check_states(given, least=2, stacklevel=2)
     check_groups(symmetry)
     for x in given:
         symmetry.check(x)

@@ -24,6 +24,7 @@ from ridgeline.state import (
     detached,
     equal,
     identical,
+    in_one_type,
     is_statistic,
     layers,
     non_finite,
@@ -100,7 +101,7 @@ def merge(
     merged = tuple(n for n in given[0] if n in chosen and given[0][n].is_floating_point())
     averaged, remarks = (
         _averaged(pool, state, merged),
-        tuple(dict.fromkeys([*_alike(states), *plan.notes])),
+        tuple(dict.fromkeys([*_alike(_comparable(states, like)), *plan.notes])),
     )
     return Merged(state, by, len(given), pool.weights, merged, averaged, remarks)
 
@@ -112,7 +113,7 @@ def _checked(
     states: Sequence[Mapping[str, Tensor]], base: Mapping[str, Tensor] | None, by: Strategy
 ) -> tuple[tuple[State, ...], State | None]:
     check_strategy(by, "plan", "Mean")
-    given = check_states(states)
+    given = check_states(states, stacklevel=3)
     if base is not None and not by.needs_base:
         raise UsageError(
             f"{type(by).__name__} knows no base.",
@@ -121,10 +122,18 @@ def _checked(
         )
     if base is None:
         return given, None
-    start = detached(base, "the base")
+    start, *given = in_one_type((detached(base, "the base"), *given), stacklevel=3)
     check_same(start, given[0], names=("the base", "state 0"))
     check_finite(start, "the base", among=given)
-    return given, start
+    return tuple(given), start
+
+
+def _comparable(
+    states: Sequence[Mapping[str, Tensor]], like: Sequence[State]
+) -> list[Mapping[str, Tensor]]:
+    """The states as they were given, where that is their type still."""
+    pairs = zip(states, like, strict=True)
+    return [s if all(x.dtype == w[n].dtype for n, x in s.items()) else w for s, w in pairs]
 
 
 def _alike(states: Sequence[Mapping[str, Tensor]]) -> list[str]:

@@ -53,23 +53,27 @@ class Path(ABC):
         return sum(states.distance(p, q) for p, q in pairwise(chain))
 
 
-def check_points(points: Sequence[State], names: Sequence[str]) -> tuple[State, ...]:
+def check_points(
+    points: Sequence[State], names: Sequence[str], *, stacklevel: int = 1
+) -> tuple[State, ...]:
     """Refuse points that do not belong on one path.
 
     Args:
         points: States.
         names: What to call them in messages.
+        stacklevel: As in `warnings.warn`, counted from the caller.
 
     Returns:
-        The states as plain dicts.
+        The states as plain dicts, each name in the widest of its types.
 
     Raises:
         UsageError: If one of them is no state.
-        StateMismatch: If their tensors differ.
+        StateMismatch: If their tensors differ in name, shape or kind.
         NonFinite: If one holds NaN or infinity.
     """
     for point, name in zip(points, names, strict=True):
         states.check_state(point, name)
+    points = states.in_one_type(points, stacklevel=stacklevel + 1)
     for point, name in zip(points[1:], names[1:], strict=True):
         states.check_same(points[0], point, names=(names[0], name))
     for point, name in zip(points, names, strict=True):

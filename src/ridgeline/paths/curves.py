@@ -26,8 +26,9 @@ class _Curve(Path):
                 f"A {type(self).__name__} needs two points or more.", got=f"{len(points)}"
             )
         names = ["a", *(f"bend {j}" for j in range(1, len(points) - 1)), "b"]
-        self.points = check_points(points, names)
-        check_moving(self.points, stacklevel=2)
+        level = 2 + (type(self).__init__ is not _Curve.__init__)  # a class's own calls this one
+        self.points = check_points(points, names, stacklevel=level)
+        check_moving(self.points, stacklevel=level)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.points)} points)"

@@ -64,7 +64,7 @@ class Line(Path):
     _moving: frozenset[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        a, b = check_points((self.a, self.b), ("a", "b"))
+        a, b = check_points((self.a, self.b), ("a", "b"), stacklevel=3)
         for name in self.rates:
             if name not in a:
                 raise UnknownName("tensor with a rate", name, a)

@@ -49,7 +49,8 @@ class Plane:
     """Of the coordinates, in words."""
 
     def __post_init__(self) -> None:
-        for name, point in zip("abc", check_points((self.a, self.b, self.c), "abc"), strict=True):
+        points = check_points((self.a, self.b, self.c), "abc", stacklevel=3)
+        for name, point in zip("abc", points, strict=True):
             object.__setattr__(self, name, point)
         check_moving((self.a, self.b, self.c), stacklevel=3)
         along = states.distance(self.a, self.b)

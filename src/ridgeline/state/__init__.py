@@ -50,6 +50,7 @@ from ridgeline.state.products import (
 )
 from ridgeline.state.sharing import identical, place, tie, ties, warn_of_identical
 from ridgeline.state.spectral import Spectral, renewed, spectral_vectors, vectors_of
+from ridgeline.state.types import in_one_type
 
 __all__ = [
     "Comparison",
@@ -78,6 +79,7 @@ __all__ = [
     "factors",
     "finitely",
     "identical",
+    "in_one_type",
     "is_continuous",
     "is_extra",
     "is_mask",

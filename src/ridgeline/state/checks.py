@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ridgeline.errors import NonFinite, StateMismatch, UsageError, WrongKind
 from ridgeline.state.kinds import is_continuous, is_mask, unusable
+from ridgeline.state.types import in_one_type
 
 __all__ = ["check_finite", "check_same", "check_state", "check_states", "detached", "non_finite"]
 
@@ -68,13 +69,14 @@ def detached(state: Mapping[str, Tensor], name: str = "a state") -> dict[str, Te
 
 
 def check_states(
-    given: Iterable[Mapping[str, Tensor]], least: int = 1
+    given: Iterable[Mapping[str, Tensor]], least: int = 1, *, stacklevel: int = 1
 ) -> tuple[dict[str, Tensor], ...]:
-    """Several states of one network, without their history.
+    """Several states of one network, without their history, and in one type each name.
 
     Args:
         given: The states, in order.
         least: How many there must be.
+        stacklevel: As in `warnings.warn`, counted from the caller.
 
     Raises:
         UsageError: If it is no list of so many states.
@@ -92,6 +94,7 @@ def check_states(
     if len(found) < least:
         many = "one state" if least == 1 else f"{least} states"
         raise UsageError(f"There must be {many} at least.", got=str(len(found) or "none"))
+    found = in_one_type(found, stacklevel=stacklevel + 1)
     for i, x in enumerate(found):
         check_same(found[0], x, names=("state 0", f"state {i}"))
         check_finite(x, f"state {i}", among=found[:] if found[1:] else ())
