@@ -402,3 +402,56 @@ def test_a_strategy_that_gives_something_else_than_the_loop_is_refused():
     rule = r"must give what the loop gives.*from 'shared' at position 2.*strategy='loop'"
     with pytest.raises(NotTraceable, match=rule):
         evaluate(goal, line, strategy="shared")
+
+
+class Recurrent(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.h = torch.nn.LSTM(2, 4, batch_first=True), torch.nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.h(self.a(x.reshape(-1, 2, 2))[0][:, -1])
+
+
+def test_a_strategy_that_cannot_evaluate_the_network_is_refused_in_words():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model, other = Recurrent(), Recurrent()
+    data = torch.randn(20, 4, generator=torch.Generator().manual_seed(2)), torch.arange(20) % 3
+    line = Line(model.state_dict(), other.state_dict()).combination(np.linspace(0, 1, 5))
+    goal = Objective(model, data)
+    evaluate(goal, line, strategy="auto")
+    with pytest.raises(NotTraceable, match=r"must be able to.*'batched'.*strategy='loop'"):
+        evaluate(goal, line, strategy="batched")
+
+
+class Whole(torch.nn.Module):
+    """Rounds what is affine in its weights."""
+
+    def __init__(self, way):
+        super().__init__()
+        self.a, self.h, self.way = torch.nn.Linear(4, 5), torch.nn.Linear(5, 3), way
+
+    def forward(self, x):
+        return self.h(self.way(3 * self.a(x)))
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        lambda z: z.int().float(),
+        lambda z: z.to(torch.int64).to(z.dtype),
+        lambda z: torch.div(z, 0.5, rounding_mode="floor"),
+        lambda z: (z > 0).float(),
+    ],
+    ids=["int", "int64", "floor", "bool"],
+)
+def test_what_is_rounded_is_not_affine(way):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model, other = Whole(way), Whole(way)
+    data = torch.randn(20, 4, generator=torch.Generator().manual_seed(2)), torch.arange(20) % 3
+    line = Line(model.state_dict(), other.state_dict()).combination(np.linspace(0, 1, 5))
+    goal = Objective(model, data)
+    want, got = (evaluate(goal, line, strategy=s).moments["loss"].mean for s in ("loop", "shared"))
+    np.testing.assert_allclose(got, want, rtol=1e-5)

@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.autograd import forward_ad
 
 import ridgeline as rl
 from ridgeline.errors import StaleWeights
@@ -577,6 +578,16 @@ def test_a_derivative_through_eval_is_refused():
     tensors = {n: x.clone().requires_grad_() for n, x in network.tensors.items()}
     with pytest.raises(rl.errors.UsageError, match="computes nothing of them in `eval"):
         network(tensors, X)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # torch's own use
+def test_a_forward_derivative_through_eval_is_refused():
+    network = Network(seeded(Expanded))
+    dual = forward_ad.make_dual
+    with forward_ad.dual_level(), torch.no_grad():
+        tensors = {n: dual(x, torch.ones_like(x)) for n, x in network.tensors.items()}
+        with pytest.raises(rl.errors.UsageError, match="computes nothing of them in `eval"):
+            network(tensors, X)
 
 
 def test_symmetries_see_what_eval_expands():

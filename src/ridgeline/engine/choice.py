@@ -118,10 +118,18 @@ def _check_agrees(objective: Objective, resident: Resident, strategy: Strategy) 
     """
     few = objective.samples[: min(len(objective), COMPARED)].inputs
     at = [len(resident.combination) // 2]
-    ways = (Loop(objective, resident), strategy)
-    want, got = (
-        [pytree.tree_map_only(Tensor, torch.clone, x) for x in way.outputs(few, at)] for way in ways
-    )
+    try:
+        want = _outputs(Loop(objective, resident), few, at)
+    except Exception:  # the user's: it is told of where the loss is evaluated
+        return
+    try:
+        got = _outputs(strategy, few, at)
+    except (RuntimeError, NotImplementedError, ValueError, TypeError) as reason:
+        raise NotTraceable(
+            "A strategy that is asked for by name must be able to evaluate the network.",
+            got=f"{strategy.name!r}: {type(reason).__name__}: {str(reason).splitlines()[0][:160]}",
+            remedy="Use strategy='loop', or 'auto', which takes what is able to.",
+        ) from reason
     if not _agree(want, got):
         raise NotTraceable(
             "A strategy must give what the loop gives.",
@@ -187,6 +195,10 @@ def _synchronise(objective: Objective) -> None:
 
 def _sample_outputs(strategy: Strategy, inputs: Any, count: int) -> list[Any]:
     at = sorted({0, count // 2, count - 1})
+    return _outputs(strategy, inputs, at)
+
+
+def _outputs(strategy: Strategy, inputs: Any, at: list[int]) -> list[Any]:
     return [pytree.tree_map_only(Tensor, torch.clone, out) for out in strategy.outputs(inputs, at)]
 
 

@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import fx
+from torch import Tensor, fx
+from torch.utils import _pytree as pytree
 
+from ridgeline.state import is_continuous
 from ridgeline.tracing import Trace, arguments, operation
 
 __all__ = ["CONSTANT", "GENERAL", "Degree", "degrees"]
@@ -93,6 +95,8 @@ def _degree(node: fx.Node, found: Mapping[fx.Node, Degree]) -> Degree:
         return GENERAL
     (shared,) = kinds
     name = operation(node)
+    if _is_rounded(node):
+        return GENERAL
     if node.op == "output" or name in _JOINTLY:
         return shared
     if name not in _ARGUMENTS or node.op != "call_function":
@@ -100,6 +104,14 @@ def _degree(node: fx.Node, found: Mapping[fx.Node, Degree]) -> Degree:
     held = arguments(node)
     movers = {key for key, value in held.items() if _reaches(value, moving)}
     return shared if any(movers <= allowed for allowed in _ARGUMENTS[name]) else GENERAL
+
+
+def _is_rounded(node: fx.Node) -> bool:
+    """Whether an operation rounds: a cast to integers, a division with a rounding mode."""
+    whole = [x for x in pytree.tree_leaves(node.meta.get("val")) if isinstance(x, Tensor)]
+    if any(not is_continuous(x) for x in whole):
+        return True
+    return operation(node) == "div" and arguments(node).get("rounding_mode") is not None
 
 
 def _reaches(value: object, nodes: Mapping[fx.Node, object]) -> bool:

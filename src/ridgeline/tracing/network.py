@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.autograd import forward_ad
 from torch.func import functional_call
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.utils.stateless import _reparametrize_module  # what functional_call is made of
@@ -66,14 +67,14 @@ class Network:
         Raises:
             UsageError: If a derivative is asked for that the model's own `eval()` hides.
         """
-        if self.modes.settles and torch.is_grad_enabled():
+        if self.modes.settles and (torch.is_grad_enabled() or _forward_mode()):
             self._check_derivatives(tensors)
         return functional_call(
             self._caller, self._everywhere(tensors), (inputs,), tie_weights=False
         )
 
     def _check_derivatives(self, tensors: Mapping[str, Tensor]) -> None:
-        moving = next((n for n, x in tensors.items() if x.requires_grad), None)
+        moving = next((n for n, x in tensors.items() if _has_derivative(x)), None)
         if moving is not None:
             raise UsageError(
                 "Derivatives by weights need a network that computes nothing of them in `eval()`, "
@@ -221,6 +222,16 @@ class Network:
             tensors=dict(zip(names, nodes, strict=False)),
             data=tuple(nodes[len(names) :]),
         )
+
+
+def _forward_mode() -> bool:
+    return forward_ad._current_level >= 0
+
+
+def _has_derivative(x: Tensor) -> bool:
+    if x.requires_grad and torch.is_grad_enabled():
+        return True
+    return _forward_mode() and forward_ad.unpack_dual(x).tangent is not None
 
 
 def _graph_of(
