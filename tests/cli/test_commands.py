@@ -345,5 +345,5 @@ def test_options_are_a_reviewed_list(ridgeline):
     }
     assert set(flags["runs"]) == {
         *("--help", "--where", "--sort", "--sql", "--curves", "--shallow", "--keep", "--dry-run"),
-        *("--yes", "--json"),
+        *("--yes", "--json", "--overwrite"),
     }

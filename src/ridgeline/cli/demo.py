@@ -139,7 +139,7 @@ def _page(found: Demo) -> "report.Page":
 
 
 def _said(one: Profile) -> list[str]:
-    """What a profile says of the training data, a paragraph for each metric."""
+    """Sentences on the training data, a paragraph for each metric."""
     metrics = one.curves["train"]
     return [" ".join(report.sentences(one, metric=m, split="train")) for m in metrics]
 

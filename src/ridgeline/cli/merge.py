@@ -118,7 +118,7 @@ def _repaired(
 
 
 def _on_statistics(chosen: argparse.Namespace, setting: Setting, result: Merged) -> list[str]:
-    """What must be known of running statistics: whose the numbers are, and what can be done."""
+    """Note on running statistics: whose the numbers are, and what can be done."""
     said = []
     measured = next(iter(setting.objectives.values()), None)
     if measured is not None and measured.statistics == "recompute":

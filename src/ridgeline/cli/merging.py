@@ -125,7 +125,7 @@ def weights_of(text: str | None) -> list[float] | None:
 
 
 def layers_of(text: str | None) -> Callable[[str], bool] | None:
-    """Whether a layer is merged, as the patterns of ``--layers`` say; None merges all.
+    """True if a layer is merged, as the patterns of ``--layers`` say; None merges all.
 
     Args:
         text: Patterns with commas between them.

@@ -59,7 +59,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _say(found: Surface) -> None:
-    """Where each metric is lowest and highest."""
+    """Lines that say where each metric is lowest and highest."""
     console = stdout_console()
     for split, metrics in found.values.items():
         for name, values in metrics.items():

@@ -23,7 +23,7 @@ def place_of(text: str) -> tuple[str, str | None]:
 
 
 def exists(path: str) -> bool:
-    """Whether there is a file or a folder; none is where a name cannot be one."""
+    """True if there is a file or a folder; none is where a name cannot be one."""
     try:
         return Path(path).exists()
     except (OSError, ValueError):  # a name too long, a folder that may not be looked into

@@ -40,7 +40,7 @@ class Asked:
 
     @property
     def runs(self) -> list[Any]:
-        """What they are measured on, parents among them."""
+        """Runs that they are measured on, parents among them."""
         return closure(needed(self.items, self.scale))
 
 
@@ -77,7 +77,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _failed(found: Reproduction) -> bool:
-    """Whether training failed, an item refused what it is given, or nothing was measured."""
+    """True if training failed, an item refused what it is given, or nothing was measured."""
     refused = any(answer.refused for answer in found.answers)
     return bool(found.failures) or refused or all(a.finding is None for a in found.answers)
 
@@ -121,7 +121,7 @@ def _reproduced(chosen: argparse.Namespace, asked: Asked) -> Reproduction:
 
 
 def _dry(chosen: argparse.Namespace, asked: Sequence[Asked]) -> int:
-    """What would be trained, and how long that would take."""
+    """Tell which runs would be trained, and how long that would take."""
     store = Store(chosen.store)
     machine = Machine(device=chosen.device, workers=chosen.workers, threads=chosen.threads)
     sources = Sources(root=chosen.data_root, download=chosen.download)

@@ -93,7 +93,7 @@ class Setting:
         )
 
     def policy(self) -> list[str]:
-        """How normalisation statistics are set where something is measured, as a sentence.
+        """Sentence on how normalisation statistics are set where something is measured.
 
         Returns:
             Empty, where no layer of the network has running statistics or nothing is measured.
@@ -112,7 +112,7 @@ class Setting:
         return [f"Running statistics are recomputed at every point, on {on}."]
 
     def notes(self) -> list[str]:
-        """What must be read with the numbers, in sentences: classes that are too few, `policy`."""
+        """Sentences to be read with the numbers: classes that are too few, `policy`."""
         objective = next(iter(self.objectives.values()), None)
         known = self.data and self.data.classes
         said = []
@@ -141,7 +141,7 @@ class Setting:
         return [*said, *self.policy()]
 
     def about(self, chosen: argparse.Namespace) -> dict[str, Any]:
-        """Where the numbers of a command come from, in plain values, and its `notes`."""
+        """Origin of a command's numbers, in plain values, and its `notes`."""
         options = {
             k: v
             for k, v in vars(chosen).items()

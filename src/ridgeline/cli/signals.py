@@ -11,13 +11,13 @@ __all__ = ["Interruption", "Terminated", "interruptible", "terminable"]
 
 
 class Interruption:
-    """Whether Ctrl-C or SIGTERM came; the first asks to stop, a second stops at once."""
+    """True if Ctrl-C or SIGTERM came; the first asks to stop, a second stops at once."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
 
     def __call__(self) -> bool:
-        """Whether a signal came."""
+        """True if a signal came."""
         return self.signal is not None
 
     @property

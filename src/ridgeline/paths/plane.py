@@ -44,7 +44,7 @@ class Plane:
     corners: NDArray[np.float64] = field(init=False, repr=False)
     """Coordinates of a, b and c, shape (3, 2)."""
     centred: bool = field(init=False, default=False)
-    """Whether it is about `a`, along two directions from it."""
+    """True if it is about `a`, along two directions from it."""
     unit: str = field(init=False, default="distance in weight space")
     """Of the coordinates, in words."""
 

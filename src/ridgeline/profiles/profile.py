@@ -38,7 +38,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Precision:
-    """How well a barrier must be known before no more samples are drawn.
+    """Precision to which a barrier must be known before no more samples are drawn.
 
     Args:
         half_width: Of the barrier's interval, in the metric's units.
@@ -64,7 +64,7 @@ class Precision:
             raise UsageError("A half-width is positive.", got=f"{self.half_width}")
 
     def met(self, curve: Curve) -> bool:
-        """Whether a curve's barrier is known this well."""
+        """True if a curve's barrier is known this well."""
         if curve.n < self.at_least:
             return False
         found = measures.barrier(curve, self.kind)
@@ -307,6 +307,6 @@ def _curve(
 
 
 def _rounding(mean: Array, objective: Objective) -> float:
-    """What the arithmetic alone may add to a difference of means: a few units in the last place."""
+    """Most that rounding may add to a difference of means: a few units in the last place."""
     eps = torch.finfo(objective.autocast or objective.dtype).eps
     return ROUNDING * eps * float(np.abs(mean[np.isfinite(mean)]).max(initial=0.0))

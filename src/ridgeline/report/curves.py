@@ -109,7 +109,7 @@ def _draw_stroke(ax: "Axes", stroke: Stroke) -> Any:
 
 
 def _lonely(stroke: Stroke) -> bool:
-    """Whether a value stands between gaps, where a line alone would not show it."""
+    """True if a value stands between gaps, where a line alone would not show it."""
     good = np.concatenate([[False], np.isfinite(stroke.y), [False]])
     return bool((good[1:-1] & ~good[:-2] & ~good[2:]).any())
 

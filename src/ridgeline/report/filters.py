@@ -47,12 +47,12 @@ def estimate(verdict: "Verdict") -> str:
 
 
 def wordy(value: Any) -> bool:
-    """Whether a cell is broken into lines."""
+    """True if a cell is broken into lines."""
     return isinstance(value, str) and len(value) > WORDY
 
 
 def numeric(value: Any) -> bool:
-    """Whether a cell is right-aligned: numbers, and text that begins like one."""
+    """True if a cell is right-aligned: numbers, and text that begins like one."""
     if isinstance(value, str):
         return value[:1].isdigit() or value[:1] == "(" or value[:1] == "-"
     return isinstance(value, int | float) and not isinstance(value, bool)

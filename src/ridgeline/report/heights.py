@@ -1,4 +1,4 @@
-"""How high each layer stands in the way."""
+"""Heights of the barriers of layers."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

@@ -179,7 +179,7 @@ def _chord(curve: Curve) -> Array | None:
 
 
 def _free(x: float, y: float, step: float, panel: Sequence[Line], taken: Sequence[Label]) -> bool:
-    """Whether a label there covers no curve, no other label and no upright line to a top."""
+    """True if a label there covers no curve, no other label and no upright line to a top."""
     if any(abs(x - a.x) < WIDE and abs(y - a.y) < step for a in taken):
         return False
     low, high = y - step / 2, y + step / 2

@@ -1,4 +1,4 @@
-"""What merging did: each checkpoint's loss and metrics beside those of what was made of them."""
+"""A merge: each checkpoint's loss and metrics beside those of what was made of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
@@ -43,7 +43,7 @@ class Scores:
     values: Mapping[str, Mapping[str, Mapping[str, NDArray[np.float64]]]]
 
     def cost(self, name: str, split: str, metric: str) -> tuple[float, float]:
-        """By how much a state lies above the mean of those given, and its standard error.
+        """Height of a state above the mean of those given, and its standard error.
 
         The error is paired: of the difference on the same samples. A metric whose samples
         depend on the state (a precision) has other ones at each, and the error of unpaired means.
@@ -77,7 +77,7 @@ class Scores:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """What was measured, the loss first."""
+        """Names of what was measured, the loss first."""
         return tuple(self.values[self.given[0]][self.splits[0]])
 
     def __iter__(self) -> Iterator[tuple[str, str, str]]:
@@ -143,7 +143,7 @@ def score_sentence(scores: Scores) -> str:
 
 
 def merge_sentence(found: "Merged") -> str:
-    """What was merged, and how, as ``2 checkpoints merged by Ties (keep 0.2, scale 1)``."""
+    """Words for a merge, as ``2 checkpoints merged by Ties (keep 0.2, scale 1)``."""
     name, by = type(found.by).__name__, found.by
     given = {f.name: getattr(by, f.name) for f in fields(by)} if is_dataclass(by) else {}
     numbers = [f"{n} {v:g}" for n, v in given.items() if isinstance(v, float)]

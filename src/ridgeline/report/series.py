@@ -42,7 +42,7 @@ class Scale:
         return float(self.low + (self.high - self.low) * share)
 
     def shows(self, value: float) -> bool:
-        """Whether a value is on the axis at all."""
+        """True if a value is on the axis at all."""
         return bool(np.isfinite(value)) and (value > 0 or not self.log)
 
     def _even(self, values: Array) -> Array:
@@ -69,7 +69,7 @@ class Stroke:
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to see."""
+        """True if there is nothing to see."""
         return not np.isfinite(self.y).any()
 
 
@@ -86,7 +86,7 @@ class Frame:
 
     @property
     def empty(self) -> bool:
-        """Whether no series has anything to see."""
+        """True if no series has anything to see."""
         return all(stroke.empty for stroke in self.strokes)
 
 
@@ -207,7 +207,7 @@ def _floor(panel: "Panel") -> float:
 
 
 def _lost(frame: Frame) -> bool:
-    """Whether a logarithm's scale has no place for some value."""
+    """True if a logarithm's scale has no place for some value."""
     panel = frame.panel
     return any(
         (panel.log_x and bool((np.asarray(s.x) <= 0).any()))

@@ -137,7 +137,7 @@ def _samples(found: Mapping[str, Curve]) -> dict[str, Any]:
 
 
 def _nonfinite(curve: Curve) -> list[dict[str, Any]]:
-    """Where the mean is not finite, or one sample's value was not."""
+    """Positions at which the mean is not finite, or one sample's value was not."""
     bad = ~np.isfinite(curve.mean) | (curve.nonfinite > 0)
     return [
         {

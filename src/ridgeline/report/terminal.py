@@ -198,7 +198,7 @@ def _character(block: np.ndarray, ascii: bool) -> str:
 
 
 def fancy(console: "Console") -> bool:
-    """Whether it is a terminal that shows colours and any letter."""
+    """True if it is a terminal that shows colours and any letter."""
     return console.is_terminal and console.encoding.lower().replace("-", "") == "utf8"
 
 

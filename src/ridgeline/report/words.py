@@ -1,4 +1,4 @@
-"""What a profile says, in plain sentences with numbers and intervals."""
+"""A profile in plain sentences with numbers and intervals."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ __all__ = ["headline", "measures_table", "sentences"]
 def sentences(
     profile: "Profile | Mapping[str, Any]", *, metric: str | None = None, split: str | None = None
 ) -> list[str]:
-    """What a profile says: barrier, monotonicity and plateau of each metric of each split.
+    """Sentences of a profile: barrier, monotonicity and plateau of each metric of each split.
 
     Args:
         profile: A profile or its summary.
@@ -114,7 +114,7 @@ def _is_rounding(barrier: Mapping[str, Any]) -> bool:
 
 
 def _leaves_a_plateau(said: Mapping[str, Any]) -> bool:
-    """Whether there is a plateau that says something: a path that only rises has none."""
+    """True if there is a plateau that says something: a path that only rises has none."""
     level = said["plateau"]
     falls = level and (level["half"] is not None or said["monotonicity"]["holds"])
     return bool(falls) and level["length"] > 0 and level["end"] < 1

@@ -49,7 +49,7 @@ def hints(cls: type) -> dict[str, Any]:
 
 
 def is_duration(name: str, hint: Any) -> bool:
-    """Whether a field holds durations: one, several, or None."""
+    """True if a field holds durations: one, several, or None."""
     return name in DURATIONS and hint in (str, str | None, tuple[str, ...])
 
 

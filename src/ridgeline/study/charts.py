@@ -29,13 +29,13 @@ class Series:
     """Lower edge of a band, or of an error bar if points are drawn."""
     high: Sequence[float] | Array | None = None
     points: bool = False
-    """Whether points are drawn in place of a line."""
+    """True if points are drawn in place of a line."""
     dash: int = 0
     """Which pattern of line, or which symbol of points: 0 to 3."""
     ordered: float | None = None
     """A place from 0 to 1 on a ramp of colours, for labels that are values in an order."""
     faint: bool = False
-    """Whether it is drawn thin and pale and without an entry in the legend, as single runs are
+    """True if it is drawn thin and pale and without an entry in the legend, as single runs are
     behind their mean."""
 
     def __post_init__(self) -> None:
@@ -110,7 +110,7 @@ class Grid(Chart):
     y: str
     unit: str
     log: bool = False
-    """Whether colours are on a logarithmic scale."""
+    """True if colours are on a logarithmic scale."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

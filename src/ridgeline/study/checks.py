@@ -101,7 +101,7 @@ def _times(config: RunConfig) -> list[tuple[str, str]]:
 
 
 def _beyond(time: str, length: str, per_epoch: int | None, by: int = 1) -> bool:
-    """Whether a time is so many steps after a run's end, or more."""
+    """True if a time is so many steps after a run's end, or more."""
     a, b = Duration.parse(time), Duration.parse(length)
     if per_epoch is not None:
         return a.count(per_epoch) >= b.count(per_epoch) + by

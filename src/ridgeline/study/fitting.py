@@ -1,4 +1,4 @@
-"""Whether a network takes data: one forward pass of two samples, before any training."""
+"""True if a network takes data: one forward pass of two samples, before any training."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

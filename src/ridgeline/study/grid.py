@@ -26,9 +26,9 @@ class Children:
     children: int | tuple[int, ...] = 2
     """How many, with seeds from 0; or their seeds."""
     optimiser: Literal["kept", "reset"] = "kept"
-    """Whether they go on with what the parent's optimiser remembered."""
+    """True if they go on with what the parent's optimiser remembered."""
     length: Literal["fixed", "full"] = "fixed"
-    """Whether they end with the parent, or train for the whole length."""
+    """True if they end with the parent, or train for the whole length."""
     augment: Augment | None = None
     """In place of the parent's, if given."""
     differ: Literal["both", "order", "augmentation"] = "both"

@@ -140,7 +140,7 @@ def _code(text: str) -> str:
 
 
 def _explains(node: Any) -> bool:
-    """Whether it is a statement of a string alone, as docstrings are."""
+    """True if it is a statement of a string alone, as docstrings are."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
@@ -149,7 +149,7 @@ def _explains(node: Any) -> bool:
 
 
 def _asks(node: ast.stmt) -> bool:
-    """Whether it is a module's table of claims, or of names."""
+    """True if it is a module's table of claims, or of names."""
     targets = node.targets if isinstance(node, ast.Assign) else []
     return bool(targets) and all(isinstance(t, ast.Name) and t.id in ASKING for t in targets)
 

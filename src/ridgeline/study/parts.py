@@ -125,9 +125,9 @@ class SpawnConfig:
     """The child's: of the order of its batches and of its augmentation. The parent's seed is mixed
     in, so child 0 of two parents are two."""
     optimiser: Literal["kept", "reset"] = "kept"
-    """Whether it goes on with what the parent's optimiser remembered."""
+    """True if it goes on with what the parent's optimiser remembered."""
     length: Literal["fixed", "full"] = "fixed"
-    """Whether both end at the same step, or the child trains for the whole length."""
+    """True if both end at the same step, or the child trains for the whole length."""
     augment: Augment | None = None
     """In place of the parent's, if given."""
     differ: Literal["both", "order", "augmentation"] = "both"

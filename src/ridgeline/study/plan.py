@@ -35,7 +35,7 @@ class Machine:
     workers: int | None = None
     """Processes."""
     threads: int | None = None
-    """Of each process."""
+    """That of each process."""
     together: int | None = None
     """Largest number of runs in one stack."""
 
@@ -64,7 +64,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Plan:
-    """Who is trained with whom, and by how many."""
+    """Stacks, and the processes that train them."""
 
     key: str
     groups: tuple[Group, ...]
@@ -75,7 +75,7 @@ class Plan:
     reasons: tuple[str, ...]
     """Why groups are as large as they are."""
     lasting: bool = True
-    """Whether it stays: one timed while others used the machine is made anew on a quiet one, but
+    """True if it stays: one timed while others used the machine is made anew on a quiet one, but
     for the groups that were begun."""
 
     @property
@@ -100,7 +100,7 @@ def closure(runs: Iterable[RunConfig]) -> list[RunConfig]:
 
 
 def wave_of(config: RunConfig) -> int:
-    """How many ancestors a run has."""
+    """Number of ancestors of a run."""
     return 0 if config.parent is None else 1 + wave_of(config.parent)
 
 
@@ -222,13 +222,13 @@ def _arranged(kind: _Kind, machine: Machine) -> tuple[int, int, int, float | Non
 
 
 def _begun(group: Group, store: Store, plan: Plan, machine: Machine) -> bool:
-    """Whether a group has finished runs, or unfinished work on disk."""
+    """True if a group has finished runs, or unfinished work on disk."""
     key = group.key(machine.device, plan.threads)
     return store.begun(key) or any(store.find(run) is not None for run in group.runs)
 
 
 def _steps(member: training.Member, samples: int) -> int:
-    """How many steps a member takes."""
+    """Number of steps that a member takes."""
     samples = samples if member.rows is None else len(member.rows)
     per_epoch = math.ceil(samples / member.recipe.batch_size)
     planned = training.Duration.parse(member.recipe.length).count(per_epoch)

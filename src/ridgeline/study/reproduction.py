@@ -50,7 +50,7 @@ class Answer:
     left_out: str = ""
     """Why it was not measured, if it was not."""
     refused: bool = False
-    """Whether it was left out because of an error, and not because the scale is without it."""
+    """True if it was left out because of an error, and not because the scale is without it."""
     ended: Ended | None = None
     """What its runs ended at; None for an item without runs."""
 

@@ -77,7 +77,7 @@ class Subject:
 
     @property
     def diverged(self) -> bool:
-        """Whether its loss stopped being finite."""
+        """True if its loss stopped being finite."""
         return bool(self.summary["diverged"])
 
     @property

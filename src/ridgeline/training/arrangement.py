@@ -64,7 +64,7 @@ class Arrangement:
     measured: dict[str, float] = field(default_factory=dict)
     """``size x threads`` to steps of single members a second, in this process."""
     lasting: bool = True
-    """Whether it holds for another day: not if it was measured while others used the machine."""
+    """True if it holds for another day: not if it was measured while others used the machine."""
 
 
 def arrange(
@@ -131,7 +131,7 @@ def arrange(
 def stackable(
     members: Sequence[Member], data: Split, *, device: str | torch.device = "cpu"
 ) -> bool:
-    """Whether members that are alike can be trained in one stack: tried with two of them."""
+    """True if members that are alike can be trained in one stack: tried with two of them."""
     if len(members) < 2:
         return True
     with torch.no_grad(), untouched():

@@ -61,7 +61,7 @@ def head_of(recipe: Recipe, targets: Tensor) -> Head:
 
 
 def written_out(head: Head) -> bool:
-    """Whether a head is one of these, not of a loss of the caller's."""
+    """True if a head is one of these, not of a loss of the caller's."""
     return not (isinstance(head, partial) and head.func is _own)
 
 

@@ -53,7 +53,7 @@ class Kernel:
         self._held = ExitStack()
         self._heads: dict[Any, fx.GraphModule] = {}
         self._drawing: dict[Any, bool] = {}
-        """Whether a program may draw random numbers, as dropout does."""
+        """True if a program may draw random numbers, as dropout does."""
         self.footprint = 0
         """Bytes of all values of a traced step: more than it holds at any one time."""
 

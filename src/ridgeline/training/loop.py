@@ -278,7 +278,7 @@ class _Clock:
         return self.before + time.perf_counter() - self.begun
 
     def due(self, seconds: float) -> bool:
-        """Whether so much time has passed since the last snapshot; counts from now if so."""
+        """True if so much time has passed since the last snapshot; counts from now if so."""
         now = time.perf_counter()
         if now - self.taken < seconds:
             return False

@@ -46,7 +46,7 @@ DIRECT: dict[str, Callable[..., Any]] = {
 
 
 def draws(graph: fx.Graph) -> bool:
-    """Whether a graph draws random numbers."""
+    """True if a graph draws random numbers."""
     return any(operation(node) in RANDOM for node in graph.nodes)
 
 
@@ -88,7 +88,7 @@ def _value(node: Any) -> Tensor | None:
 
 
 def _writes(node: fx.Node) -> bool:
-    """Whether an operation writes to a value of the graph's own (not to one it was given)."""
+    """True if an operation writes to a value of the graph's own (not to one it was given)."""
     schema = getattr(node.target, "_schema", None)
     target = node.args[0] if node.args else None
     own = isinstance(target, fx.Node) and target.op != "placeholder"
@@ -96,7 +96,7 @@ def _writes(node: fx.Node) -> bool:
 
 
 def _idle(node: fx.Node, written: bool) -> bool:
-    """Whether an operation gives back what it took.
+    """True if an operation gives back what it took.
 
     A product with one is a copy: where values are written to in place, it may be needed.
     """
@@ -157,7 +157,7 @@ def _transpose_factors(graph: fx.Graph, node: fx.Node) -> None:
 
 
 def _swaps(node: Any, name: str | None) -> bool:
-    """Whether a node swaps the two last axes of a matrix, or of a batch of them."""
+    """True if a node swaps the two last axes of a matrix, or of a batch of them."""
     if name is None or not isinstance(node, fx.Node) or operation(node) != name:
         return False
     axes = [axis % 3 for axis in node.args[1:] if isinstance(axis, int)]
@@ -209,7 +209,7 @@ def _reuse(graph: fx.Graph) -> None:
 
 
 def _ends_here(node: fx.Node, source: fx.Node, order: dict[fx.Node, int]) -> bool:
-    """Whether a value is fresh, is used for the last time, once, and has no views."""
+    """True if a value is fresh, is used for the last time, once, and has no views."""
     maker = source.args[0] if operation(source) == "getitem" else source
     made = operation(maker) in FRESH if isinstance(maker, fx.Node) else False
     again = sum(argument is source for argument in node.args) > 1
@@ -219,7 +219,7 @@ def _ends_here(node: fx.Node, source: fx.Node, order: dict[fx.Node, int]) -> boo
 
 
 def _views(node: fx.Node) -> bool:
-    """Whether a node's result may share memory with what it takes; an output is taken for one."""
+    """True if a node's result may share memory with what it takes; an output is taken for one."""
     schema = getattr(node.target, "_schema", None)
     if schema is None:
         return node.op == "output" or node.target not in IN_PLACE.values()

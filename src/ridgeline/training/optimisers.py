@@ -38,7 +38,7 @@ class Optimiser:
     slots: ClassVar[tuple[str, ...]] = ()
     """What is remembered of each parameter; zero before the first step."""
     joint: ClassVar[bool] = False
-    """Whether a step looks at all tensors of a member at once; each then has the members' axis."""
+    """True if a step looks at all tensors of a member at once; each then has the members' axis."""
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "weight_decay"):

@@ -1,4 +1,4 @@
-"""How a network is trained: everything but the network, the data and the seed."""
+"""Recipes of training: everything but the network, the data and the seed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -106,9 +106,9 @@ class Augment:
     crop: int = 0
     """Pixels of padding of a random crop, on each side; images only."""
     reflect: bool = False
-    """Whether that padding mirrors the image, not zeros."""
+    """True if that padding mirrors the image, not zeros."""
     flip: bool = False
-    """Whether half the images are mirrored left to right."""
+    """True if half the images are mirrored left to right."""
     noise: float = 0.0
     """Standard deviation of Gaussian noise, in the units of the inputs."""
 
@@ -137,7 +137,7 @@ class Relabel:
     """A duration from the start: this step and later ones see them as they are; None for the
     end."""
     seed: int | None = None
-    """Of the draw; None for the run's seed."""
+    """Seed of the draw; None for the run's seed."""
     classes: int | None = None
     """How many to draw from; None for all that the data have."""
 

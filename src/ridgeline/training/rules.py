@@ -234,7 +234,7 @@ class _Wrapped:
 
 
 def _asks_for_the_loss(kind: type) -> bool:
-    """Whether an optimiser's step cannot do without a closure, as that of LBFGS."""
+    """True if an optimiser's step cannot do without a closure, as that of LBFGS."""
     try:
         found = inspect.signature(kind.step).parameters.get("closure")  # type: ignore[attr-defined]  # by its interface
     except (AttributeError, TypeError, ValueError):

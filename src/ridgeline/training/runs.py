@@ -71,9 +71,9 @@ class Run:
     """The clock at the end: fewer than planned if the run diverged or stopped early."""
     planned: int
     diverged: bool = False
-    """Whether the loss, or a weight at the end, ceased to be finite; the run stopped there."""
+    """True if the loss, or a weight at the end, ceased to be finite; the run stopped there."""
     stopped: bool = False
-    """Whether the training loss fell below `Recipe.stop_below`."""
+    """True if the training loss fell below `Recipe.stop_below`."""
     average: State | None = None
     """The averaged network, if the recipe asks for one; buffers are those of `final`, so that
     BatchNorm statistics want recomputing."""

@@ -51,7 +51,7 @@ class Claim:
 
     @property
     def lost(self) -> bool:
-        """Whether somebody else holds it now: this process was silent for too long."""
+        """True if somebody else holds it now: this process was silent for too long."""
         told = _read(self._place, self.name)
         return told is None or told.get("token") != self._token
 
@@ -109,7 +109,7 @@ def holder(place: Place, name: str) -> str:
 
 
 def is_stale(place: Place, name: str) -> bool:
-    """Whether a claim's holder is dead or silent; True if there is none."""
+    """True if a claim's holder is dead or silent; True if there is none."""
     try:
         silent = place.age(*_parts(name))
     except FileNotFoundError:

@@ -36,7 +36,7 @@ class Place:
                 remedy="Install what its kind of URL needs, for example s3fs for s3://.",
             ) from error
         self.local = isinstance(self.files, LocalFileSystem)
-        """Whether it is a folder of this machine, where a rename is atomic."""
+        """True if it is a folder of this machine, where a rename is atomic."""
         self.root = str(Path(root).absolute()) if self.local else root.rstrip("/")
         self.url = self.root if self.local else text
         """What names it in messages."""
@@ -58,7 +58,7 @@ class Place:
         return sorted({str(name).rstrip("/").rpartition("/")[2] for name in found} - {""})
 
     def exists(self, *parts: str) -> bool:
-        """Whether there is a file or a folder, now: nothing is answered from memory."""
+        """True if there is a file or a folder, now: nothing is answered from memory."""
         full = self.path(*parts)
         if not self.local:
             self.files.invalidate_cache(full.rpartition("/")[0])

@@ -106,7 +106,7 @@ def _leftovers(place: Place) -> list[Problem]:
 
 
 def abandoned(place: Place, name: str, seconds: float = 3600.0) -> bool:
-    """Whether a temporary is older than so much, and no process of its number lives here."""
+    """True if a temporary is older than so much, and no process of its number lives here."""
     pid = name.rpartition(".")[2].partition("-")[0]
     alive = pid.isdigit() and claims.started(int(pid)) is not None
     try:

@@ -229,7 +229,7 @@ class Store:
         return folder
 
     def begun(self, key: str) -> bool:
-        """Whether there is work in progress of this name on this machine."""
+        """True if there is work in progress of this name on this machine."""
         return self._scratch(key).exists()
 
     def discard_scratch(self, key: str) -> None:
