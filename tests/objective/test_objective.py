@@ -348,6 +348,11 @@ def test_a_mean_over_the_batch_is_no_loss():
         Objective(mlp(), (X, Y), metrics={"late": lambda o, t: 0.5})
 
 
+def test_a_metric_that_gives_an_array_is_told_to_give_a_tensor():
+    with pytest.raises(UsageError, match=r"Got ndarray for 23 samples.*torch\.from_numpy"):
+        Objective(mlp(), (X, Y), metrics={"late": lambda o, t: (o.argmax(1) != t).numpy()})
+
+
 def test_a_forward_that_raises_keeps_its_own_error():
     with pytest.raises(ForwardFailed, match=r"probing the first samples.*mat1 and mat2") as caught:
         Objective(mlp(), (torch.randn(23, 5), Y))

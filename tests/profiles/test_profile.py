@@ -201,6 +201,13 @@ def test_precision_that_cannot_be_reached_uses_everything():
     assert found.barrier().height == pytest.approx(height, rel=1e-5)
 
 
+def test_a_metric_in_the_place_of_a_kind_of_barrier_is_told_where_it_goes():
+    model, data, a, b = zoo.build("mlp")
+    found = profile(Line(a, b), Objective(model, data), points=3)
+    with pytest.raises(UnknownName, match=r"kind of barrier.*Got 'error'.*metric='error'"):
+        found.barrier("error")
+
+
 def test_a_precision_of_an_unknown_metric_is_refused():
     model, data, line, _ = planted(3, n=100)
     objective = Objective(model, data, loss=value_of, metrics={})

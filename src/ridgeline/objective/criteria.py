@@ -129,7 +129,9 @@ class Criterion:
                 f"{self.called[0].upper()}{self.called[1:]} must return one number per sample, "
                 "shape (N,).",
                 got=f"{shape} for {count} samples",
-                remedy="Use reduction='none' and average over all axes but the first; a mean over "
+                remedy="Return a tensor of torch: `torch.from_numpy` makes one of an array."
+                if shape == "ndarray" and values.shape == (count,)
+                else "Use reduction='none' and average over all axes but the first; a mean over "
                 "the batch hides what the standard error is computed from.",
             )
         if weights is None:

@@ -110,7 +110,12 @@ class Profile:
         self, kind: BarrierKind | None = None, *, metric: str = "loss", split: str | None = None
     ) -> Barrier:
         """The barrier; see `measures.barrier`."""
-        return measures.barrier(self.curve(metric, split), kind)
+        curve = self.curve(metric, split)
+        known = [*measures.BARRIER_KINDS, "layer"]
+        if kind not in known and kind in self.curves[split or self.splits[0]]:
+            remedy = f"Of the metric of that name: metric={kind!r}."
+            raise UnknownName("kind of barrier", str(kind), known, remedy)
+        return measures.barrier(curve, kind)
 
     def instability(self, *, metric: str = "error", split: str | None = None) -> Barrier:
         """The linear interpolation instability; see `measures.instability`."""
