@@ -66,3 +66,23 @@ def test_what_pickle_cannot_find_again_is_named(model, given, named):
     copied = copy.deepcopy(goal)  # which needs no names
     state = model.state_dict()
     assert torch.equal(copied(state)["loss"], goal(state)["loss"])
+
+
+def test_a_deep_copy_is_of_its_own_weights_where_a_lambda_reads_them():
+    class ByLambda(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a = nn.Linear(4, 3)
+            self.f = lambda x: nn.functional.linear(x, 2 * self.a.weight)
+
+        def forward(self, x):
+            return self.f(x)
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model, other, x = ByLambda(), ByLambda(), torch.randn(8, 4)
+    goal = Objective(model, (x, torch.arange(8) % 3))
+    state = other.state_dict()
+    with torch.no_grad():
+        want = nn.functional.cross_entropy(other(x), torch.arange(8) % 3, reduction="none")
+    assert torch.allclose(copy.deepcopy(goal)(state)["loss"], want)

@@ -1,5 +1,6 @@
 """From a module to a graph of tensor operations."""
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from ridgeline.functional import make_functional, transformed
 from ridgeline.rng import untouched
 from ridgeline.tracing.calls import Forward, call, check_outputs, take_apart
 from ridgeline.tracing.checks import check_constants, check_same, check_sizes
-from ridgeline.tracing.copies import named_tensors, places, private_copy
+from ridgeline.tracing.copies import duplicate, named_tensors, places, private_copy
 from ridgeline.tracing.modes import Caller, modes_of
 from ridgeline.tracing.refusals import quiet, refusing
 
@@ -86,6 +87,14 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: x for k, x in vars(self).items() if k != "_caller"}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Network":
+        made = copy.copy(self)  # functions over the module are to be over its copy: see `rebind`
+        made.module, made.emptied = duplicate(self.module), list(self.emptied)
+        made.tensors = named_tensors(made.module)
+        made.renew()
+        memo[id(self)] = made
+        return made
 
     def __setstate__(self, held: dict[str, Any]) -> None:
         vars(self).update(held)
