@@ -151,7 +151,6 @@ TRAPS = {
     # name: (model, groups)
     "cumsum": (after(lambda h: h.cumsum(1)), {}),
     "flip": (after(lambda h: h * h.flip(1)), None),
-    "sort": (after(lambda h: h.sort(1)[0]), {}),
     "position": (after(lambda h: h * torch.arange(6.0)), {}),
     "differences": (after(lambda h: h.diff(dim=1), head=5), {}),
     "neighbours": (after(lambda h: nn.functional.avg_pool1d(h[:, None], 3, 1, 1)[:, 0]), {}),

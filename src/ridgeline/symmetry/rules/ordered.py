@@ -59,14 +59,16 @@ def _anew(walk: Walk, x: Value, axis: int, shape: Sequence[int], why: str) -> Va
 
 @rule("sort", "msort")
 def _sorted(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Any:
-    """After sorting along an axis; units along it are fixed, though it forgets which was which."""
+    """After sorting along an axis: a rank holds the same value whichever unit it is of."""
     x, made = walk.value(given["self"]), node.meta["val"]
     several = isinstance(made, (tuple, list))
     if not x.shape or (several and indices_used(node)):
         return unknown(walk, node)
     shape = tuple((made[0] if several else made).shape)
-    axis = given.get("dim", -1 if several else 0)
-    ranked = _anew(walk, x, axis, shape, why_of(node))
+    axis, why = given.get("dim", -1 if several else 0) % len(x.shape), why_of(node)
+    total = reduce(walk.units, x, [axis], why)
+    made = move(walk.units, total, lambda f: f.expand(shape), why)
+    ranked = in_order(walk, made, [axis], why)
     return [ranked, Value.of(shape)] if several else ranked
 
 
