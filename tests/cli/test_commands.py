@@ -167,7 +167,7 @@ def test_checkpoints_of_two_types_are_taken_in_the_wider_one_and_told(here, ridg
     torch.save({k: x.half() for k, x in rl.load("a.safetensors").items()}, "half.pt")
     words = ("b.safetensors", "--model", MODEL, "--data", DATA, "--points", "3", "--json")
     code, out, err = ridgeline("profile", "half.pt", *words)
-    assert code == 0 and "different types (float16, float32): all are taken in float32" in err
+    assert code == 0 and "different types (float16, float32)" in err
     (here / "half.pt").unlink()
     exact = json.loads(ridgeline("profile", "a.safetensors", *words)[1])
     split = next(iter(exact["splits"]))
