@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ridgeline import state as states
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.matching import align
+from ridgeline.matching.overlap import Overlap
 from ridgeline.matching.weights import WeightMatching
 from ridgeline.symmetry import Group, Symmetry
 from ridgeline.symmetry.frame import compose, framed, identities
@@ -258,3 +259,13 @@ def test_a_stream_on_both_axes_is_never_made_worse_and_often_better(seed):
     found = align(a, b, symmetry, by=WeightMatching(restarts=10)).matched
     assert found.objective["after"] >= found.objective["before"]
     assert found.objective["after"] == pytest.approx(best)
+
+
+def test_a_planted_element_is_not_searched_further_once_it_is_found(monkeypatch):
+    symmetry, shapes = chain(6, 8, 7, 3)
+    a = drawn(shapes, 0)
+    calls = []
+    known = Overlap.gains
+    monkeypatch.setattr(Overlap, "gains", lambda *x: calls.append(x[1]) or known(*x))
+    found = align(a, symmetry.random(1)(a), symmetry)
+    assert found.after == 0 and sorted(calls) == sorted(g.name for g in symmetry.groups)

@@ -14,7 +14,8 @@ from torch.autograd import forward_ad
 import ridgeline as rl
 from ridgeline.errors import StaleWeights
 from ridgeline.objective import Objective
-from ridgeline.tracing import Network
+from ridgeline.tracing import Network, empty_caches
+from ridgeline.tracing.shaking import shaken
 
 X = torch.randn(30, 6, generator=torch.Generator().manual_seed(0)).double()
 Y = torch.arange(30) % 3
@@ -593,3 +594,26 @@ def test_a_forward_derivative_through_eval_is_refused():
 def test_symmetries_see_what_eval_expands():
     told = str(rl.symmetries(seeded(Expanded), X[:2]))
     assert "not used" not in told
+
+
+def test_numbers_of_torchs_own_layers_are_no_caches_and_cost_no_call():
+    calls = []
+
+    def forward(model, x):
+        calls.append(1)
+        return model(x)
+
+    network = Network(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4)), forward)
+    empty_caches(network, network.tensors, torch.randn(2, 3))
+    assert not calls
+
+
+def test_another_state_has_the_signs_of_the_first_and_no_zeros_however_large():
+    net = nn.Linear(1500, 1500)
+    with torch.no_grad():
+        net.weight[0] = 0.0
+    network = Network(net)
+    other = shaken(network, network.tensors)["weight"]
+    assert bool((other[1:].sign() == net.weight[1:].sign()).all()) and bool((other != 0).all())
+    assert not bool((other == net.weight).any())
+    assert len((other[1:] / net.weight.detach()[1:])[:, 0].unique()) > 1490

@@ -124,6 +124,14 @@ class Overlap:
             return 0.0
         return states.dot(self.a, {n: self.carried(n, orders) for n in names}, names=names)
 
+    def perfect(self, orders: Orders) -> bool:
+        """Whether b, carried, is a to the last bit in all that counts: nothing overlaps more.
+
+        Args:
+            orders: Of every group, in the frame.
+        """
+        return all(torch.equal(self.a[n], self.carried(n, orders)) for n in self.stands)
+
     def gains(self, name: str, orders: Orders, only: Collection[str] | None = None) -> np.ndarray:
         """What each unit of b gains in each place; linearised where a group stands twice.
 

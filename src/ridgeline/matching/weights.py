@@ -156,6 +156,8 @@ class WeightMatching:
     ) -> tuple[Orders, list[float]]:
         """Where a start leads, and the overlap after each sweep."""
         found, values = start, [overlap.value(start)]
+        if overlap.perfect(start):
+            return found, values * 2  # the round that would change nothing
         for orders, grown in descend(overlap, start, draws, self.tolerance, self.sweeps):
             found = orders
             values.append(values[-1] + grown)

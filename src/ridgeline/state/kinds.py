@@ -96,6 +96,8 @@ def is_mask(name: str, x: Tensor) -> bool:
     """
     if not x.is_floating_point() or name.rpartition(".")[2] in ("weight", "bias"):
         return False
+    if not x.numel() or bool(x.min() > -torch.inf):
+        return False
     finite = x[x > -torch.inf]
     return 0 < finite.numel() < x.numel() and bool((finite <= 0).all())
 

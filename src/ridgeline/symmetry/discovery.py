@@ -87,8 +87,8 @@ def _groups(walk: Tracing) -> _Found:
     found = families(relations)
     names = _names(found, units, kinds)
     groups: list[Group] = []
-    moved: dict[int, tuple[int, int, int]] = {}
-    grouped: set[int] = set()
+    moved = np.full((3, units.size), -1)  # group, fibre and unit there of each unit that moves
+    grouped = np.zeros(units.size, bool)
     entangled: set[int] = set()
     for family in sorted(found, key=lambda f: -f.depth):
         places = _places(family, units, kinds)
@@ -97,10 +97,10 @@ def _groups(walk: Tracing) -> _Found:
             continue
         inside = names.get(id(family.inside)) if family.inside is not None else None
         groups.append(Group(names[id(family)], tuple(places), inside))
-        for f, fibre in enumerate(family.fibres):
-            for n, unit in enumerate(fibre):
-                moved[unit[0]] = (len(groups) - 1, f, n)
-                grouped.update(unit)
+        everyone = np.array(family.fibres)  # fibre, unit, what it carries along
+        fibre, unit = np.indices(everyone.shape[:2])
+        moved[:, everyone[..., 0]] = np.full_like(fibre, len(groups) - 1), fibre, unit
+        grouped[everyone] = True
     kept = {g.name for g in groups}
     seen = zip(groups, _sightings(walk, groups, moved), strict=True)
     return _Found(
@@ -144,23 +144,19 @@ def _names(found: list[Family], units: Units, kinds: Kinds) -> dict[int, str]:
 
 def _places(family: Family, units: Units, kinds: Kinds) -> list[Place]:
     """Where the units of a family stand; none if that cannot be said in places."""
-    fibres = [[_positions(unit, kinds) for unit in fibre] for fibre in family.fibres]
-    first = fibres[0][0]
-    if any(
-        set(u) != set(first) or any(len(u[o]) != len(first[o]) for o in u)
-        for f in fibres
-        for u in f
-    ):
-        return []
-    if not blocks_follow(family, units, kinds):
+    everyone = np.array(family.fibres)  # fibre, unit, what it carries along
+    found = kinds.positions(everyone.reshape(-1, everyone.shape[2]))
+    if found is None or not blocks_follow(family, units, kinds):
         return []
     places: list[Place] = []
-    for o in first:
+    axes = kinds.owner[found[0]]
+    for o in _owners(family.fibres[0][0], kinds):
         owner = units.owners[o]
-        table = np.array([[unit[o] for unit in fibre] for fibre in fibres])  # fibre, unit, k, 2
-        if len(np.unique(table.reshape(-1, 2), axis=0)) < table.size // 2:
+        table = found[:, axes == o].reshape(*everyone.shape[:2], -1)  # fibre, unit, position
+        index, block = kinds.index[table], kinds.block[table]
+        apart = index + (block + 1) * (index.max() + 1)
+        if len(np.unique(apart)) < apart.size:
             return []  # what stands in two of the units cannot move with each of them
-        index, block = table[..., 0], table[..., 1]
         if owner.within is None:
             places.append(Place(owner.tensor, owner.axis, index))
         elif (block == block[:, :1]).all():
@@ -179,51 +175,44 @@ def _places(family: Family, units: Units, kinds: Kinds) -> list[Place]:
     return places
 
 
-def _positions(unit: tuple[int, ...], kinds: Kinds) -> dict[int, list[tuple[int, int]]]:
-    """Positions of a unit and of what it carries, by axis."""
-    found: dict[int, list[tuple[int, int]]] = {}
-    owner, index, block = kinds.rows
-    for x in unit:
-        span = kinds.spans.get(x, slice(0, 0))
-        for k in range(span.start, span.stop):
-            found.setdefault(owner[k], []).append((index[k], block[k]))
-    return found
+def _owners(unit: tuple[int, ...], kinds: Kinds) -> list[int]:
+    """Axes that a unit stands on with what it carries along, in the order of those."""
+    spans = [kinds.spans[x] for x in unit if x in kinds.spans]
+    return list(dict.fromkeys(o for span in spans for o in kinds.owner[span].tolist()))
 
 
-def _sightings(
-    walk: Tracing, groups: list[Group], moved: Mapping[int, tuple[int, int, int]]
-) -> list[tuple[Sighting, ...]]:
+def _sightings(walk: Tracing, groups: list[Group], moved: np.ndarray) -> list[tuple[Sighting, ...]]:
     """Values in which all units of a group are seen along one axis."""
     found: list[list[Sighting]] = [[] for _ in groups]
     for value, axis, labels in walk.seen:
-        at: dict[int, dict[tuple[int, int], list[int]]] = {}
-        for position, unit in enumerate(walk.units.find(labels).tolist()):
-            if unit in moved:
-                g, f, n = moved[unit]
-                at.setdefault(g, {}).setdefault((f, n), []).append(position)
-        for g, where in at.items():
+        roots = walk.units.find(labels)
+        group, fibre, unit = np.where(roots > 0, moved[:, np.maximum(roots, 0)], -1)
+        for g in np.unique(group[group >= 0]).tolist():
             fibres, size = groups[g].fibres, groups[g].size
-            widths = {len(p) for p in where.values()}
-            if len(where) == fibres * size and len(widths) == 1:
-                index = [[where[f, n] for n in range(size)] for f in range(fibres)]
-                found[g].append(Sighting(value, axis, np.array(index)))
+            at = np.flatnonzero(group == g)
+            which = fibre[at] * size + unit[at]
+            widths = np.bincount(which, minlength=fibres * size)
+            if (widths == widths[0]).all():
+                index = at[np.argsort(which, kind="stable")].reshape(fibres, size, -1)
+                found[g].append(Sighting(value, axis, index))
     return [tuple(s) for s in found]
 
 
 def _fixed(
-    units: Units, relations: Relations, grouped: set[int], entangled: set[int]
+    units: Units, relations: Relations, grouped: np.ndarray, entangled: set[int]
 ) -> list[Fixed]:
     """Axes with positions that stand in no group, and why."""
     found = []
     roots = units.everything
     for owner in units.owners:
-        mine = roots[owner.first : owner.first + len(owner.index)].tolist()
-        left = [u for u in mine if u not in grouped]
+        mine = roots[owner.first : owner.first + len(owner.index)]
+        left = mine[~grouped[mine]].tolist()
         if left and len(mine) > 1:
-            reasons = [w for u in left if (w := _reason(u, relations))]
-            if entangled.intersection(left):
-                reasons.insert(0, "could move only along with parts of others")
-            why = reasons[0] if reasons else "no other unit is used in the same way"
+            if entangled and entangled.intersection(left):
+                why = "could move only along with parts of others"
+            else:
+                reasons = (w for u in left if (w := _reason(u, relations)))
+                why = next(reasons, "no other unit is used in the same way")
             found.append(Fixed(owner.tensor, owner.axis, len(left), why))
     return found
 

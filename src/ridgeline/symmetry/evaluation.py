@@ -1,6 +1,6 @@
 """A network at random weights and inputs, in float64, the same each time it is evaluated."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,8 +24,8 @@ NOISE = 0.3
 FAR = 300.0
 """By how much the second inputs of a proof are larger than the example."""
 
-CHUNK = 1 << 20
-"""Numbers that are drawn at a time."""
+CHUNK = 1_048_573
+"""Numbers that are drawn for a tensor; then they come again. A prime, lest rows be alike."""
 
 KEPT = 0.6
 """What a random mask is made of in a proof: neither all of a value nor nothing of it."""
@@ -54,19 +54,23 @@ def random_state(tensors: Mapping[str, Tensor], seed: int, *, noise: float = 1.0
         size = float(held.abs().std()) if x.is_complex() else 0.0
         size = float(held.std()) if held.numel() > 1 and not x.is_complex() else size
         far = noise * (NOISE if positive or size > 0 else 0.1)
-        for part in _chunks(held):
-            # In float32, which is drawn five times as fast; its sums in float64 round less.
-            narrow = torch.complex64 if x.is_complex() else torch.float32
-            e = torch.randn(part.shape, generator=draws, dtype=narrow)
+        # In float32, which is drawn five times as fast; its sums in float64 round less.
+        narrow = torch.complex64 if x.is_complex() else torch.float32
+        parts = _chunks(held)
+        e = torch.randn(parts[0].numel(), generator=draws, dtype=narrow)
+        sizes = torch.empty(len(parts)).uniform_(0.7, 1.4, generator=draws).tolist()
+        for part, scale in zip(parts, sizes, strict=True):
+            # The same numbers again, of another size: no two positions hold the same.
+            mine = e[: part.numel()].view(part.shape)
             if positive:
-                part.mul_(torch.exp_(e.mul_(far)))
+                part.mul_(torch.exp(mine * (far * scale)))
             else:
-                part.add_(e, alpha=far * size if size > 0 else far)
+                part.add_(mine, alpha=scale * (far * size if size > 0 else far))
         found[name] = held
     return found
 
 
-def _chunks(x: Tensor) -> Iterable[Tensor]:
+def _chunks(x: Tensor) -> Sequence[Tensor]:
     """A tensor in parts that share its memory."""
     return x.view(-1).split(CHUNK) if x.is_contiguous() else (x,)
 

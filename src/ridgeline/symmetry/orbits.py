@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import heappop, heappush
+from itertools import pairwise
 
 import numpy as np
 
@@ -41,21 +42,58 @@ class Kinds:
         return cls(*table[:, np.lexsort(table[[2, 3, 1, 0]])])
 
     @cached_property
+    def runs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Units that have positions, where those of each begin, and how many they are."""
+        return np.unique(self.units, return_index=True, return_counts=True)
+
+    @cached_property
     def spans(self) -> dict[int, slice]:
         """Where each unit's positions are."""
-        found, first, count = np.unique(self.units, return_index=True, return_counts=True)
-        return {
-            int(u): slice(int(i), int(i + n)) for u, i, n in zip(found, first, count, strict=True)
-        }
+        found, first, count = (x.tolist() for x in self.runs)
+        return {u: slice(i, i + n) for u, i, n in zip(found, first, count, strict=True)}
 
     @cached_property
     def rows(self) -> tuple[list[int], list[int], list[int]]:
         """Axis, index and block of each position."""
         return self.owner.tolist(), self.index.tolist(), self.block.tolist()
 
-    def sign(self, unit: int) -> tuple[int, ...]:
-        """The axes that a unit stands on, with repetitions."""
-        return tuple(self.owner[self.spans[unit]].tolist()) if unit in self.spans else ()
+    @cached_property
+    def signs(self) -> dict[int, int]:
+        """The axes that each unit stands on, with repetitions, as a number."""
+        found, first, count = self.runs
+        signs: dict[int, int] = {}
+        for many in np.unique(count):
+            mine = count == many
+            axes = self.owner[first[mine][:, None] + np.arange(many)]
+            _, number = np.unique(axes, axis=0, return_inverse=True)
+            numbers = (len(signs) + number.ravel()).tolist()  # beyond those of other lengths
+            signs |= dict(zip(found[mine].tolist(), numbers, strict=True))
+        return signs
+
+    def positions(self, units: np.ndarray) -> np.ndarray | None:
+        """Where the positions are of rows of units, axis by axis.
+
+        Args:
+            units: Shape (rows, units of a row).
+
+        Returns:
+            Numbers of positions, shape (rows, positions); each row on the same axes as the first,
+            in the same order. None if the rows stand on different axes.
+        """
+        found, first, count = self.runs
+        if not len(found):
+            return np.zeros((len(units), 0), np.int64)
+        at = np.minimum(np.searchsorted(found, units), len(found) - 1)
+        many = np.where(found[at] == units, count[at], 0)
+        if (many.sum(1) != many[0].sum()).any():
+            return None
+        starts, many = first[at].ravel(), many.ravel()
+        ends = np.cumsum(many)
+        inside = np.arange(many.sum()) - np.repeat(ends - many, many)
+        flat = (np.repeat(starts, many) + inside).reshape(len(units), -1)
+        order = np.argsort(self.owner[flat], axis=1, kind="stable")
+        flat = np.take_along_axis(flat, order, 1)
+        return flat if (self.owner[flat] == self.owner[flat[0]]).all() else None
 
 
 class Relations:
@@ -70,15 +108,16 @@ class Relations:
         self.fixed = units.why
         self.parents: dict[int, set[int]] = defaultdict(set)
         self.children: dict[int, set[int]] = defaultdict(set)
+        pairs = [np.zeros((2, 0), np.int64)]
         for inner, outer in units.held:
             xs, ps = units.find(inner), units.find(outer)
-            for x, p, k in zip(
-                *map(np.ndarray.tolist, (xs, ps, occurrences(outer, ps))), strict=True
-            ):
-                if x != p and x > 0:
-                    self.parents[x] |= {p, TIMES - k} if k else {p}
-                    if p > 0:
-                        self.children[p].add(x)
+            k = occurrences(outer, ps)
+            kept = (xs != ps) & (xs > 0)
+            again = kept & (k != 0)
+            pairs += [np.stack([xs[kept], ps[kept]]), np.stack([xs[again], TIMES - k[again]])]
+        inner, outer = np.concatenate(pairs, axis=1)
+        self.parents |= _gathered(inner, outer)
+        self.children |= _gathered(outer[outer > 0], inner[outer > 0])
         self.everyone = sorted({*kinds.spans, *self.children, *self.parents})
         self._depth: dict[int, int] = {}
         self._type: dict[int, int] = {}
@@ -107,7 +146,7 @@ class Relations:
         if unit not in self._type and unit not in above:
             inside = self.children.get(unit, ())
             held = tuple(sorted(self._deep(c, kinds, (*above, unit)) for c in inside))
-            described = (kinds.sign(unit), held)
+            described = (kinds.signs.get(unit, -1), held)
             self._type[unit] = self._types.setdefault(described, len(self._types))
         return self._type.get(unit, -1)
 
@@ -138,6 +177,16 @@ class Relations:
                 image[x] = y
                 wait(x)
         return image
+
+
+def _gathered(keys: np.ndarray, values: np.ndarray) -> dict[int, set[int]]:
+    """The values of each key."""
+    order = np.lexsort((values, keys))
+    keys, values = keys[order], values[order]
+    found, first = np.unique(keys, return_index=True)
+    starts, listed = [*first.tolist(), len(values)], values.tolist()
+    spans = zip(found.tolist(), pairwise(starts), strict=True)
+    return {u: set(listed[i:j]) for u, (i, j) in spans}
 
 
 def _units(labels: Iterable[int]) -> list[int]:

@@ -113,20 +113,21 @@ class Bench:
     def __init__(self, network: Network, example: Any, seed: int) -> None:
         self.seed = seed
         self.here = Residual(network, example, seed)
-        self.longer = self.here.longer(example)
+        longer, shorter = self.here.longer(example), self.here.shorter(example)
+        self.longer = None if longer is None else longer[0]
         """A longer batch than the example that the network takes, if there is one."""
-        shorter = self.here.at(self.here.shorter(example))
-        self.sizes = [one for one in (self._several(example), shorter) if one is not None]
+        several = self._many(example) or (longer and longer[1])
+        sizes = (several, shorter and shorter[1])
+        self.sizes = [one for one in sizes if one is not None]
         self.far = self.here.elsewhere() or self.here
         self.largest = 0.0
         """Change of an output at the example, of those explained by rounding."""
 
-    def _several(self, example: Any) -> Residual | None:
-        """At a longer batch, and of more samples if that is cheap: a unit may be silent at two."""
-        size = sum(x.numel() for x in self.here.network.tensors.values())
-        longer = example if self.longer is None else self.longer
-        found = self.here.at(many(longer, SAMPLES)) if size < CHEAP else None
-        return found or self.here.at(self.longer)
+    def _many(self, example: Any) -> Residual | None:
+        """At more samples of the longer batch, if that is cheap: a unit may be silent at two."""
+        if sum(x.numel() for x in self.here.network.tensors.values()) >= CHEAP:
+            return None
+        return self.here.at(many(example if self.longer is None else self.longer, SAMPLES))
 
     def wrong(self, symmetry: Symmetry) -> list[Wrong]:
         """Groups and scalings that change outputs, first those that do so alone.

@@ -1,6 +1,7 @@
 """How much a transform changes the outputs of a network, at random weights, in float64."""
 
 import warnings
+from collections.abc import Callable
 from copy import copy
 from typing import Any
 
@@ -77,13 +78,26 @@ class Residual:
         there._inputs = None if example is None else drawn(example, self.seed)
         return there if example is not None and there._taken() else None
 
-    def longer(self, example: Any) -> Any:
-        """A longer batch that the network takes, or None; see `ridgeline.symmetry.lengths`."""
-        return lengths.longer(example, lambda x: self.at(x) is not None)
+    def longer(self, example: Any) -> "tuple[Any, Residual] | None":
+        """A longer batch that the network takes, and this there; see `lengths`."""
+        return self._resized(lengths.longer, example)
 
-    def shorter(self, example: Any) -> Any:
-        """A shorter batch that the network takes, or None."""
-        return lengths.shorter(example, lambda x: self.at(x) is not None)
+    def shorter(self, example: Any) -> "tuple[Any, Residual] | None":
+        """A shorter batch that the network takes, and this there."""
+        return self._resized(lengths.shorter, example)
+
+    def _resized(
+        self, resize: Callable[[Any, Callable[[Any], bool]], Any], example: Any
+    ) -> "tuple[Any, Residual] | None":
+        taken: list[Residual] = []
+
+        def accepts(batch: Any) -> bool:
+            there = self.at(batch)
+            taken.extend([] if there is None else [there])
+            return there is not None
+
+        made = resize(example, accepts)
+        return None if made is None else (made, taken[-1])
 
     def _taken(self) -> bool:
         try:

@@ -37,12 +37,14 @@ def empty_caches(network: Network, tensors: Mapping[str, Tensor], inputs: Any) -
     groups: dict[tuple[type, str], list[Member]] = {}
     for name, part, key, value in holders_of(network.module):
         own = not type(part).__module__.startswith("torch.")  # whose numbers are no settings
-        if computed(value) or (own and isinstance(value, float | np.ndarray)):
+        if own if isinstance(value, float | np.ndarray) else computed(value):
             groups.setdefault((type(part), key), []).append((name, part, value))
     classes = {kind: key for kind, key, x in network.class_attributes() if computed(x)}
     if not groups and not classes:
         return
-    both = [{n: x.clone() for n, x in s.items()} for s in (tensors, shaken(network, tensors))]
+    other = shaken(network, tensors)  # beside the first: one address may not be given twice
+    both = [{n: x.clone() for n, x in tensors.items()}]
+    both += [{n: x.clone() if x is tensors[n] else x for n, x in other.items()}]
     with untouched(), torch.no_grad():
         for (_, key), members in groups.items():
             ways = [(key, blank) for blank in _blanks(members[0][2])]

@@ -15,6 +15,9 @@ __all__ = ["close", "shaken"]
 SHAKEN = 0.3
 """How far the other state's weights are from the network's, in relative terms."""
 
+PERIOD = 1_048_573
+"""Numbers that are drawn for a tensor; then they come again. A prime, lest rows be alike."""
+
 
 def shaken(network: Network, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Other weights of the same signs; buffers as they are."""
@@ -25,11 +28,24 @@ def shaken(network: Network, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]
         if not (x.is_floating_point() or x.is_complex()):
             continue
         draws = stream(0, "another state", name)
-        e = torch.randn(x.shape, generator=draws, dtype=torch.float32).to(x.device)
-        size = float(x.abs().double().square().mean().sqrt()) if x.numel() else 0.0
-        small = 0.1 * (size or 1.0) * e
-        found[name] = torch.where(x != 0, x * torch.exp(SHAKEN * e).to(x.dtype), small.to(x.dtype))
+        count = min(x.numel(), PERIOD)
+        e = torch.randn(count, generator=draws, dtype=torch.float32).to(x.device)
+        factors = torch.exp(SHAKEN * e).to(x.dtype)
+        found[name] = held = x.detach().clone(memory_format=torch.contiguous_format)
+        zeros = bool((x == 0).any())
+        small = (0.1 * (_size(held) or 1.0) * e).to(x.dtype) if zeros else e
+        for part in held.view(-1).split(PERIOD):
+            still = part == 0 if zeros else None
+            part.mul_(factors[: len(part)])
+            if still is not None:
+                part.copy_(torch.where(still, small[: len(part)], part))
     return found
+
+
+def _size(x: Tensor) -> float:
+    """The root of the mean square."""
+    parts = x.reshape(-1).split(PERIOD)
+    return (sum(float(p.abs().double().square().sum()) for p in parts) / x.numel()) ** 0.5
 
 
 def close(x: Any, y: Any, tolerance: float) -> bool:
