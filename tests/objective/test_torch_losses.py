@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ridgeline.errors import RidgelineWarning, UsageError
-from ridgeline.objective import Objective, cross_entropy, error
+from ridgeline.errors import DataError, RidgelineWarning, UsageError
+from ridgeline.objective import Objective, cross_entropy, error, masked
 
 rng = torch.Generator().manual_seed(0)
 
@@ -321,3 +321,21 @@ def test_no_error_is_added_to_what_it_does_not_fit():
         (nn.CrossEntropyLoss(), drawn(9, 4), many / many.sum(1, keepdim=True).clamp(min=1)),
     ):
         assert list(found(loss, outputs, targets)) == ["loss"]
+
+
+@pytest.mark.parametrize("loss", [nn.BCEWithLogitsLoss(), nn.BCELoss(), "bce"])
+def test_targets_of_a_binary_cross_entropy_are_shares_unless_masked(loss):
+    outputs, targets = drawn(9, 4).sigmoid(), classes(9, 4, of=2).double()
+    targets[3, 1] = -100  # torch gives 40 for it and says nothing
+    with pytest.raises(DataError, match=r"in \[0, 1\]. Got -100 at sample 3 \(1 in all\)"):
+        found(loss, outputs, targets)
+
+
+def test_a_masked_binary_cross_entropy_is_of_the_targets_that_are_there():
+    outputs, targets = drawn(9, 4), classes(9, 4, of=2).double()
+    targets[3, 1] = -1
+    loss = masked(nn.BCEWithLogitsLoss(), lambda outputs, targets: targets >= 0)
+    each = nn.functional.binary_cross_entropy_with_logits(outputs, targets, reduction="none")
+    want = each.mean(1)
+    want[3] = each[3, [0, 2, 3]].mean()
+    torch.testing.assert_close(found(loss, outputs, targets)["loss"], want)

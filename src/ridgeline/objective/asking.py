@@ -17,7 +17,7 @@ from ridgeline.objective.batches import check_batches
 from ridgeline.objective.conventions import criteria, on_trust
 from ridgeline.objective.criteria import Criterion
 from ridgeline.objective.forms import Metric
-from ridgeline.objective.probe import activation_bytes, check_labels, probe, unpicked
+from ridgeline.objective.probe import activation_bytes, check_labels, check_shares, probe, unpicked
 from ridgeline.objective.statistics import kept_layers
 from ridgeline.tracing import check_follows, check_outside, empty_caches, unpacked
 
@@ -111,6 +111,8 @@ def _look_at_labels(
         classes = outputs.shape[-1]
     targets = objective.samples.targets
     for name, criterion in metrics.items():
+        if criterion.of_shares and isinstance(targets, Tensor):
+            check_shares(targets)
         labels = criterion.labels(targets)
         if labels is None or not isinstance(targets, Tensor):
             continue

@@ -5,12 +5,13 @@ from functools import partial
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from ridgeline.errors import UsageError
 from ridgeline.objective.declared import Directed, Masked, bare
-from ridgeline.objective.forms import AtPositions, Labels, Metric, labels_of
+from ridgeline.objective.forms import AtPositions, Labels, Metric, labels_of, unwrapped
+from ridgeline.objective.losses import binary_cross_entropy
 from ridgeline.objective.torch_losses import TorchLoss
 from ridgeline.objective.weighted import Weighted, over_positions, where_counted
 
@@ -90,6 +91,15 @@ class Criterion:
         function = bare(self.function)
         bound = function.keywords if isinstance(function, partial) else {}
         return labels_of(function) is not None and "dim" not in bound
+
+    @property
+    def of_shares(self) -> bool:
+        """If it is a binary cross entropy of all targets, which must lie in [0, 1] then."""
+        if isinstance(self.form, TorchLoss):
+            binary = isinstance(self.form.original, nn.BCELoss | nn.BCEWithLogitsLoss)
+        else:
+            binary = unwrapped(bare(self.function)) is binary_cross_entropy
+        return binary and not isinstance(self.function, Masked)
 
     @property
     def total(self) -> bool:

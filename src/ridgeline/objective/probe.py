@@ -16,7 +16,7 @@ from ridgeline.tracing import Network, close, forget_compiled
 
 CLASSES_LAST = Labels()
 
-__all__ = ["activation_bytes", "check_labels", "probe", "unpicked"]
+__all__ = ["activation_bytes", "check_labels", "check_shares", "probe", "unpicked"]
 
 
 def probe(network: Network, tensors: Mapping[str, Tensor], samples: Samples) -> Any:
@@ -151,6 +151,28 @@ def check_labels(outputs: Any, targets: Any, labels: Labels = CLASSES_LAST) -> N
             got=f"label {int(bad)} at sample {at} ({int(wrong.sum())} in all)",
             remedy="Labels count from 0; check that model and data have the same classes, and "
             "that a label which does not count is the loss' `ignore_index`.",
+        )
+
+
+def check_shares(targets: Tensor) -> None:
+    """Refuse targets of a binary cross entropy that are no shares; torch computes with any number.
+
+    Args:
+        targets: Of all samples.
+
+    Raises:
+        DataError: Naming the first sample at fault.
+    """
+    wrong = ~((targets >= 0) & (targets <= 1))
+    if bool(wrong.any()):
+        rows = wrong.reshape(len(wrong), -1)
+        at = int(rows.any(1).nonzero()[0])
+        bad = float(targets.reshape(len(wrong), -1)[at][rows[at]][0])
+        raise DataError(
+            "Targets of a binary cross entropy lie in [0, 1].",
+            got=f"{bad:g} at sample {at} ({int(wrong.sum())} in all)",
+            remedy="Make 0 and 1 of -1 and 1; where a target is missing, mask it: "
+            "loss=rl.masked(loss, lambda outputs, targets: targets >= 0).",
         )
 
 
