@@ -15,6 +15,7 @@ from ridgeline.state import State, is_mask
 from ridgeline.symmetry.transform import Transform
 from ridgeline.symmetry.widening import widely
 from ridgeline.tracing import Network
+from ridgeline.tracing.refusals import refusing
 
 __all__ = ["Carried", "drawn", "far", "outputs_of", "random_state", "steadily"]
 
@@ -221,9 +222,14 @@ def outputs_of(
 
     Raises:
         UsageError: If there is none.
+        NotTraceable: If the network is compiled when it is called.
     """
-    with steadily(seed), widely():
-        made = _tensors(network(state, inputs))
+    try:
+        with steadily(seed), widely():
+            made = _tensors(network(state, inputs))
+    except NotImplementedError as error:  # no mode may look into FlexAttention
+        with refusing(inputs):
+            raise error
     held = {x.untyped_storage().data_ptr() for x in state.values()}
     # A network may give a weight itself, whose memory is the state's.
     made = [x.clone() if x.untyped_storage().data_ptr() in held else x for x in made]
