@@ -13,7 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ridgeline.engine.evaluation import _check, sample_order  # the samples that `outputs_at` takes
 from ridgeline.engine.residents import gather_statistics
-from ridgeline.errors import ForwardFailed, UsageError
+from ridgeline.errors import ForwardFailed, RidgelineWarning, UsageError
 from ridgeline.measures import Array
 from ridgeline.objective import Objective
 from ridgeline.paths import Line, Path
@@ -52,11 +52,13 @@ def velocities(
             got=f"a {type(path).__name__}",
             remedy="Use method='turning', which takes every path.",
         )
-    exact = replace(
-        path,
-        a=cast(path.a, objective.dtype, objective.device),
-        b=cast(path.b, objective.dtype, objective.device),
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RidgelineWarning)  # told when the line was made
+        exact = replace(
+            path,
+            a=cast(path.a, objective.dtype, objective.device),
+            b=cast(path.b, objective.dtype, objective.device),
+        )
     combination = exact.combination(t)
     _check(objective, combination)
     statistics = gather_statistics(objective, combination)
