@@ -50,11 +50,13 @@ def problems(place: Place, folders: Sequence[str], *, deep: bool) -> list[Proble
 def _opened(place: Place, folder: str, found: list[Problem]) -> StoredRun | None:
     try:
         return StoredRun(place, folder)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
         text = "Has no manifest: not a run. Delete it; the command that made it makes it again."
-        found.append(Problem(folder, "incomplete", text))
-    except NotADirectoryError:
-        found.append(Problem(folder, "foreign", "Is a file, and not of this store; move it away."))
+        problem = Problem(folder, "incomplete", text)
+        if isinstance(error.__cause__, NotADirectoryError):
+            text = "Is a file, and not of this store; move it away."
+            problem = Problem(folder, "foreign", text)
+        found.append(problem)
     except StoreError as error:
         text = f"{error.rule} Delete it; the command that made it makes it again."
         found.append(Problem(folder, "unreadable", text))
