@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from ridgeline import Line, Objective, profile
+from ridgeline import Line, Objective, layerwise, profile
 from ridgeline.nets import fcn
 from ridgeline.study import measured
 from ridgeline.study.measured import FOLDER, Measurements, arrays_of, profile_of
@@ -214,3 +214,13 @@ def test_a_profile_survives_whole():
             assert again.barrier(metric=metric, split=split) == found.barrier(
                 metric=metric, split=split
             )
+
+
+def test_a_layers_profile_keeps_the_whole_ends():
+    draws = np.random.default_rng(0)
+    data = (draws.normal(size=(40, 6)).astype("float32"), draws.integers(0, 3, 40))
+    a, b = (fcn(6, 5, 3, seed=seed) for seed in (0, 1))
+    found = layerwise(a.state_dict(), b.state_dict(), Objective(a, data), points=5)
+    one = next(iter(found.values()))
+    assert profile_of(arrays_of(one)).barrier() == one.barrier()
+    assert one.barrier().kind == "layer"

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from ridgeline.errors import UsageError
-from ridgeline.measures import Array, Curve
+from ridgeline.measures import Array, Curve, WholeEnds
 from ridgeline.profiles import Profile
 from ridgeline.study.canonical import digest
 from ridgeline.study.store import Store
@@ -169,7 +169,10 @@ def arrays_of(profile: Profile) -> dict[str, Any]:
             found[f"{key}/nonfinite"] = curve.nonfinite
             chance = np.nan if curve.chance is None else curve.chance
             about = [curve.n, curve.population, curve.higher_is_better, chance, curve.left_out]
-            found[f"{key}/about"] = about
+            found[f"{key}/about"] = [*about, curve.rounding]
+            if curve.whole is not None:
+                found[f"{key}/whole_mean"] = curve.whole.mean
+                found[f"{key}/whole_covariance"] = curve.whole.covariance
     return found
 
 
@@ -181,8 +184,9 @@ def profile_of(arrays: Mapping[str, Array]) -> Profile:
             continue
         split, metric, _ = key.split("/")
         at = f"{split}/{metric}"
-        # What was kept before samples could be left out has no number of them.
-        n, population, higher, chance, *left_out = arrays[f"{at}/about"]
+        # What was kept before samples could be left out has no number of them, nor the rounding.
+        n, population, higher, chance, left_out, rounding = (*arrays[f"{at}/about"], 0, 0)[:6]
+        whole = f"{at}/whole_mean" in arrays
         curves.setdefault(split, {})[metric] = Curve(
             t=arrays["t"],
             mean=arrays[key],
@@ -192,6 +196,10 @@ def profile_of(arrays: Mapping[str, Array]) -> Profile:
             nonfinite=arrays[f"{at}/nonfinite"].astype(np.int64),
             higher_is_better=bool(higher),
             chance=None if np.isnan(chance) else float(chance),
-            left_out=int(left_out[0]) if left_out else 0,
+            left_out=int(left_out),
+            whole=WholeEnds(arrays[f"{at}/whole_mean"], arrays[f"{at}/whole_covariance"])
+            if whole
+            else None,
+            rounding=float(rounding),
         )
     return Profile(arrays["t"], curves)
