@@ -39,6 +39,7 @@ def tiny(here):
     return "tiny.toml"
 
 
+@pytest.mark.slow
 def test_the_list_names_papers_items_and_scales(ridgeline):
     code, out, _ = ridgeline("reproduce", "--list")
     assert code == 0
@@ -52,10 +53,12 @@ def test_the_list_names_papers_items_and_scales(ridgeline):
     assert told["items"][0]["runs"]["smoke"] == 15
 
 
+@pytest.mark.slow
 def test_without_a_paper_it_lists(ridgeline):
     assert ridgeline("reproduce")[:2] == ridgeline("reproduce", "--list")[:2]
 
 
+@pytest.mark.slow
 def test_a_paper_is_asked_and_the_second_time_nothing_is_done(here, tiny, ridgeline):
     words = ("reproduce", "tao2024", "--scale", tiny, *FAST)
     code, out, err = ridgeline(*words, "--out", "out")
@@ -163,6 +166,7 @@ def test_an_item_asked_for_by_name_has_to_be_in_the_scale(here, ridgeline):
     assert "depth needs depths" in err and "the scale has biases" in err
 
 
+@pytest.mark.slow
 def test_networks_that_are_not_trained_are_said_so(here, tiny, ridgeline):
     words = ("reproduce", "tao2024", "--scale", tiny, *FAST)
     _, out, err = ridgeline(*words, "--out", "out")

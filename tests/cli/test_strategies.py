@@ -188,6 +188,7 @@ def test_many_are_brought_together(here, ridgeline, words, said):
     assert after < before
 
 
+@pytest.mark.slow
 def test_transformers_go_to_the_first(pictures, ridgeline):
     code, out, err = ridgeline(
         *("merge", *VITS, "vc.safetensors", *IMAGES, "--align", "--align-by", "procrustes"),

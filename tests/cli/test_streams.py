@@ -75,6 +75,7 @@ def test_a_command_runs_outside_of_the_main_thread(monkeypatch):
         ("{tool}.absent 2>/dev/full", 3),
     ],
 )
+@pytest.mark.slow
 def test_in_a_shell(tmp_path, shell, code):
     state = {f"layer{i}.weight": torch.ones(2, 2) for i in range(3000)}
     io.save(state, tmp_path / "a.safetensors")

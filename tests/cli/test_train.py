@@ -151,7 +151,12 @@ def test_wrong_options_are_told(here, spec, ridgeline, words, code, text):
 
 
 @pytest.mark.parametrize(
-    ("number", "workers"), [(signal.SIGINT, 1), (signal.SIGTERM, 1), (signal.SIGKILL, 2)]
+    ("number", "workers"),
+    [
+        (signal.SIGINT, 1),
+        (signal.SIGTERM, 1),
+        pytest.param(signal.SIGKILL, 2, marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_stops_it_and_the_same_command_goes_on(here, spec, number, workers):
     spec.write_text(SPEC.replace("4ep", "3000ep"))

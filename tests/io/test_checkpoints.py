@@ -105,6 +105,7 @@ def test_metadata_say_what_made_it(tmp_path):
     assert "ridgeline.version" in found
 
 
+@pytest.mark.slow
 def test_the_same_state_gives_the_same_bytes_in_another_process(tmp_path):
     program = (
         "import sys, torch; from ridgeline import io; w = torch.ones(3);"

@@ -48,6 +48,7 @@ def test_plots_are_what_plotly_knows(figures):
         graphs.Figure(figure.plotly())  # refuses unknown names and values
 
 
+@pytest.mark.slow
 def test_the_same_figure_is_the_same_bytes(figures, tmp_path):
     for figure in figures:
         first = [p.read_bytes() for p in figure.save(tmp_path / "1")]
@@ -66,6 +67,7 @@ profile_figure({"p": p}).save(sys.argv[1])
 """
 
 
+@pytest.mark.slow
 def test_another_process_writes_the_same_bytes(tmp_path):
     found = set()
     for seed in "12":

@@ -19,13 +19,13 @@ def found(request, store):
     return reproduce(catalogue.paper(name), catalogue.scale(name, "smoke"), store, machine=machine)
 
 
-QUICK = ("test_tao2024", "test_frankle2020", "test_entezari2021")
-"""Modules whose paper is asked again in `make test` too; the others take longer."""
+QUICK = "test_tao2024"
+"""The module whose paper is asked again in `make test` too; the others take longer."""
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
         trained = {"found", "smoke"} & set(getattr(item, "fixturenames", ()))
         here = item.path.parent.name == "studies"
-        if here and trained and item.path.stem not in QUICK:
+        if here and trained and item.path.stem != QUICK:
             item.add_marker(pytest.mark.slow)

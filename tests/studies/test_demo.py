@@ -30,6 +30,7 @@ def test_every_part_of_the_story_is_measured(small):
     assert {what for what, done, of in stages if done == of} >= {"training two networks"}
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_whole_folder_with_checkpoints_that_load(small, tmp_path, capsys):
     out = tmp_path / "demo"
     assert main(["demo", "--out", str(out)]) == 0

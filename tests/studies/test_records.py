@@ -45,9 +45,8 @@ def asked(monkeypatch):
     return noted
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n == "tao2024" else pytest.mark.slow) for n in SETTINGS]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SETTINGS)
 def test_smoke_records_are_what_they_were_and_what_is_asked_is_declared(name, tmp_path, asked):
     recorded = json.loads((RECORDS / f"{name}.json").read_text(encoding="utf-8"))
     measured = rows_of(name, tmp_path)

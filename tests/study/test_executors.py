@@ -53,6 +53,7 @@ def test_the_order_of_completion_does_not_matter(workers):
     assert {o.index: o.value for o in found} == {0: 0, 1: 1, 2: 4, 3: 9}
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_fails_its_task_alone_and_is_replaced():
     deaths = [0, signal.SIGKILL, 0, signal.SIGSEGV, 0]
     tasks = [{"dies": number} for number in deaths]
@@ -96,6 +97,7 @@ def test_an_abandoned_map_stops_its_workers():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.slow
 def test_no_worker_outlives_its_parent(tmp_path, number):
     """Ctrl-C lets them tidy up; a parent that is killed takes them along all the same."""
     code = (

@@ -134,6 +134,7 @@ def test_runs_that_diverge_are_results(store):
     assert not store.find(config(0).hash).summary["diverged"]
 
 
+@pytest.mark.slow
 def test_workers_and_this_process_make_the_same_runs(tmp_path):
     runs = specs(4, children=1)
     machine = Machine(workers=1, threads=1, together=2)

@@ -9,7 +9,7 @@ from symmetry.programs import program, taken_by
 from symmetry.turned import false_groups
 
 TOGETHER = 12
-QUICK, ALL = 24, 96
+QUICK, ALL = 12, 96
 """How many programs are tried every time, and how many before a release."""
 
 

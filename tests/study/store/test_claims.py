@@ -159,6 +159,7 @@ def publish_all(where, count):
             )
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_the_store_is_sound_and_the_same_in_the_end(tmp_path):
     count, kills, draws = 40, 0, random.Random(0)
     where = tmp_path / "killed"
