@@ -60,7 +60,7 @@ class Way:
 
 
 def _by_weights(_: Pair, __: Bench) -> Strategy:
-    return WeightMatching()
+    return WeightMatching(renewals=0)  # coordinate descent, as the paper's
 
 
 def _by_activations(pair: Pair, bench: Bench) -> Strategy:

@@ -48,6 +48,7 @@ class Halfway:
 
 def _by_barrier(pair: Pair, bench: Bench) -> Strategy:
     return SimulatedAnnealing(
+        settle=False,  # as the paper: a walk alone
         energy=Halfway(pair, bench.setting("samples")),
         steps=bench.setting("steps"),
         hottest=bench.setting("hottest"),
@@ -57,6 +58,7 @@ def _by_barrier(pair: Pair, bench: Bench) -> Strategy:
 
 def _by_distance(_: Pair, bench: Bench) -> Strategy:
     return SimulatedAnnealing(
+        settle=False,  # as the paper: a walk alone
         steps=bench.setting("distance_steps"),
         hottest=bench.setting("distance_hottest"),
         coldest=bench.setting("distance_coldest"),
