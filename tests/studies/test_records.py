@@ -2,8 +2,10 @@
 
 They were made at commit 60b5492 and are data of this test. A record changes only where a number
 was wrong, and the commit that changes it says which and why. Verdicts and n are compared as they
-are; numbers with a tolerance that covers another processor's order of summation. A4a and A6a to A6d of ainsworth2022 are of the day when weight matching began at
-the identity, too; no verdict changed.
+are; numbers with a tolerance that covers another processor's order of summation.
+
+A4a and A6a to A6d of ainsworth2022 are of the day when weight matching began at the identity, too;
+no verdict changed.
 """
 
 import json
