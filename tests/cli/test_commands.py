@@ -72,6 +72,7 @@ def test_precision_in_units_and_in_per_cent(here, profiled):
         assert told["samples"]["train"]["scope"] == "data set"
 
 
+@pytest.mark.slow
 def test_out_holds_tables_figures_and_a_page(here, ridgeline):
     words = ["a.safetensors", "b.safetensors", "--model", MODEL, "--data", DATA]
     code, out, err = ridgeline("profile", *words, "--points", 5, "--out", "made/here")
@@ -99,6 +100,7 @@ def test_layers(here, profiled):
     assert (here / "layers/report.html").exists()
 
 
+@pytest.mark.slow
 def test_plane_through_three_and_around_one(here, ridgeline):
     names = [f"{n}.safetensors" for n in "abc"]
     words = ["--model", MODEL, "--data", DATA, "--points", 4, "--json", "--split", "train"]
@@ -250,7 +252,9 @@ def test_importing_the_library_loads_no_extra():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_a_signal_keeps_what_is_done_and_leaves_no_half_files(here, number):
     """A slow model of the user's own is stopped in the middle; a whole result of part remains."""
     (here / "slow.py").write_text(

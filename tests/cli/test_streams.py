@@ -110,6 +110,7 @@ class Net(nn.Module):
 """
 
 
+@pytest.mark.slow
 def test_json_is_json_whatever_a_network_prints(tmp_path):
     (tmp_path / "noisy.py").write_text(NOISY)
     torch.save({"fc.weight": torch.ones(10, 64), "fc.bias": torch.ones(10)}, tmp_path / "a.pt")

@@ -90,6 +90,7 @@ def test_names_are_unique(hill):
         Page("x", "", [Section("a"), Section("A")])
 
 
+@pytest.mark.slow
 def test_writing_a_page(page, tmp_path):
     path = write_page(page, tmp_path / "out")
     assert path.read_text(encoding="utf-8") == page.html()

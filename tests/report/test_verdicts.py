@@ -146,6 +146,7 @@ def test_order_in_the_picture_is_that_of_the_numbers():
     assert limit < low < dot < high
 
 
+@pytest.mark.slow
 def test_a_page_shows_claims_beside_what_the_paper_reports(plain_surface, tmp_path):
     page = samples.page(plain_surface)
     path = write_page(page, tmp_path / "out", formats=["svg"])
