@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ridgeline.report import Page, Section, chart_figure, chart_table, verdict_card
-from ridgeline.study.charts import Grid, Landscape, Mark, Panel, Panels, Series, Tabular, band
+from ridgeline.charts import Grid, Landscape, Mark, Panel, Panels, Series, Table, band
+from ridgeline.report import Page, Section, chart_figure, verdict_card
 from ridgeline.study.claims import Claim, Correlation, Difference, Every, Mean, Share
 
 T = np.linspace(0, 1, 41)
@@ -143,10 +143,10 @@ def landscape(surface) -> Landscape:
     )
 
 
-def tabular() -> Tabular:
+def tabular() -> Table:
     """A table with words and numbers."""
     rows = [["plain", 1.2345678, 5, "no barrier at all after the two were aligned, in most runs"]]
-    return Tabular(title="Kinds", columns=["kind", "barrier", "n", "remark"], rows=rows, note="Why")
+    return Table(title="Kinds", columns=["kind", "barrier", "n", "remark"], rows=rows, note="Why")
 
 
 def verdicts(count: int = 10) -> list:
@@ -195,7 +195,7 @@ def page(surface) -> Page:
         ),
         Section("Batch sizes", [], [chart_figure(scatter())], [], found[3:4]),
         Section("Learning rates", [], [chart_figure(ordered())], [], found[4:6], "Longer ones."),
-        Section("Layers", ["One at a time."], [chart_figure(crowd())], [chart_table(tabular())]),
+        Section("Layers", ["One at a time."], [chart_figure(crowd())], [tabular()]),
         Section(
             "Settings",
             [],

@@ -9,8 +9,9 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import same_color
 
 from report import samples
+from ridgeline.charts import Chart, Mark, Panel, Panels, Series
 from ridgeline.errors import UsageError
-from ridgeline.report import chart_figure, chart_table
+from ridgeline.report import chart_figure
 from ridgeline.report.curves import inside_of
 from ridgeline.report.heatmaps import _contrast
 from ridgeline.report.layouts import layout
@@ -18,7 +19,6 @@ from ridgeline.report.levels import powers, rounds
 from ridgeline.report.marks import above, inside
 from ridgeline.report.series import Scale, frames
 from ridgeline.report.style import PALETTE, SOFT, channels, on_ramp
-from ridgeline.study.charts import Chart, Mark, Panel, Panels, Series
 
 
 def one(*series, **more):
@@ -300,5 +300,5 @@ def test_lines_are_drawn_in_their_colours():
 
 
 def test_a_table_of_a_study_is_one_of_a_page():
-    table = chart_table(samples.tabular())
+    table = samples.tabular()
     assert table.title == "Kinds" and table.records()[0]["n"] == 5 and table.note == "Why"

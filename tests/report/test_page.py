@@ -112,6 +112,7 @@ def test_importing_costs_nothing():
 
 def test_every_public_name_is_there():
     assert all(hasattr(report, name) for name in report.__all__)
+    assert {"Page", "Table", "chart_figure", "write_page"} <= set(report.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = report.nothing  # type: ignore[attr-defined]  # wrong on purpose
 

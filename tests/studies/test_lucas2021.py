@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from ridgeline.charts import Landscape
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.measures import Curve
 from ridgeline.profiles import Profile
@@ -28,7 +29,6 @@ from ridgeline.studies.lucas2021.forced import FAR, MoreOften
 from ridgeline.studies.lucas2021.networks import KINDS, flat, pooled, residual, teacher, tiles
 from ridgeline.studies.lucas2021.starts import OTHERS, others_of
 from ridgeline.studies.lucas2021.turns import turns
-from ridgeline.study.charts import Landscape
 from ridgeline.study.plan import Machine
 from ridgeline.study.reproduction import reproduce
 from ridgeline.study.store import Store

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from ridgeline.charts import Table
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.paths import Line, Path
-from ridgeline.study.charts import Tabular
 from ridgeline.study.claims import Claim, Every, Mean
 from ridgeline.study.papers import Finding, Item, Paper
 from ridgeline.study.reproduction import missing, needed, reproduce
@@ -43,7 +43,7 @@ def backwards(subject: Subject) -> Path:
 def falls(bench):
     found = bench.profiles(bench.runs("plain"), backwards)
     drops = [p.curve().mean[-1] - p.curve().mean[0] for p in found]
-    table = Tabular(title="Drops", columns=["drop"], rows=[[d] for d in drops])
+    table = Table(title="Drops", columns=["drop"], rows=[[d] for d in drops])
     return Finding(tables=[table], cases={"N1": drops, "N2": [d > 0 for d in drops]})
 
 
@@ -168,7 +168,7 @@ def test_a_paper_finds_items_by_name_and_identifier():
 
 
 def test_bands_are_means_and_deviations():
-    from ridgeline.study.charts import Series, band
+    from ridgeline.charts import Series, band
 
     made = band("x", [0, 1], [[1.0, 2.0], [3.0, 2.0]])
     np.testing.assert_allclose(made.y, [2, 2])

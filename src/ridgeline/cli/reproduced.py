@@ -184,7 +184,7 @@ def _page(chosen: argparse.Namespace, found: Reproduction) -> "report.Page":
                 f"{item.id} {item.title}",
                 text=text,
                 figures=[report.chart_figure(c) for c in finding.charts] if finding else [],
-                tables=[report.chart_table(t) for t in finding.tables] if finding else [],
+                tables=finding.tables if finding else (),
                 verdicts=answer.verdicts,
                 reported=item.reported,
             )

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ridgeline.charts import Table
 from ridgeline.numerals import number, plus_minus
 from ridgeline.report.figures import Figure
 from ridgeline.report.panels import profile_figure
 from ridgeline.report.summary import plain, summarise
-from ridgeline.report.tables import Table
 
 if TYPE_CHECKING:
     from ridgeline.matching import Aligned

@@ -11,13 +11,12 @@ from ridgeline.report.curves import draw_panels, width_of
 from ridgeline.report.figures import Figure
 from ridgeline.report.heatmaps import grid_figure
 from ridgeline.report.series import frames, notes, tidy_panels
-from ridgeline.report.tables import Table
 from ridgeline.report.traces import plot_panels
 
 if TYPE_CHECKING:
-    from ridgeline.study.charts import Chart, Landscape, Panels, Tabular
+    from ridgeline.charts import Chart, Landscape, Panels
 
-__all__ = ["chart_figure", "chart_table"]
+__all__ = ["chart_figure"]
 
 
 def chart_figure(chart: "Chart") -> Figure:
@@ -37,7 +36,7 @@ def chart_figure(chart: "Chart") -> Figure:
         UsageError: If it is a chart of another kind, or a landscape without a finite value.
         UnknownName: If a landscape's surface lacks the metric.
     """
-    from ridgeline.study.charts import Grid, Landscape, Panels
+    from ridgeline.charts import Grid, Landscape, Panels
 
     match chart:
         case Panels():
@@ -49,11 +48,6 @@ def chart_figure(chart: "Chart") -> Figure:
     raise UsageError(
         "A chart is of panels, a grid or a landscape.", got=f"a {type(chart).__name__}"
     )
-
-
-def chart_table(table: "Tabular") -> Table:
-    """A study's table as one of a page."""
-    return Table(table.title, table.columns, table.rows, table.note)
 
 
 def _panels(chart: "Panels") -> Figure:

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ridgeline.charts import Table
 from ridgeline.explanations.words import explained, metrics_of
 from ridgeline.report.figures import Figure
 from ridgeline.report.panels import profile_figure
 from ridgeline.report.summary import plain, summarise
-from ridgeline.report.tables import Table
 
 if TYPE_CHECKING:
     from ridgeline.explanations import Explanation

@@ -8,10 +8,11 @@ from io import StringIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
+from ridgeline.charts import Row
 from ridgeline.errors import UsageError
 from ridgeline.io.writing import atomic_path
 from ridgeline.report.style import LIGHT, drawing
-from ridgeline.report.tables import Row, write_csv
+from ridgeline.report.tables import write_csv
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ridgeline.charts import Row
 from ridgeline.measures import Array
 from ridgeline.numerals import number
 from ridgeline.report.contours import BLACK, MAP, WHITE
@@ -13,10 +14,9 @@ from ridgeline.report.layouts import layout
 from ridgeline.report.levels import powers, rounds
 from ridgeline.report.style import COLUMN, RULE, canvas, channels, on_ramp
 from ridgeline.report.summary import plain
-from ridgeline.report.tables import Row
 
 if TYPE_CHECKING:
-    from ridgeline.study.charts import Grid
+    from ridgeline.charts import Grid
 
 __all__ = ["grid_figure"]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ridgeline.charts import Row, Table
 from ridgeline.numerals import plus_minus, several
 from ridgeline.report.summary import plain
-from ridgeline.report.tables import Row, Table
 
 if TYPE_CHECKING:
     from ridgeline.merging import Merged

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ridgeline.charts import Table, slug
 from ridgeline.errors import MissingExtra, UsageError
 from ridgeline.io.writing import atomic_path, version
 from ridgeline.report.estimates import interval_svg
@@ -18,7 +19,7 @@ from ridgeline.report.figures import Figure, Format
 from ridgeline.report.filters import cell, estimate, flat, numeric, wordy
 from ridgeline.report.style import DARK, LIGHT
 from ridgeline.report.summary import plain
-from ridgeline.report.tables import Table, slug, write_csv
+from ridgeline.report.tables import write_csv
 from ridgeline.report.verdicts import OUTCOMES, SOURCES, tally, verdict_records
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from ridgeline.charts import Table
 from ridgeline.numerals import number
-from ridgeline.report.tables import Table
 from ridgeline.report.terminal import ASCII, fancy, plain_text, print_table, text_table
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ridgeline.charts import Row
 from ridgeline.measures import Array
 from ridgeline.report.style import PALETTE, SOFT, on_ramp
-from ridgeline.report.tables import Row
 
 if TYPE_CHECKING:
-    from ridgeline.study.charts import Panel, Panels, Series
+    from ridgeline.charts import Panel, Panels, Series
 
 __all__ = ["DASHES", "Frame", "Scale", "Stroke", "frames", "notes", "tidy_panels"]
 

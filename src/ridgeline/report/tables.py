@@ -6,13 +6,12 @@ A row has one number and what is known of it; NaN and infinity are kept as they 
 import csv
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ridgeline.charts import Row
 from ridgeline.errors import MissingExtra
 from ridgeline.io.writing import atomic_path
 
@@ -20,39 +19,13 @@ if TYPE_CHECKING:
     from ridgeline.profiles import Profile, Surface
 
 __all__ = [
-    "Row",
-    "Table",
     "columns",
     "rows",
-    "slug",
     "surface_rows",
     "to_json",
     "write_csv",
     "write_parquet",
 ]
-
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """A table for reading: its cells are shown as they are, numbers to four digits."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[Any]] = field(default_factory=list)
-    note: str = ""
-    tidy: Sequence[Row] = ()
-    """For files: numbers, where cells are text for reading; the cells by default."""
-
-    @property
-    def name(self) -> str:
-        """For files."""
-        return slug(self.title)
-
-    def records(self) -> list[Row]:
-        """The rows as dicts, for files."""
-        return list(self.tidy) or [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
 
 def rows(profile: "Profile", **more: Any) -> list[Row]:
@@ -178,8 +151,3 @@ def to_json(
     text = json.dumps(summary, allow_nan=False, ensure_ascii=False, indent=1)
     with atomic_path(path, overwrite=overwrite) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
-
-
-def slug(text: str) -> str:
-    """A title as a file's name: lower case letters, digits and hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "untitled"

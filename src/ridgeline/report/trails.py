@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ridgeline.charts import Row
 from ridgeline.errors import UsageError
 from ridgeline.measures import Array
-from ridgeline.report.tables import Row, surface_rows
+from ridgeline.report.tables import surface_rows
 
 if TYPE_CHECKING:
     from ridgeline.profiles import Surface

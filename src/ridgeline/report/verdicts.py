@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
+from ridgeline.charts import Row, Table
 from ridgeline.report.estimates import estimate_words, interval_words
 from ridgeline.report.markdown import escaped, markdown_table
-from ridgeline.report.tables import Row, Table
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ridgeline.charts import Table
 from ridgeline.numerals import number, plus_minus, position
 from ridgeline.report.summary import summarise
-from ridgeline.report.tables import Table
 
 if TYPE_CHECKING:
     from ridgeline.profiles import Profile

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from ridgeline.charts import Panel, Panels, Series, Table, band
 from ridgeline.errors import UsageError
 from ridgeline.measures import Array
 from ridgeline.profiles import Profile, Surface
-from ridgeline.study.charts import Panel, Panels, Series, Tabular, band
 from ridgeline.study.subjects import Subject
 
 __all__ = [
@@ -179,7 +179,7 @@ def curves_chart(
     return Panels(name=name, title=title, caption=said, panels=panels)
 
 
-def shapes_table(title: str, first: str, found: Mapping[str, Sequence[Profile]]) -> Tabular:
+def shapes_table(title: str, first: str, found: Mapping[str, Sequence[Profile]]) -> Table:
     """Plateau ends, half points and areas of error and loss, a row for each group of profiles."""
     rows = [
         [
@@ -200,7 +200,7 @@ def shapes_table(title: str, first: str, found: Mapping[str, Sequence[Profile]])
         *("loss plateau ends", "half loss at", "loss area / L(0)"),
     ]
     note = "Mean ± standard deviation over runs; positions and areas in units of t"
-    return Tabular(title=title, columns=columns, rows=rows, note=f"{note}.")
+    return Table(title=title, columns=columns, rows=rows, note=f"{note}.")
 
 
 def _of(profile: Profile) -> Mapping[str, Any]:

@@ -17,13 +17,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ridgeline.charts import Panel, Panels, Series, Table
 from ridgeline.measures import Convexity, convexity
 from ridgeline.objective import Metric
 from ridgeline.profiles import Profile
 from ridgeline.rng import stream
 from ridgeline.studies.common import curves_chart, groups, mean_sd, sound
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Panel, Panels, Series, Tabular
 from ridgeline.study.claims import Cases, Claim, Difference
 from ridgeline.study.papers import Finding, Item, Paper
 from ridgeline.study.subjects import Subject
@@ -110,7 +110,7 @@ def symmetric_or_not(bench: Bench) -> Finding:
             ),
             _scatter(good, true),
         ],
-        tables=[Tabular(title="Convexity of the line", columns=columns, rows=rows, note=note)],
+        tables=[Table(title="Convexity of the line", columns=columns, rows=rows, note=note)],
         cases=_cases(true, {label: [_draw(run) for run in runs] for label, runs in good.items()}),
         words=[
             "Both kinds are trained with the same list of hyper-parameters; runs whose loss "

@@ -7,11 +7,11 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from ridgeline.charts import Panel, Series, band
 from ridgeline.errors import UsageError
 from ridgeline.measures import BarrierKind
 from ridgeline.profiles import Profile
 from ridgeline.state import State
-from ridgeline.study.charts import Panel, Series, band
 from ridgeline.study.subjects import Subject
 
 __all__ = [

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from ridgeline.charts import Table
 from ridgeline.paths import Line, Path, homogeneous_biases
 from ridgeline.paths.starts import noise, zeros
 from ridgeline.profiles import Profile
 from ridgeline.studies.common import BIASES, area, curves_chart, groups, mean_sd, sound
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Tabular
 from ridgeline.study.claims import Claim, Difference, Every, Share
 from ridgeline.study.papers import Finding, Item, Paper
 from ridgeline.study.subjects import Subject
@@ -88,7 +88,7 @@ def other_starts(bench: Bench) -> Finding:
     note = f"Mean ± standard deviation (runs). A rise counts above {RISE:g} of the samples."
     return Finding(
         charts=charts,
-        tables=[Tabular(title="Other starts", columns=columns, rows=rows, note=note)],
+        tables=[Table(title="Other starts", columns=columns, rows=rows, note=note)],
         cases={
             "T1a": monotone[False, "noise"],
             "T1b": monotone["last", "noise"],

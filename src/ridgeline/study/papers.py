@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ridgeline.charts import Chart, Table
 from ridgeline.errors import UnknownName
-from ridgeline.study.charts import Chart, Tabular
 from ridgeline.study.claims import Cases, Claim
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class Finding:
     """What an item measured."""
 
     charts: Sequence[Chart] = ()
-    tables: Sequence[Tabular] = ()
+    tables: Sequence[Table] = ()
     cases: Mapping[str, Cases] = field(default_factory=dict)
     """For each claim's identifier, what its test takes. A claim that is left out was not measured
     at this scale."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from ridgeline.charts import Chart, Table
 from ridgeline.profiles import Profile
 from ridgeline.studies.common import curves_chart, mean_sd
 from ridgeline.studies.matched import (
@@ -14,7 +15,6 @@ from ridgeline.studies.matched import (
 )
 from ridgeline.studies.pairs import Pair, apart, height, judged, points_of
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Chart, Tabular
 from ridgeline.study.claims import Claim, Mean
 from ridgeline.study.papers import Finding, Item
 
@@ -82,7 +82,7 @@ def curves(found: Mapping[str, Sequence[Profile]], suffix: str = "") -> list[Cha
 
 def table(
     found: Mapping[str, Sequence[Profile]], title: str = "Barriers between independent networks"
-) -> Tabular:
+) -> Table:
     """Barriers of the lines, and accuracy halfway."""
     rows = [
         [
@@ -99,7 +99,7 @@ def table(
         *("accuracy barrier, train (points)", "accuracy barrier, test (points)"),
         *("test accuracy halfway (%)", "test accuracy of the ends (%)"),
     ]
-    return Tabular(
+    return Table(
         title=title,
         columns=columns,
         rows=rows,

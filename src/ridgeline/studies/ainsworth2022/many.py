@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ridgeline.charts import Panel, Panels, Table, band
 from ridgeline.errors import UsageError
 from ridgeline.matching.cycles import cycle_error, pairwise
 from ridgeline.matching.many import ManyStrategy, align_many
@@ -15,7 +16,6 @@ from ridgeline.studies.common import mean_sd, sound
 from ridgeline.studies.matched import symmetry_of
 from ridgeline.studies.pairs import learned
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Panel, Panels, Tabular, band
 from ridgeline.study.claims import Claim, Mean
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
@@ -134,7 +134,7 @@ def _chart(found: Mapping[int, Sequence[Scores]]) -> Panels:
     )
 
 
-def _table(found: Mapping[int, Sequence[Scores]]) -> Tabular:
+def _table(found: Mapping[int, Sequence[Scores]]) -> Table:
     rows = [
         [
             n,
@@ -143,7 +143,7 @@ def _table(found: Mapping[int, Sequence[Scores]]) -> Tabular:
         ]
         for n, measured in found.items()
     ]
-    return Tabular(
+    return Table(
         title="Test accuracy of the mean (%)",
         columns=["networks merged", "themselves", *STRATEGIES, "units astray around cycles (%)"],
         rows=rows,

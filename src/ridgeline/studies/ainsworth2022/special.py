@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ridgeline.charts import Panel, Panels, Series, Table
 from ridgeline.objective import Objective, binary_cross_entropy
 from ridgeline.paths import Line
 from ridgeline.profiles import Profile, profile
@@ -18,7 +19,6 @@ from ridgeline.rng import stream
 from ridgeline.state import State
 from ridgeline.studies.common import POSITION, mean_sd
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Panel, Panels, Series, Tabular
 from ridgeline.study.claims import Claim, Every
 from ridgeline.study.papers import Finding, Item
 from ridgeline.symmetry import Symmetry, Transform, symmetries
@@ -112,7 +112,7 @@ def counter_example(bench: Bench) -> Finding:
             )
         ],
         tables=[
-            Tabular(
+            Table(
                 title="The counter-example",
                 columns=[*columns, "accuracy barrier (points)"],
                 rows=rows,

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ridgeline.charts import Table
 from ridgeline.errors import UsageError
 from ridgeline.measures import Array
 from ridgeline.merging import merge
@@ -17,7 +18,6 @@ from ridgeline.studies.common import curves_chart, mean_sd, sound
 from ridgeline.studies.matched import NAIVE, WEIGHTS, between, carried
 from ridgeline.studies.pairs import Pair, judged
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Tabular
 from ridgeline.study.claims import Claim, Mean
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
@@ -136,7 +136,7 @@ def _merged(measured: Measured, what: str) -> float:
     return float(measured[WEIGHTS.name][{"loss": 0, "error": 1, "ece": 2}[what]])
 
 
-def _table(found: Sequence[Measured]) -> Tabular:
+def _table(found: Sequence[Measured]) -> Table:
     names = {
         "a": "first half's",
         "b": "second half's",
@@ -150,7 +150,7 @@ def _table(found: Sequence[Measured]) -> Tabular:
         rows.append([label, mean_sd(loss), mean_sd(100 * (1 - error)), mean_sd(100 * ece)])
     columns = ["network", "test loss (nats)", "test accuracy (%)", "calibration error (points)"]
     note = "Mean ± standard deviation over pairs (number of pairs)."
-    return Tabular(title="Networks of unlike halves, merged", columns=columns, rows=rows, note=note)
+    return Table(title="Networks of unlike halves, merged", columns=columns, rows=rows, note=note)
 
 
 PLACE = "section 5.4, figure 5"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from ridgeline.charts import Panels, Table
 from ridgeline.measures import BarrierKind
 from ridgeline.profiles import Profile
 from ridgeline.studies.common import mean_sd
@@ -19,7 +20,6 @@ from ridgeline.studies.pairs import (
     width,
 )
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Panels, Tabular
 from ridgeline.study.claims import Cases, Claim, Correlation, Difference
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
@@ -153,7 +153,7 @@ def _chart(
     )
 
 
-def _table(title: str, first: str, found: Found, kind: BarrierKind = "mean") -> Tabular:
+def _table(title: str, first: str, found: Found, kind: BarrierKind = "mean") -> Table:
     rows = [
         [
             value,
@@ -171,7 +171,7 @@ def _table(title: str, first: str, found: Found, kind: BarrierKind = "mean") -> 
         *("accuracy barrier, test (points)", "training loss of the ends"),
     ]
     note = "Mean ± standard deviation over pairs (number of pairs); losses in nats."
-    return Tabular(title=title, columns=columns, rows=rows, note=note)
+    return Table(title=title, columns=columns, rows=rows, note=note)
 
 
 ITEMS = (

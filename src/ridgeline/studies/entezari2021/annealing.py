@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from ridgeline.charts import Panels, Table
 from ridgeline.data import Split
 from ridgeline.matching import SimulatedAnnealing, Strategy
 from ridgeline.objective import Objective
@@ -14,7 +15,6 @@ from ridgeline.studies.common import mean_sd
 from ridgeline.studies.matched import NAIVE, WEIGHTS, Way, between
 from ridgeline.studies.pairs import Pair, against, by_seeds, cells, height, hidden, judged
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Panels, Tabular
 from ridgeline.study.claims import Claim, Difference, Mean
 from ridgeline.study.papers import Finding, Item
 
@@ -128,13 +128,13 @@ def _chart(by_depth: Mapping[float, Sequence[Pair]], found: Found) -> Panels:
     )
 
 
-def _table(found: Found) -> Tabular:
+def _table(found: Found) -> Table:
     rows = [
         [depth, way, mean_sd(map(height, profiles)), _test(profiles)]
         for way, line in found.items()
         for depth, profiles in line.items()
     ]
-    return Tabular(
+    return Table(
         title="Loss barriers after annealing (nats)",
         columns=["hidden layers", "permutation", "train", "test"],
         rows=rows,

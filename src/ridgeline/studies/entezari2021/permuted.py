@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from ridgeline.charts import Mark, Panel, Panels, Series, Table
 from ridgeline.matching.sameness import PermutationTest, random_permutation_test
 from ridgeline.measures import Array
 from ridgeline.studies.common import mean_sd
 from ridgeline.studies.matched import symmetry_of
 from ridgeline.studies.pairs import Pair, cells, hidden, judged, width
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Mark, Panel, Panels, Series, Tabular
 from ridgeline.study.claims import Claim, Mean
 from ridgeline.study.papers import Finding, Item
 
@@ -103,7 +103,7 @@ def _chart(found: Found) -> Panels:
     )
 
 
-def _table(found: Found) -> Tabular:
+def _table(found: Found) -> Table:
     rows = [
         [
             label,
@@ -118,7 +118,7 @@ def _table(found: Found) -> Tabular:
         *("networks", "independent", "permutations of one"),
         *("excess (share)", "apart (share)"),
     ]
-    return Tabular(
+    return Table(
         title="Training-loss barriers (nats)",
         columns=columns,
         rows=rows,

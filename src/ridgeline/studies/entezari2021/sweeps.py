@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from ridgeline.charts import Panels, Table
 from ridgeline.profiles import Profile
 from ridgeline.studies.common import curves_chart, mean_sd
 from ridgeline.studies.matched import between
@@ -17,7 +18,6 @@ from ridgeline.studies.pairs import (
     width,
 )
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Panels, Tabular
 from ridgeline.study.claims import Cases, Claim, Correlation
 from ridgeline.study.papers import Finding, Item
 
@@ -122,7 +122,7 @@ def _curves(what: str, lines: Lines) -> Panels:
     )
 
 
-def _table(title: str, first: str, by_value: Cells, lines: Lines) -> Tabular:
+def _table(title: str, first: str, by_value: Cells, lines: Lines) -> Table:
     rows = [
         [
             value,
@@ -140,7 +140,7 @@ def _table(title: str, first: str, by_value: Cells, lines: Lines) -> Tabular:
         "training loss of the runs",
     ]
     note = "Mean ± standard deviation over pairs, or runs (their number); losses in nats."
-    return Tabular(title=title, columns=columns, rows=rows, note=note)
+    return Table(title=title, columns=columns, rows=rows, note=note)
 
 
 ITEMS = (

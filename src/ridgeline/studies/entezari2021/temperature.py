@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from ridgeline.charts import Panels, Table
 from ridgeline.measures import Array, Curve, barrier
 from ridgeline.paths import Line
 from ridgeline.repairs import calibrated
 from ridgeline.studies.common import mean_sd
 from ridgeline.studies.pairs import Pair, against, by_seeds, cells, judged, width
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Panels, Tabular
 from ridgeline.study.claims import Claim, Correlation, Mean
 from ridgeline.study.papers import Finding, Item
 
@@ -88,7 +88,7 @@ def _height(measured: dict[str, Array], name: str) -> float:
     return barrier(Curve.exact(measured["t"], measured[name])).height
 
 
-def _table(found: dict[float, Sequence[dict[str, Array]]] | Any) -> Tabular:
+def _table(found: dict[float, Sequence[dict[str, Array]]] | Any) -> Table:
     rows = [
         [
             units,
@@ -103,7 +103,7 @@ def _table(found: dict[float, Sequence[dict[str, Array]]] | Any) -> Tabular:
         *("hidden units", "barrier as they are", "barrier at the best temperature"),
         *("temperature halfway", "temperature of the ends"),
     ]
-    return Tabular(
+    return Table(
         title="Test-loss barriers without permutation (nats)",
         columns=columns,
         rows=rows,

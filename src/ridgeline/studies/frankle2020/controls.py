@@ -4,11 +4,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ridgeline.charts import Table
 from ridgeline.studies.common import mean_sd
 from ridgeline.studies.frankle2020.instability import NETWORKS, Found
 from ridgeline.studies.frankle2020.siblings import STABLE, siblings
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Tabular
 from ridgeline.study.claims import Claim, Difference, Mean
 from ridgeline.study.papers import Finding, Item
 
@@ -51,7 +51,7 @@ def control(bench: Bench) -> Finding:
     ]
     return Finding(
         tables=[
-            Tabular(
+            Table(
                 title="Children that train for what is left, and for the whole length",
                 columns=["parted at step", "what is left", "whole length"],
                 rows=rows,
@@ -82,7 +82,7 @@ def distances(bench: Bench) -> Finding:
         cases[claim] = [] if step is None else [pair.share for pair in every[step]]
     return Finding(
         tables=[
-            Tabular(
+            Table(
                 title="Distance between children",
                 columns=[
                     *("network", "parted at step", "distance", "of the distance travelled"),

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ridgeline.charts import Chart, Mark, Panel, Panels, Table, band
 from ridgeline.studies.common import curves_chart, mean_sd
 from ridgeline.studies.frankle2020.siblings import STABLE, Siblings, siblings, steps_of
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Chart, Mark, Panel, Panels, Tabular, band
 from ridgeline.study.claims import Claim, Correlation, Difference, Mean
 from ridgeline.study.papers import Finding, Item
 
@@ -115,7 +115,7 @@ def _curves(found: Mapping[str, Found]) -> list[Chart]:
     ]
 
 
-def _table(found: Mapping[str, Found]) -> Tabular:
+def _table(found: Mapping[str, Found]) -> Table:
     rows = [
         [
             *(label, step, len(pairs)),
@@ -133,7 +133,7 @@ def _table(found: Mapping[str, Found]) -> Tabular:
         *("network", "parted at step", "pairs", "train error", "test error"),
         *("training loss (nats)", "stable"),
     ]
-    return Tabular(
+    return Table(
         title="Instability",
         columns=columns,
         rows=rows,

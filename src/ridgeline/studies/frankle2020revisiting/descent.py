@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ridgeline.charts import Table
 from ridgeline.measures import convexity
 from ridgeline.profiles import Profile
 from ridgeline.studies.common import curves_chart, half, mean_sd, rise, shapes_table, sound
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Tabular
 from ridgeline.study.claims import Claim, Difference, Mean, Share
 from ridgeline.study.papers import Finding, Item
 
@@ -80,7 +80,7 @@ def less_convex(
     }
 
 
-def _rises(found: Mapping[str, Sequence[Profile]]) -> Tabular:
+def _rises(found: Mapping[str, Sequence[Profile]]) -> Table:
     rows = []
     for label, profiles in found.items():
         tested = [p.monotonicity(metric="error", split="test").largest_rise for p in profiles]
@@ -98,7 +98,7 @@ def _rises(found: Mapping[str, Sequence[Profile]]) -> Tabular:
         *("network", "largest rise, training loss", "largest rise, test error"),
         *("half test error at", "share on or below the chord", "share locally convex"),
     ]
-    return Tabular(
+    return Table(
         title="Monotone and convex",
         columns=columns,
         rows=rows,

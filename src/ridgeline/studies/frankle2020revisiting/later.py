@@ -5,11 +5,11 @@ from typing import Literal
 
 import numpy as np
 
+from ridgeline.charts import Chart, Panel, Panels, Table, band
 from ridgeline.paths import Line, Path
 from ridgeline.studies.common import curves_chart, mean_sd, sound
 from ridgeline.studies.frankle2020revisiting.families import Family, barrier
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Chart, Panel, Panels, Tabular, band
 from ridgeline.study.claims import Claim, Difference, Mean
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
@@ -119,7 +119,7 @@ def _barriers(found: Mapping[str, Family]) -> Panels:
     )
 
 
-def _table(found: Mapping[str, Family]) -> Tabular:
+def _table(found: Mapping[str, Family]) -> Table:
     rows = [
         [
             label,
@@ -136,7 +136,7 @@ def _table(found: Mapping[str, Family]) -> Tabular:
         *("network", "line begins at step", "over the worse end", "over the chord"),
         *("over the worse end, error", "loss at the beginning"),
     ]
-    return Tabular(
+    return Table(
         title="Barriers on lines to the solution",
         columns=columns,
         rows=rows,

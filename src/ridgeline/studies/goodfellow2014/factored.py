@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ridgeline.charts import Landscape, Panel, Panels, Series, Table
 from ridgeline.measures import Array, Curve, monotonicity
 from ridgeline.profiles import Surface
 from ridgeline.studies.common import POSITION, tidy
@@ -18,7 +19,6 @@ from ridgeline.studies.goodfellow2014.saddle import (
     starts,
 )
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Landscape, Panel, Panels, Series, Tabular
 from ridgeline.study.claims import Claim, Correlation, Every
 from ridgeline.study.papers import Finding, Item
 
@@ -63,7 +63,7 @@ def factored(bench: Bench) -> Finding:
     ]
     return Finding(
         charts=[_map(bench), _times(points)],
-        tables=[Tabular(title="The factored loss in numbers", columns=["", "value"], rows=rows)],
+        tables=[Table(title="The factored loss in numbers", columns=["", "value"], rows=rows)],
         cases={
             "G4a": [bool(x) for x in found["falls"]],
             "G4b": [bool(x) for x in found["exact"]],

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ridgeline.charts import Chart, Mark, Panel, Panels, Series, Table
 from ridgeline.measures import Array, convexity
 from ridgeline.profiles import Profile
 from ridgeline.studies.common import POSITION, curves_chart, groups, half, mean_sd, rise, sound
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Chart, Mark, Panel, Panels, Series, Tabular
 from ridgeline.study.claims import Claim, Mean, Share
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
@@ -141,7 +141,7 @@ def _table(
     first: str,
     found: Mapping[str, Sequence[Profile]],
     outside: Mapping[str, Sequence[Profile]],
-) -> Tabular:
+) -> Table:
     rows = []
     for label, profiles in found.items():
         shapes = [convexity(p.curve()) for p in profiles]
@@ -162,7 +162,7 @@ def _table(
         *("share on or below the chord", "share locally convex", "half loss at", "least loss at"),
     ]
     note = "Mean ± standard deviation over runs (number of runs). Rises in nats, positions in t"
-    return Tabular(title=title, columns=columns, rows=rows, note=f"{note}.")
+    return Table(title=title, columns=columns, rows=rows, note=f"{note}.")
 
 
 def _convex(id: str, kind: str) -> Claim:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from ridgeline.charts import Table
 from ridgeline.paths import Line, Path
 from ridgeline.profiles import Profile
 from ridgeline.studies.common import curves_chart, groups, mean_sd, sound
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Tabular
 from ridgeline.study.claims import Claim, Difference, Mean
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
@@ -113,7 +113,7 @@ def _height(profile: Profile) -> float:
     return profile.barrier().height
 
 
-def _table(found: dict[str, list[Profile]]) -> Tabular:
+def _table(found: dict[str, list[Profile]]) -> Table:
     rows = [
         [
             label,
@@ -126,7 +126,7 @@ def _table(found: dict[str, list[Profile]]) -> Tabular:
     ]
     columns = ["in common", "training loss", "training error", "test loss", "test error"]
     note = "Barriers over the chord: mean ± standard deviation over pairs (number of pairs)"
-    return Tabular(
+    return Table(
         title="Barriers between two solutions",
         columns=columns,
         rows=rows,

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ridgeline.charts import Landscape, Mark, Panel, Panels, Series, Table, band
 from ridgeline.measures import Array, trajectory
 from ridgeline.paths import Plane
 from ridgeline.profiles import surface
 from ridgeline.studies.common import drawn_surface, mean_sd, rise, sound
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Landscape, Mark, Panel, Panels, Series, Tabular, band
 from ridgeline.study.claims import Claim, Mean
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
@@ -24,7 +24,7 @@ def routes(bench: Bench) -> Finding:
     found = [_route(bench, run) for run in runs]
     farthest = [float((f["away"] / f["distance"]).max()) for f in found]
     longest = [float(f["distance"]) for f in found]
-    table = Tabular(
+    table = Table(
         title="Trajectories seen from the line between their ends",
         columns=["quantity", "mean ± sd (runs)"],
         rows=[

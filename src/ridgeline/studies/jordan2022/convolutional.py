@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from ridgeline.charts import Table
 from ridgeline.studies.common import mean_sd
 from ridgeline.studies.jordan2022.pairs import RESET, WAYS, Pair, between, compared, pairs
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Tabular
 from ridgeline.study.claims import Claim, Difference, Mean
 from ridgeline.study.papers import Finding, Item
 
@@ -48,7 +48,7 @@ def _pairs(bench: Bench, population: str, ways: Mapping[str, Any]) -> list[Pair]
     return found
 
 
-def _table(title: str, some: Sequence[Pair], ways: Mapping[str, Any]) -> Tabular:
+def _table(title: str, some: Sequence[Pair], ways: Mapping[str, Any]) -> Table:
     rows = [
         ["mean of the ends", *(mean_sd(p.ends(split) for p in some) for split in ("test", "train"))]
     ]
@@ -56,7 +56,7 @@ def _table(title: str, some: Sequence[Pair], ways: Mapping[str, Any]) -> Tabular
         [way, *(mean_sd(p.accuracy(way, split) for p in some) for split in ("test", "train"))]
         for way in ways
     ]
-    return Tabular(
+    return Table(
         title=title,
         columns=["midpoint", "test accuracy (%)", "training accuracy (%)"],
         rows=rows,

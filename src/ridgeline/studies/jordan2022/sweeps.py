@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+from ridgeline.charts import Panel, Panels, Table, band
 from ridgeline.studies.common import mean_sd
 from ridgeline.studies.jordan2022.pairs import WAYS, Pair, cells, compared
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Panel, Panels, Tabular, band
 from ridgeline.study.claims import Claim, Correlation, Difference, Mean
 from ridgeline.study.papers import Finding, Item
 
@@ -113,7 +113,7 @@ def _chart(name: str, axis: str, found: Mapping[int, Sequence[Pair]]) -> Panels:
     )
 
 
-def _table(title: str, first: str, found: Mapping[Any, Sequence[Pair]]) -> Tabular:
+def _table(title: str, first: str, found: Mapping[Any, Sequence[Pair]]) -> Table:
     rows = [
         [
             *(value, len(some), mean_sd((p.ends() for p in some), count=False)),
@@ -121,7 +121,7 @@ def _table(title: str, first: str, found: Mapping[Any, Sequence[Pair]]) -> Tabul
         ]
         for value, some in found.items()
     ]
-    return Tabular(
+    return Table(
         title=title,
         columns=[first, "pairs", ENDS, *WAYS],
         rows=rows,

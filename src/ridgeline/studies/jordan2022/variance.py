@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from ridgeline.charts import Panel, Panels, Series, Table, band
 from ridgeline.measures import Array
 from ridgeline.studies.common import mean_sd
 from ridgeline.studies.jordan2022.pairs import WAYS, Pair, cells
 from ridgeline.studies.jordan2022.sweeps import hidden
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Panel, Panels, Series, Tabular, band
 from ridgeline.study.claims import Claim, Correlation, Difference, Mean
 from ridgeline.study.papers import Finding, Item
 
@@ -81,7 +81,7 @@ def _falling(some: Sequence[Pair], way: str, layers: int) -> dict[str, list[Any]
     }
 
 
-def _table(some: Sequence[Pair], layers: int) -> Tabular:
+def _table(some: Sequence[Pair], layers: int) -> Table:
     shown = sorted({0, layers // 2, layers - 1})
     rows = [
         [
@@ -91,7 +91,7 @@ def _table(some: Sequence[Pair], layers: int) -> Tabular:
         ]
         for way in WAYS
     ]
-    return Tabular(
+    return Table(
         title="Variance left at the midpoint",
         columns=["", *(f"hidden layer {i + 1}" for i in shown), "constant share, last"],
         rows=rows,

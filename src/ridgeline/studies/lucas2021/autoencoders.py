@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ridgeline.charts import Chart, Panel, Panels, Series, Table
 from ridgeline.profiles import Profile
 from ridgeline.studies.common import POSITION, mean_sd, tidy
 from ridgeline.studies.lucas2021.counting import (
@@ -13,7 +14,6 @@ from ridgeline.studies.lucas2021.counting import (
     seeds,
 )
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Chart, Panel, Panels, Series, Tabular
 from ridgeline.study.claims import Claim, Difference
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
@@ -88,7 +88,7 @@ def _chart(good: list[Subject], profiles: dict[str, Profile]) -> list[Chart]:
     ]
 
 
-def _table(bench: Bench, runs: list[Subject], profiles: dict[str, Profile]) -> Tabular:
+def _table(bench: Bench, runs: list[Subject], profiles: dict[str, Profile]) -> Table:
     cells: dict[tuple[str, int, float], list[Subject]] = {}
     for run in runs:
         key = (optimiser(run), run.at("net.widths")[-1], rate(run))
@@ -100,7 +100,7 @@ def _table(bench: Bench, runs: list[Subject], profiles: dict[str, Profile]) -> T
         share = not_monotone(rises, bench.setting("tolerance"))
         diverged = sum(s.diverged for s in of)
         rows.append([name, code, tidy(at), share, mean_sd(over), f"{diverged} of {len(of)}"])
-    return Tabular(
+    return Table(
         title="Autoencoders whose loss rises on the line",
         columns=["optimiser", "code", "rate", "not monotone, p (n)", "their min Δ", "diverged"],
         rows=rows,

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from ridgeline.charts import Panel, Panels, Series, Table
 from ridgeline.profiles.gauss import GaussMethod
 from ridgeline.studies.common import mean_sd
 from ridgeline.studies.lucas2021 import counting
 from ridgeline.studies.lucas2021.counting import distances, gauss, kind, reached, rise, setting
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Panel, Panels, Series, Tabular
 from ridgeline.study.claims import Claim, Correlation, Difference
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
@@ -116,7 +116,7 @@ def bends(bench: Bench) -> Finding:
             )
         ],
         tables=[
-            Tabular(
+            Table(
                 title="Power laws of Gauss length in normalised distance",
                 columns=["method", "runs", "slope", "R²", "largest share still"],
                 rows=rows,
@@ -169,7 +169,7 @@ def rises(bench: Bench) -> Finding:
             )
         ],
         tables=[
-            Tabular(
+            Table(
                 title="Bending of the outputs, monotone runs and others",
                 columns=["measure", "monotone", "not monotone"],
                 rows=rows,

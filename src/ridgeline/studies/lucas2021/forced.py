@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ridgeline.charts import Panel, Panels, Series, Table
 from ridgeline.studies.common import mean_sd, sound
 from ridgeline.studies.lucas2021.counting import (
     distances,
@@ -13,7 +14,6 @@ from ridgeline.studies.lucas2021.counting import (
     seeds,
 )
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Panel, Panels, Series, Tabular
 from ridgeline.study.claims import Claim, Correlation, Difference, Measured
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
@@ -159,8 +159,8 @@ def _table(
     far: dict[str, list[float]],
     heights: dict[str, list[float]],
     floor: float,
-) -> Tabular:
-    return Tabular(
+) -> Table:
+    return Table(
         title="Runs that are made to go far",
         columns=[
             *("training", "trained", "reached the threshold"),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ridgeline.charts import Grid
 from ridgeline.studies.common import tidy
 from ridgeline.studies.lucas2021.counting import (
     NAMES,
@@ -15,7 +16,6 @@ from ridgeline.studies.lucas2021.counting import (
     setting,
 )
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Grid
 from ridgeline.study.claims import Claim, Correlation
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from ridgeline.charts import Panel, Panels, Series, Table
 from ridgeline.measures import Array
 from ridgeline.profiles.outputs import output_paths, project
 from ridgeline.studies.common import tidy
 from ridgeline.studies.lucas2021.counting import gauss, kind, rate, reached, rise
 from ridgeline.study.bench import Bench, line
-from ridgeline.study.charts import Panel, Panels, Series, Tabular
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 
@@ -48,7 +48,7 @@ def logits(bench: Bench) -> Finding:
             )
         ],
         tables=[
-            Tabular(
+            Table(
                 title="Share of the variance of logit curves in a plane",
                 columns=["run", "Gauss length (ad)", "min Δ", *WAYS.values()],
                 rows=rows,

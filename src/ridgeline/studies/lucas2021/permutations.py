@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from itertools import combinations, permutations
 
+from ridgeline.charts import Table
 from ridgeline.paths import Line, Path, permuted
 from ridgeline.profiles import Profile
 from ridgeline.state import State, layers
@@ -10,7 +11,6 @@ from ridgeline.studies.common import mean_sd
 from ridgeline.studies.lucas2021.counting import falls, reached, rise
 from ridgeline.studies.lucas2021.starts import banded
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Tabular
 from ridgeline.study.claims import Claim, Mean, Share
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
@@ -57,7 +57,7 @@ def permuted_ends(bench: Bench) -> Finding:
             )
         ],
         tables=[
-            Tabular(
+            Table(
                 title="Lines with hidden units permuted at one end",
                 columns=["line", "runs", "share monotone, by run", "min Δ, by line"],
                 rows=rows,
@@ -112,7 +112,7 @@ def among(bench: Bench) -> Finding:
             )
         ],
         tables=[
-            Tabular(
+            Table(
                 title="Lines among the ends of several runs",
                 columns=["line", "lines", "barrier over the chord", "min Δ", "share monotone"],
                 rows=rows,

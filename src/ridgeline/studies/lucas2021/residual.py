@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from ridgeline.charts import Table
 from ridgeline.studies.common import tidy
 from ridgeline.studies.lucas2021.counting import Cell, cell, falls, optimiser, rate, reached, seeds
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Tabular
 from ridgeline.study.claims import Claim, Difference
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
@@ -49,8 +49,8 @@ def _row(counted: Cell) -> list[str]:
     return [counted.words, counted.mean, f"{counted.diverged} of {counted.of}"]
 
 
-def _in_all(bench: Bench, runs: list[Subject]) -> Tabular:
-    return Tabular(
+def _in_all(bench: Bench, runs: list[Subject]) -> Table:
+    return Table(
         title="Residual networks whose line rises",
         columns=["optimiser", "first weights", "not monotone, p (n)", "mean min Δ", "diverged"],
         rows=[[*key, *_row(cell(bench, of))] for key, of in _cells(runs, False).items()],
@@ -59,9 +59,9 @@ def _in_all(bench: Bench, runs: list[Subject]) -> Tabular:
     )
 
 
-def _by_rate(bench: Bench, runs: list[Subject]) -> Tabular:
+def _by_rate(bench: Bench, runs: list[Subject]) -> Table:
     columns = ["optimiser", "first weights", "rate", "p (n)", "mean min Δ", "diverged"]
-    return Tabular(
+    return Table(
         title="Residual networks whose line rises, by learning rate",
         columns=columns,
         rows=[[*key, *_row(cell(bench, of))] for key, of in _cells(runs, True).items()],

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ridgeline.charts import Chart, Panel, Panels, Series, Table
 from ridgeline.studies.common import POSITION, groups, tidy
 from ridgeline.studies.lucas2021.counting import (
     Cell,
@@ -16,7 +17,6 @@ from ridgeline.studies.lucas2021.counting import (
     setting,
 )
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Chart, Panel, Panels, Series, Tabular
 from ridgeline.study.claims import Claim, Correlation, Difference, Share
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
@@ -50,7 +50,7 @@ def shares(bench: Bench) -> Finding:
     )
 
 
-def _by_rate(bench: Bench, kinds: dict[str, list[Subject]]) -> list[Tabular]:
+def _by_rate(bench: Bench, kinds: dict[str, list[Subject]]) -> list[Table]:
     rates = sorted({rate(s) for runs in kinds.values() for s in runs}, reverse=True)
     head = ["runs", *(tidy(x) for x in rates)]
 
@@ -62,13 +62,13 @@ def _by_rate(bench: Bench, kinds: dict[str, list[Subject]]) -> list[Tabular]:
         return found
 
     return [
-        Tabular(
+        Table(
             title="Share of runs that are not monotone, by learning rate",
             columns=head,
             rows=rows(lambda c: c.words),
             note="p (n): n runs reached the threshold; - if none did.",
         ),
-        Tabular(
+        Table(
             title="Runs that diverged, by learning rate",
             columns=head,
             rows=rows(lambda c: f"{c.diverged} of {c.of}"),
@@ -77,9 +77,9 @@ def _by_rate(bench: Bench, kinds: dict[str, list[Subject]]) -> list[Tabular]:
     ]
 
 
-def _in_all(bench: Bench, kinds: dict[str, list[Subject]]) -> Tabular:
+def _in_all(bench: Bench, kinds: dict[str, list[Subject]]) -> Table:
     cells = {label: cell(bench, runs) for label, runs in kinds.items()}
-    return Tabular(
+    return Table(
         title="Runs that are not monotone, over all learning rates",
         columns=[
             *("runs", "trained", "diverged", "reached the threshold", "not monotone"),

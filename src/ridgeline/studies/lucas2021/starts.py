@@ -1,12 +1,12 @@
 """L8: from initialisations that have nothing to do with the minimum."""
 
+from ridgeline.charts import Panel, Panels, Series, Table, band
 from ridgeline.paths import Line, Path
 from ridgeline.profiles import Profile
 from ridgeline.state import capture
 from ridgeline.studies.common import POSITION, mean_sd
 from ridgeline.studies.lucas2021.counting import falls, reached, rise
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Panel, Panels, Series, Tabular, band
 from ridgeline.study.claims import Claim, Mean
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
@@ -42,7 +42,7 @@ def unrelated(bench: Bench) -> Finding:
             )
         ],
         tables=[
-            Tabular(
+            Table(
                 title="Lines to a minimum from unrelated initialisations",
                 columns=["run", "own monotone", "others monotone", "of", "own min Δ", "others'"],
                 rows=[[row[0], "yes" if row[1] else "no", *row[2:]] for row in rows],

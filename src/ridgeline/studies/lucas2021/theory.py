@@ -1,9 +1,9 @@
 """L13: what is proved of wide networks and of two-layer linear ones."""
 
+from ridgeline.charts import Panel, Panels, Series, Table
 from ridgeline.studies.common import POSITION, groups, mean_sd, sound
 from ridgeline.studies.lucas2021.counting import gauss, rise
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Panel, Panels, Series, Tabular
 from ridgeline.study.claims import Claim, Correlation, Every
 from ridgeline.study.papers import Finding, Item
 
@@ -51,7 +51,7 @@ def width(bench: Bench) -> Finding:
             )
         ],
         tables=[
-            Tabular(
+            Table(
                 title="Gauss length by width",
                 columns=["width", "length, ad", "length, turning", "final loss", "min Δ"],
                 rows=rows,
@@ -87,7 +87,7 @@ def linear(bench: Bench) -> Finding:
             )
         ],
         tables=[
-            Tabular(
+            Table(
                 title="Two-layer linear networks",
                 columns=["target", "runs", "final loss", "largest min Δ / L(0)"],
                 rows=[

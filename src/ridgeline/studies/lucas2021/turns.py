@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ridgeline.charts import Table
 from ridgeline.engine.evaluation import sample_order  # of the samples that `output_paths` takes
 from ridgeline.measures import Array, turning
 from ridgeline.profiles.outputs import output_paths
 from ridgeline.studies.common import groups, mean_sd, sound
 from ridgeline.studies.lucas2021.theory import ROUNDING
 from ridgeline.study.bench import Bench, line
-from ridgeline.study.charts import Tabular
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 
@@ -105,7 +105,7 @@ def quarter_turn(bench: Bench) -> Finding:
         )
     return Finding(
         tables=[
-            Tabular(
+            Table(
                 title="Output curves that turn by less than π / 2",
                 columns=[
                     *("activation", "runs", "turning (rad)", "share below π / 2", "curves below"),

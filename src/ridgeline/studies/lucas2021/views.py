@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ridgeline.charts import Landscape, Panel, Panels, Series, Table
 from ridgeline.measures import Array
 from ridgeline.paths import Line, Path, Plane
 from ridgeline.profiles import surface
@@ -10,7 +11,6 @@ from ridgeline.studies.common import POSITION, drawn_surface, sound, tidy
 from ridgeline.studies.lucas2021.counting import falls, kind, rate, reached, rise
 from ridgeline.studies.lucas2021.starts import OTHERS
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Landscape, Panel, Panels, Series, Tabular
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 
@@ -52,7 +52,7 @@ def held_out(bench: Bench) -> Finding:
             )
         ],
         tables=[
-            Tabular(
+            Table(
                 title="Training and held-out loss on the line",
                 columns=["run", "min Δ, train", "min Δ, test", "correlation of the curves"],
                 rows=rows,
@@ -96,7 +96,7 @@ def plane(bench: Bench) -> Finding:
             )
         ],
         tables=[
-            Tabular(
+            Table(
                 title="The two lines to the minimum",
                 columns=["from", "min Δ (nats)", "monotone"],
                 rows=[

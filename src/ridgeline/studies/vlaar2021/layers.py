@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from ridgeline.charts import Table
 from ridgeline.paths import Line, Path
 from ridgeline.profiles import Profile
 from ridgeline.state import State, layers
 from ridgeline.studies.common import area, curves_chart, mean_sd, sound
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Tabular
 from ridgeline.study.claims import Claim, Mean
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
@@ -78,7 +78,7 @@ def layerwise(bench: Bench) -> Finding:
     note = "Mean ± standard deviation over runs (number of runs), on the training data."
     return Finding(
         charts=charts,
-        tables=[Tabular(title="Layers one at a time", columns=columns, rows=rows, note=note)],
+        tables=[Table(title="Layers one at a time", columns=columns, rows=rows, note=note)],
         cases=cases,
         words=[
             "With the others at the end, t = 0 is the trained network with one layer put back to "

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from ridgeline.charts import Panel, Panels, Series, Table
 from ridgeline.profiles import Profile
 from ridgeline.studies.common import area, curves_chart, mean_sd, plateau_end, sound
 from ridgeline.study import intervals
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Panel, Panels, Series, Tabular
 from ridgeline.study.claims import Claim, Correlation
 from ridgeline.study.papers import Finding
 from ridgeline.study.subjects import Subject
@@ -181,7 +181,7 @@ def _power(count: int) -> list[str]:
     ]
 
 
-def _settings(arms: Arms, good: Arms, shapes: Mapping[str, dict[str, float]]) -> Tabular:
+def _settings(arms: Arms, good: Arms, shapes: Mapping[str, dict[str, float]]) -> Table:
     rows = []
     for factor, values in good.items():
         for value, runs in values.items():
@@ -191,12 +191,12 @@ def _settings(arms: Arms, good: Arms, shapes: Mapping[str, dict[str, float]]) ->
             rows.append([factor, value, errors, *of, lost])
     columns = ["varied", "value", "test error", *SHAPES, "diverged"]
     note = "Mean ± standard deviation over runs (number of runs); paths of the training data."
-    return Tabular(title="Test error and path shape", columns=columns, rows=rows, note=note)
+    return Table(title="Test error and path shape", columns=columns, rows=rows, note=note)
 
 
 def _correlations(
     cells: Sequence[Sequence[Subject]], shapes: Mapping[str, dict[str, float]]
-) -> Tabular:
+) -> Table:
     runs = _each(cells)
     errors = [run.test_error for run in runs.values()]
     means = [float(np.mean([run.test_error for run in cell])) for cell in cells]
@@ -208,7 +208,7 @@ def _correlations(
     columns = ["shape", "over runs", "interval", "over settings", "interval over settings"]
     note = f"Spearman's, with the test error; {len(runs)} runs of {len(cells)} settings; 95 %."
     title = "Rank correlation of path shape and test error"
-    return Tabular(title=title, columns=columns, rows=rows, note=note)
+    return Table(title=title, columns=columns, rows=rows, note=note)
 
 
 def _told(x: Sequence[float], y: Sequence[float]) -> tuple[str, str]:

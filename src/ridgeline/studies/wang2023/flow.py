@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ridgeline.biases import IllConditioned, ScalarChain
+from ridgeline.charts import Panel, Panels, Series, Table
 from ridgeline.errors import UsageError
 from ridgeline.measures import Array, plateau
 from ridgeline.nets.homogeneous import HomogeneousFlow
 from ridgeline.studies.common import mean_sd
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Panel, Panels, Series, Tabular
 from ridgeline.study.claims import Claim, Correlation, Every, Mean, Share
 from ridgeline.study.papers import Finding, Item
 
@@ -158,7 +158,7 @@ def degree_and_scale(bench: Bench) -> Finding:
                 panels=[Panel(x="degree", y="error plateau ends (t)", series=series)],
             )
         ],
-        tables=[Tabular(title="By degree and scale", columns=columns, rows=rows)],
+        tables=[Table(title="By degree and scale", columns=columns, rows=rows)],
         cases={
             "W8a": _against(fixed, "end"),
             "W8b": _against(swept, "loss"),
@@ -216,7 +216,7 @@ def hardness(bench: Bench) -> Finding:
             )
         ],
         tables=[
-            Tabular(
+            Table(
                 title="Hardness and shape",
                 columns=["problem", "until loss 0.01", "plateau ends", "half at"],
                 rows=rows,

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from ridgeline.biases import last_bias, learned_at
+from ridgeline.charts import Panel, Panels, Series, Table
 from ridgeline.measures import Array
 from ridgeline.studies.common import groups, mean_sd, sound
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Panel, Panels, Series, Tabular
 from ridgeline.study.claims import Claim, Mean
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
@@ -49,7 +49,7 @@ def learning_order(bench: Bench) -> Finding:
                 panels=[panel],
             )
         ],
-        tables=[Tabular(title="Learning order and biases", columns=columns, rows=rows)],
+        tables=[Table(title="Learning order and biases", columns=columns, rows=rows)],
         cases={
             "W9a": [_mean(f["correlation"] for f in of) for of in by_seed.values()],
             "W9b": [_mean(f["hit"] - f["chance"] for f in of) for of in by_seed.values()],

@@ -1,8 +1,8 @@
 """W4 and W5: plateaus against the scale of the initialisation and against depth."""
 
+from ridgeline.charts import Panel, Panels, Series
 from ridgeline.studies.common import area, curves_chart, plateau_end, shapes_table, sound
 from ridgeline.study.bench import Bench
-from ridgeline.study.charts import Panel, Panels, Series
 from ridgeline.study.claims import Claim, Correlation
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject

@@ -11,11 +11,11 @@ from ridgeline.biases import (
     network_interval,
     zero_start_prediction,
 )
+from ridgeline.charts import Panel, Panels, Table, band
 from ridgeline.measures import Array
 from ridgeline.profiles import Profile
 from ridgeline.studies.common import POSITION, area, mean_sd, plateau_end, sound
 from ridgeline.study.bench import Bench, line
-from ridgeline.study.charts import Panel, Panels, Tabular, band
 from ridgeline.study.claims import Claim, Every, Mean
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
@@ -74,7 +74,7 @@ def mechanism(bench: Bench) -> Finding:
                 panels=[sizes, labels],
             )
         ],
-        tables=[Tabular(title="The mechanism in numbers", columns=columns, rows=rows)],
+        tables=[Table(title="The mechanism in numbers", columns=columns, rows=rows)],
         cases={
             "W6a": [share for share in level if np.isfinite(share)],
             "W6b": [p >= area(m) for p, m in zip(predicted, measured, strict=True)],

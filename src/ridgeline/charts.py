@@ -1,20 +1,38 @@
-"""Figures and tables as data: what a study has to show, whoever draws it.
+"""Figures and tables as data: what there is to show, whoever draws it.
 
-A study says what is on the axes and gives numbers; `ridgeline.report` draws every chart of every
-study in one style.
+A study, or a function of `ridgeline.report`, says what is on the axes and gives numbers;
+`ridgeline.report` draws every chart in one style.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from ridgeline.errors import UsageError
-from ridgeline.measures import Array
-from ridgeline.profiles import Surface
+from ridgeline.measures.curve import Array
 
-__all__ = ["Chart", "Grid", "Landscape", "Mark", "Panel", "Panels", "Series", "Tabular", "band"]
+if TYPE_CHECKING:
+    from ridgeline.profiles import Surface
+
+__all__ = [
+    "Chart",
+    "Grid",
+    "Landscape",
+    "Mark",
+    "Panel",
+    "Panels",
+    "Row",
+    "Series",
+    "Table",
+    "band",
+    "slug",
+]
+
+Row = dict[str, Any]
+"""A tidy row: one number and what is known of it."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -117,20 +135,36 @@ class Grid(Chart):
 class Landscape(Chart):
     """A surface over a plane, with points and trajectories on it."""
 
-    surface: Surface
+    surface: "Surface"
     metric: str = "loss"
     points: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     trajectories: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Tabular:
-    """A table: its cells are shown as they are, numbers to four digits."""
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table for reading: its cells are shown as they are, numbers to four digits."""
 
     title: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[Any]]
+    rows: Sequence[Sequence[Any]] = ()
     note: str = ""
+    tidy: Sequence[Row] = ()
+    """For files: numbers, where cells are text for reading; the cells by default."""
+
+    @property
+    def name(self) -> str:
+        """For files."""
+        return slug(self.title)
+
+    def records(self) -> list[Row]:
+        """The rows as dicts, for files."""
+        return list(self.tidy) or [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+def slug(text: str) -> str:
+    """Return a title as a file's name: lower case letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "untitled"
 
 
 def band(label: str, x: Any, curves: Any, **more: Any) -> Series:
