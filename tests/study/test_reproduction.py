@@ -7,6 +7,7 @@ from ridgeline.charts import Table
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.paths import Line, Path
 from ridgeline.study.claims import Claim, Every, Mean
+from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item, Paper
 from ridgeline.study.reproduction import missing, needed, reproduce
 from ridgeline.study.scales import load_scale
@@ -35,6 +36,7 @@ data = { label_noise = 0.5 }
 CALLS: list[str] = []
 
 
+@versioned("backwards", "1")
 def backwards(subject: Subject) -> Path:
     CALLS.append(subject.hash)
     return Line(subject.final, subject.initial)

@@ -41,7 +41,8 @@ def run(chosen: argparse.Namespace) -> int:
             interrupted=came,
             seed=chosen.seed,
         )
-    found = replace(found, provenance=setting.about(chosen) | found.provenance)
+    path = {"path": found.provenance["path"] | line.geometry()}
+    found = replace(found, provenance=setting.about(chosen) | found.provenance | path)
     if chosen.out:
         write_profile(found, chosen)
     if chosen.json:

@@ -128,7 +128,8 @@ def _dry(chosen: argparse.Namespace, asked: Sequence[Asked]) -> int:
     listed: list[dict[str, Any]] = []
     for one in asked:
         check_runs(one.runs, store, sources)
-        lacking = [config for config in one.runs if store.find(config.hash) is None]
+        there = store.find_all(config.hash for config in one.runs)
+        lacking = [config for config in one.runs if config.hash not in there]
         plan = plan_for(one.runs, store, machine, sources=sources, record=False)
         listed.append(
             {

@@ -80,7 +80,8 @@ def _dry(spec: Spec, store: Store, machine: Machine, sources: Sources, *, as_jso
     }
     summary = plan_summary(spec, samples=samples)
     plan = plan_for(runs, store, machine, sources=sources, record=False)
-    missing = [config for config in runs if store.find(config.hash) is None]
+    there = store.find_all(config.hash for config in runs)
+    missing = [config for config in runs if config.hash not in there]
     if as_json:
         about = {
             "format": "ridgeline-plan",
@@ -119,8 +120,9 @@ def _planned(plan: Plan, runs: int, missing: int) -> Iterator[str]:
 
 def _told(spec: Spec, store: Store, found: Population) -> dict[str, Any]:
     rows = []
+    there = store.find_all(config.hash for config in found.runs)
     for config in found.runs:
-        stored = store.find(config.hash)
+        stored = there.get(config.hash)
         how = "trained" if config.hash in found.trained else "found"
         rows.append(
             {

@@ -52,6 +52,16 @@ class Path(ABC):
         chain = (across.state(k) for k in range(len(across)))
         return sum(states.distance(p, q) for p, q in pairwise(chain))
 
+    def geometry(self) -> dict[str, float]:
+        """The ends' ``distance``, their norms ``norm_a`` and ``norm_b``, and their ``cosine``."""
+        a, b = self(0.0), self(1.0)
+        return {
+            "distance": states.distance(a, b),
+            "norm_a": states.norm(a),
+            "norm_b": states.norm(b),
+            "cosine": states.cosine(a, b),
+        }
+
 
 def check_points(
     points: Sequence[State], names: Sequence[str], *, stacklevel: int = 1

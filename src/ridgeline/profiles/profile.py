@@ -22,7 +22,7 @@ from ridgeline.measures import (
 )
 from ridgeline.objective import Objective
 from ridgeline.paths import Combination, Grid, Path, grid
-from ridgeline.profiles.records import about, geometry
+from ridgeline.profiles.records import about
 from ridgeline.repairs import Repair, along, check_one_network
 from ridgeline.state import State
 
@@ -235,9 +235,8 @@ def profile(
             engine[split]["repair"] = policy
         if found.stopped == "interrupted":
             break
-    ends = combination.state(0), combination.state(len(combination) - 1)
     record = {
-        "path": {"kind": type(path).__name__, "points": len(t), **geometry(*ends)},
+        "path": {"kind": type(path).__name__, "points": len(t)},
         "seed": seed,
         "splits": engine,
     }

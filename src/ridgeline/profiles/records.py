@@ -4,10 +4,9 @@ from typing import Any
 
 import torch
 
-from ridgeline import state as states
 from ridgeline.engine import Evaluation
 
-__all__ = ["about", "geometry"]
+__all__ = ["about"]
 
 
 def about(found: Evaluation) -> dict[str, Any]:
@@ -26,14 +25,4 @@ def about(found: Evaluation) -> dict[str, Any]:
         "evaluations": found.evaluations,
         "stopped": found.stopped or "all samples were used",
         "threads": torch.get_num_threads(),
-    }
-
-
-def geometry(a: states.State, b: states.State) -> dict[str, float]:
-    """Distance between the ends and their norms."""
-    return {
-        "distance": states.distance(a, b),
-        "norm_a": states.norm(a),
-        "norm_b": states.norm(b),
-        "cosine": states.cosine(a, b),
     }

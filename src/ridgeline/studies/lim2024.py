@@ -25,6 +25,7 @@ from ridgeline.rng import stream
 from ridgeline.studies.common import curves_chart, groups, mean_sd, sound
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Cases, Claim, Difference
+from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item, Paper
 from ridgeline.study.subjects import Subject
 
@@ -63,6 +64,7 @@ def drawn(count: int) -> list[Row]:
     return rows
 
 
+@versioned("smoothed cross entropy", "1")
 def smoothed(subject: Subject) -> Metric:
     """What a run minimised: the cross entropy with its own label smoothing, per sample."""
     share = float(subject.at("training.label_smoothing"))

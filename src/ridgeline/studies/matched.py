@@ -17,6 +17,7 @@ from ridgeline.profiles import Profile
 from ridgeline.state import State
 from ridgeline.studies.pairs import Pair
 from ridgeline.study.bench import Bench
+from ridgeline.study.keys import versioned
 from ridgeline.study.subjects import Subject
 from ridgeline.symmetry import Symmetry, symmetries
 from ridgeline.symmetry.frame import collapse
@@ -29,6 +30,8 @@ __all__ = [
     "Way",
     "between",
     "carried",
+    "fingerprint",
+    "orders_of",
     "symmetry_of",
 ]
 
@@ -57,6 +60,8 @@ class Way:
     """The strategy for a pair; None leaves the second where it is."""
     settings: tuple[str, ...] = ()
     """Of the scale, on which the strategy depends."""
+    version: str = "1"
+    """Raised if the strategy, or `align`, finds other permutations."""
 
 
 def _by_weights(_: Pair, __: Bench) -> Strategy:
@@ -94,13 +99,14 @@ STRAIGHT_THROUGH = Way(
 # --- matching and measuring ------------------------------------------------------------------
 
 
-def _orders(bench: Bench, pair: Pair, way: Way) -> dict[str, Array]:
+def orders_of(bench: Bench, pair: Pair, way: Way) -> dict[str, Array]:
     """The permutation that was found, an order for each group, and the distance left."""
     make = way.make
     if make is None:
         return {}
 
-    def measure() -> dict[str, Any]:
+    @versioned(f"matched by {way.name}", way.version)
+    def measure(*_: Subject, **__: Any) -> dict[str, Any]:
         symmetry = symmetry_of(pair.a)
         found = align(*pair.states, symmetry, by=make(pair, bench))
         if found.transform is None:
@@ -109,17 +115,19 @@ def _orders(bench: Bench, pair: Pair, way: Way) -> dict[str, Array]:
         return {**orders, "distance": [found.before, found.after]}
 
     told = {name: bench.setting(name) for name in way.settings}
-    return bench.kept(
-        f"matched by {way.name}", [pair.a, pair.b], measure, code=[make], step=pair.step, **told
-    )
+    return bench.kept(measure, [pair.a, pair.b], step=pair.step, **told)
 
 
-def carried(bench: Bench, pair: Pair, way: Way) -> State:
-    """The second of a pair, carried to the first."""
-    return _moved(pair, _orders(bench, pair, way))
+def fingerprint(found: Mapping[str, Array]) -> str:
+    """A permutation in a key: its digest, however it was found; ``"nothing"`` if there is none."""
+    text = hashlib.blake2b(digest_size=8)
+    for name in sorted(found):
+        text.update(name.encode() + np.ascontiguousarray(found[name]).tobytes())
+    return text.hexdigest() if found else "nothing"
 
 
-def _moved(pair: Pair, found: Mapping[str, Array]) -> State:
+def carried(pair: Pair, found: Mapping[str, Array]) -> State:
+    """The second of a pair, carried to the first by what `orders_of` found."""
     orders = {name: order for name, order in found.items() if name != "distance"}
     b = pair.states[1]
     return symmetry_of(pair.a).transform(orders)(b) if orders else b
@@ -137,20 +145,10 @@ def between(
 
     It is the first one's objective.
     """
-    found = _orders(bench, pair, way)
+    found = orders_of(bench, pair, way)
 
+    @versioned("matched pair", "1", step=pair.step, moved=fingerprint(found))
     def along(_: Subject) -> Path:
-        return Line(pair.states[0], _moved(pair, found))
+        return Line(pair.states[0], carried(pair, found))
 
-    # What tells one line from another is the permutation itself, however it was found.
-    text = hashlib.blake2b(digest_size=8)
-    for name in sorted(found):
-        text.update(name.encode() + np.ascontiguousarray(found[name]).tobytes())
-    return bench.profile(
-        pair.a,
-        along,
-        what=f"pair at {pair.step}, moved by {text.hexdigest() if found else 'nothing'}",
-        others=[pair.b],
-        points=points,
-        splits=splits,
-    )
+    return bench.profile(pair.a, along, others=[pair.b], points=points, splits=splits)

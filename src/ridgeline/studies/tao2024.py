@@ -18,6 +18,7 @@ from ridgeline.profiles import Profile
 from ridgeline.studies.common import BIASES, area, curves_chart, groups, mean_sd, sound
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Difference, Every, Share
+from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item, Paper
 from ridgeline.study.subjects import Subject
 
@@ -29,22 +30,26 @@ ROUNDING = 0.002
 """Share of the samples that float32 may move across a tie."""
 
 
+@versioned("from noise", "1")
 def from_noise(subject: Subject) -> Path:
     """The line from Gaussian noise with each tensor's own spread at the initialisation."""
     return Line(noise(subject.initial, 1.0, subject.seed), subject.final)
 
 
+@versioned("from zero", "1")
 def from_zero(subject: Subject) -> Path:
     """The line from zero weights."""
     return Line(zeros(subject.initial), subject.final)
 
 
+@versioned("from another initialisation", "1")
 def from_another(subject: Subject) -> Path:
     """The line from the initialisation of a seed that nothing was trained from."""
     other = subject.model(seed=10_000 + subject.seed).state_dict()
     return Line(dict(other), subject.final)
 
 
+@versioned("from zero, homogeneous", "1")
 def scaled_with_biases(subject: Subject) -> Path:
     """The bias of layer l times the factor to the power l: derived reading of the paper's RSI."""
     rates = homogeneous_biases(subject.model(), subject.train.inputs[:2])

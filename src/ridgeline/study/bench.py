@@ -14,6 +14,7 @@ from ridgeline.objective import Metric
 from ridgeline.paths import Line, Path
 from ridgeline.paths import grid as positions
 from ridgeline.profiles import Profile, profile
+from ridgeline.study.keys import Key, version_of, versioned
 from ridgeline.study.measured import Measurements, arrays_of, profile_of
 from ridgeline.study.members import Sources
 from ridgeline.study.plan import closure
@@ -25,8 +26,11 @@ __all__ = ["Bench", "Tell", "line"]
 
 Tell = Callable[[str, int, int], None]
 """Told (what is being done, how much is done, of how much)."""
+PROFILE = "1"
+"""Version of `Bench.profile`: raised if the engine or the objective gives other numbers."""
 
 
+@versioned("to the end", "1")
 def line(subject: Subject) -> Path:
     """The line from a run's initialisation to its end."""
     return Line(subject.initial, subject.final)
@@ -114,8 +118,10 @@ class Bench:
         if population not in specs:
             raise UnknownName(f"population of scale {self.scale.name}", population, specs)
         found = []
-        for config in closure(specs[population].runs):
-            stored = self.store.find(config.hash)
+        configs = closure(specs[population].runs)
+        there = self.store.find_all(config.hash for config in configs)
+        for config in configs:
+            stored = there.get(config.hash)
             if stored is None:
                 raise StoreError(
                     "An item is measured on runs that are in the store.",
@@ -130,33 +136,33 @@ class Bench:
 
     def kept(
         self,
-        what: str,
+        measure: Callable[..., Mapping[str, Any]],
         subjects: Sequence[Subject],
-        measure: Callable[[], Mapping[str, Any]],
-        code: Sequence[Callable[..., Any]] = (),
-        **settings: Any,
+        /,
+        **options: Any,
     ) -> dict[str, Array]:
         """Arrays that were measured before, or are measured now and kept.
 
         Args:
-            what: Names the measurement; with the settings and the texts of the functions it says
-                all that the result depends on besides the runs.
+            measure: Called with the runs and the options, gives named arrays; `versioned`.
             subjects: The runs it is of.
-            measure: Gives named arrays.
-            code: Functions that `measure` calls and whose text matters.
-            **settings: JSON values.
+            **options: JSON values; with the runs they say all that the result depends on.
         """
-        about = {"device": self.device, **settings}
-        return self._measurements.kept(
-            what, [s.identity for s in subjects], measure, about, code=code
+        made = version_of(measure)
+        key = Key(
+            name=made.name,
+            version=made.version,
+            runs=tuple(s.identity for s in subjects),
+            objective={"device": self.device},
+            options={**made.options, **options},
         )
+        return self._measurements.kept(key, lambda: measure(*subjects, **options))
 
     def profile(
         self,
         subject: Subject,
         along: Callable[[Subject], Path] = line,
         *,
-        what: str = "",
         others: Sequence[Subject] = (),
         points: Any = None,
         splits: Sequence[str] = ("train",),
@@ -168,12 +174,12 @@ class Bench:
 
         Args:
             subject: Whose objective.
-            along: From the run to a path. Its text is part of the measurement's name.
-            what: Whatever else tells this path from others made by the same function.
+            along: From the run to a path; `versioned`, with all that tells this path from others
+                made alike.
             others: Further runs that the path depends on.
             points: As in `ridgeline.profile`; the scale's setting ``points`` by default.
             splits: Of the run's data.
-            metrics: Further metrics by name, each made from the run.
+            metrics: Further metrics by name, each made from the run; `versioned`.
             metrics_of: The run from which they are made; `subject` by default.
             extrapolate: Allow positions outside [0, 1].
         """
@@ -188,18 +194,18 @@ class Bench:
             path = along(subject)
             return arrays_of(profile(path, objectives, points=at, extrapolate=extrapolate))
 
-        arrays = self._measurements.kept(
-            f"profile {what}",
-            [s.identity for s in (subject, *others, metrics_of or subject)],
-            measure,
-            {
-                "t": at.tolist(),
+        key = Key(
+            name="profile",
+            version=PROFILE,
+            runs=tuple(s.identity for s in (subject, *others, metrics_of or subject)),
+            line={**version_of(along).plain(), "t": at.tolist()},
+            objective={
                 "splits": list(splits),
-                "metrics": sorted(makers),
+                "metrics": {name: version_of(maker).plain() for name, maker in makers.items()},
                 "device": self.device,
             },
-            code=[along, *makers.values()],
         )
+        arrays = self._measurements.kept(key, measure)
         return replace(profile_of(arrays), provenance={"run": subject.hash})
 
     def profiles(

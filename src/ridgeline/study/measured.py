@@ -1,44 +1,29 @@
 """What was measured is kept: a killed study goes on, and a figure drawn anew measures nothing.
 
-A measurement is arrays, in the store beside the runs that it is of, under a name made of what was
-asked, of the runs' hashes, and of the code that measures: the library's own measuring modules and
-the modules that the measuring functions stand in, as syntax trees. Changed code measures again;
-changed comments, docstrings, layout or claims do not.
+A measurement is arrays, in the store beside the runs that it is of, under its `Key`, which is in
+the file as well.
 """
 
-import ast
-import hashlib
-import inspect
 import io
-import textwrap
+import json
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ridgeline.errors import UsageError
 from ridgeline.measures import Array, Curve, WholeEnds
 from ridgeline.profiles import Profile
-from ridgeline.study.canonical import digest
+from ridgeline.study.keys import Key
 from ridgeline.study.store import Store
 
 __all__ = ["FOLDER", "Measurements", "arrays_of", "profile_of"]
 
 FOLDER = ".measured"
-FORMAT = 3
-MEASURING = (
-    *("biases/*.py", "engine/*.py", "measures/*.py", "nets/*.py", "objective/*.py"),
-    *("matching/**/*.py", "merging/*.py", "symmetry/**/*.py", "paths/*.py", "profiles/*.py"),
-    *("repairs/*.py", "state/*.py", "functional/*.py", "tracing/*.py", "values.py"),
-    "study/subjects.py",
-)
-"""Modules whose change makes every measurement anew."""
-ASKING = frozenset({"ITEMS", "PAPER", "__all__"})
-"""What a study's module says of claims: it comes after measuring, and changes no number."""
+KEY = ".key"
+"""Name of the array that holds the key's text; no measurement has an array of this name."""
+UNREADABLE = (FileNotFoundError, ValueError, EOFError, zipfile.BadZipFile, KeyError)
 
 
 class Measurements:
@@ -51,111 +36,33 @@ class Measurements:
     def __init__(self, store: Store) -> None:
         self._place = store.place
 
-    def kept(
-        self,
-        what: str,
-        hashes: Sequence[str],
-        measure: Callable[[], Mapping[str, Any]],
-        settings: Mapping[str, Any] | None = None,
-        code: Sequence[Callable[..., Any]] = (),
-    ) -> dict[str, Array]:
+    def kept(self, key: Key, measure: Callable[[], Mapping[str, Any]]) -> dict[str, Array]:
         """The arrays of a measurement: from the store, or measured now and stored.
 
         Args:
-            what: Names the measurement.
-            hashes: Of the runs that it is of.
+            key: All that they depend on.
             measure: Gives named arrays.
-            settings: Whatever else it depends on; JSON values.
-            code: Functions whose code is part of the name, besides `measure`.
         """
-        key = digest(
-            {
-                "format": FORMAT,
-                "library": library(),
-                "what": what,
-                "runs": list(hashes),
-                "settings": dict(settings or {}),
-                "code": [[_function(f), _module(f)] for f in (measure, *code)],
-            }
-        )
-        name = f"{key}.npz"
-        with suppress(FileNotFoundError, ValueError, EOFError, zipfile.BadZipFile, KeyError):
-            return dict(np.load(io.BytesIO(self._place.read(FOLDER, name)), allow_pickle=False))
+        name = f"{key.digest}.npz"
+        with suppress(*UNREADABLE):
+            return self._read(name)[1]
         arrays = {k: np.asarray(v) for k, v in measure().items()}
         written = io.BytesIO()
-        np.savez_compressed(written, **arrays)  # type: ignore[arg-type]  # its stub lacks keywords
+        np.savez_compressed(written, **arrays, **{KEY: np.array(key.text)})  # type: ignore[arg-type]  # its stub lacks keywords
         self._place.write(written.getvalue(), FOLDER, name)
         return arrays
 
+    def __iter__(self) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
+        """All that is kept and can be read: the plain key and the arrays of each."""
+        for name in self._place.names(FOLDER):
+            with suppress(*UNREADABLE):
+                text, arrays = self._read(name)
+                yield json.loads(text), arrays
 
-@cache
-def library() -> str:
-    """A digest of the modules that measure: what they compute may change with any of them."""
-    root = Path(__file__).parent.parent
-    files = sorted(file for part in MEASURING for file in root.glob(part))
-    return _digest("".join(_code(file.read_text(encoding="utf-8")) for file in files))
-
-
-def _module(function: Callable[..., Any]) -> str:
-    """A digest of the module that a function stands in: its constants and helpers are there."""
-    module = inspect.getmodule(function)
-    try:
-        text = inspect.getsource(module) if module is not None else ""
-    except (OSError, TypeError):
-        text = ""
-    return _digest(_code(text))
-
-
-def _function(function: Callable[..., Any]) -> str:
-    """A digest of a function."""
-    try:
-        text = inspect.getsource(function)
-    except (OSError, TypeError) as error:
-        raise UsageError(
-            "What measures is a function with a text, by which its results are found again.",
-            got=repr(function),
-            remedy="Write a function with def, in place of a partial or a built-in one.",
-        ) from error
-    return _digest(_code(textwrap.dedent(text)))
-
-
-@cache
-def _code(text: str) -> str:
-    """What a text of Python does, without how it is written or explained.
-
-    Its syntax tree without strings that stand alone, which are docstrings, and without `ASKING`. A
-    piece that is no program, such as the line in which a lambda is written, is taken as it is. The
-    form of a tree is the interpreter's: another version of Python measures again.
-    """
-    try:
-        tree = ast.parse(text)
-    except SyntaxError:
-        return text
-    for node in ast.walk(tree):
-        for _, part in ast.iter_fields(node):
-            if isinstance(part, list):
-                part[:] = [one for one in part if not _explains(one)]
-    tree.body = [one for one in tree.body if not _asks(one)]
-    return ast.dump(tree)
-
-
-def _explains(node: Any) -> bool:
-    """True if it is a statement of a string alone, as docstrings are."""
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
-def _asks(node: ast.stmt) -> bool:
-    """True if it is a module's table of claims, or of names."""
-    targets = node.targets if isinstance(node, ast.Assign) else []
-    return bool(targets) and all(isinstance(t, ast.Name) and t.id in ASKING for t in targets)
-
-
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    def _read(self, name: str) -> tuple[str, dict[str, Array]]:
+        packed = io.BytesIO(self._place.read(FOLDER, name))
+        arrays = dict(np.load(packed, allow_pickle=False))
+        return str(arrays.pop(KEY)), arrays
 
 
 def arrays_of(profile: Profile) -> dict[str, Any]:

@@ -132,7 +132,9 @@ def plan_for(
         plan = replace(plan, groups=tuple(begun))
     planned = {name for group in plan.groups for name in group.runs} if plan else set[str]()
     # Of a recorded plan too: a run that was there when it was made may have been deleted since.
-    missing = [c for c in runs if c.hash not in planned and store.find(c.hash) is None]
+    unplanned = [c for c in runs if c.hash not in planned]
+    there = store.find_all(config.hash for config in unplanned)
+    missing = [config for config in unplanned if config.hash not in there]
     if missing or plan is None:
         more = _made(key, missing, machine, sources)
         if plan is not None:
@@ -224,7 +226,7 @@ def _arranged(kind: _Kind, machine: Machine) -> tuple[int, int, int, float | Non
 def _begun(group: Group, store: Store, plan: Plan, machine: Machine) -> bool:
     """True if a group has finished runs, or unfinished work on disk."""
     key = group.key(machine.device, plan.threads)
-    return store.begun(key) or any(store.find(run) is not None for run in group.runs)
+    return store.begun(key) or bool(store.find_all(group.runs))
 
 
 def _steps(member: training.Member, samples: int) -> int:

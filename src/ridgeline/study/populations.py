@@ -95,7 +95,7 @@ def populate(
     begun = time.perf_counter()
     store.sweep()
     configs = closure(runs)
-    found = frozenset(c.hash for c in configs if store.find(c.hash) is not None)
+    found = frozenset(store.find_all(config.hash for config in configs))
     plan = plan_for(configs, store, machine, sources=sources)
     names = names_of(configs)
     watcher.planned(plan, names, len(found))
@@ -148,8 +148,9 @@ class _Work:
     def open(self, groups: Sequence[Group]) -> list[Group]:
         """Groups with a run that the store lacks; what a kill has left of the others goes."""
         found: list[Group] = []
+        there = self.store.find_all(name for group in groups for name in group.runs)
         for group in groups:
-            if any(self.store.find(name) is None for name in group.runs):
+            if any(name not in there for name in group.runs):
                 found.append(group)
             else:
                 self.store.discard_scratch(self._key(group))

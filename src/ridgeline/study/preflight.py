@@ -121,9 +121,11 @@ def check_runs(runs: Sequence[RunConfig], store: Store, sources: Sources | None 
         RidgelineError: If data are missing, or a network cannot be built.
     """
     tried: dict[Any, RunConfig] = {}
-    for config in closure(runs):
+    every = closure(runs)
+    there = store.find_all(config.hash for config in every)
+    for config in every:
         pair = (config.trained_on.set, config.trained_on.targets, repr(config.net.complete()))
-        if (config.net.kind, *pair) not in tried and store.find(config.hash) is None:
+        if (config.net.kind, *pair) not in tried and config.hash not in there:
             tried[config.net.kind, *pair] = config
     refused: dict[str, DataError] = {}
     for config in tried.values():

@@ -182,8 +182,8 @@ def _answer(item: Item, bench: Bench) -> Answer:
 
 def _ended(item: Item, bench: Bench) -> Ended | None:
     """From the records of the item's runs; runs that are not in the store are left out."""
-    stored = [bench.store.find(run.hash) for run in needed([item], bench.scale)]
-    found = [one.summary for one in stored if one is not None]
+    stored = bench.store.find_all(run.hash for run in needed([item], bench.scale))
+    found = [one.summary for one in stored.values()]
     if not found:
         return None
     loss, error = _finals(found, "loss"), _finals(found, "error")

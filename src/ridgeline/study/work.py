@@ -53,7 +53,8 @@ def train_group(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
         if busy:
             return {"trained": [], "busy": busy, "steps": 0}
         # Another process may have published between this one's plan and its claim.
-        missing = [c.hash for c in configs if store.find(c.hash) is None]
+        there = store.find_all(config.hash for config in configs)
+        missing = [config.hash for config in configs if config.hash not in there]
         steps = _train(store, configs, missing, task, tell) if missing else 0
         store.discard_scratch(task["key"])
         return {"trained": missing, "busy": "", "steps": steps}

@@ -105,6 +105,28 @@ def test_runs_are_found_by_their_hash_whatever_they_are_called(tmp_path):
     assert "rename the folder" in problem.text
 
 
+def test_many_runs_are_found_by_one_listing_and_a_run_that_was_listed_by_none(store, monkeypatch):
+    asked = [*(hash_of(seed) for seed in range(4)), "f" * 16]
+    fill(Store(store.place.url), 4)
+    listed, folders = [], Store.folders
+    monkeypatch.setattr(Store, "folders", lambda s: listed.append(1) or folders(s))
+    assert [run.config["seed"] for run in store.find_all(asked).values()] == [0, 1, 2, 3]
+    assert len(listed) == 1
+    assert store.find(hash_of(2)).config == {"seed": 2}
+    assert len(listed) == 1
+
+
+def test_what_another_process_publishes_moves_or_removes_is_seen(tmp_path):
+    mine, others = Store(tmp_path), Store(tmp_path)
+    assert mine.find(hash_of(0)) is None
+    fill(others, 2)
+    assert mine.find(hash_of(0)).config == {"seed": 0}
+    (tmp_path / f"run-0-{hash_of(0)}").rename(tmp_path / f"renamed-{hash_of(0)}")
+    assert mine.find(hash_of(0)).folder == f"renamed-{hash_of(0)}"
+    (tmp_path / f"run-1-{hash_of(1)}" / "manifest.json").unlink()
+    assert mine.find(hash_of(1)) is None
+
+
 def test_what_is_not_there_is_answered_with_what_is(store):
     run = store.publish(Identity("a", HASH), **content())
     with pytest.raises(UnknownName, match="step-00000005"):

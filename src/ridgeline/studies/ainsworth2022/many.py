@@ -17,6 +17,7 @@ from ridgeline.studies.matched import symmetry_of
 from ridgeline.studies.pairs import learned
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Mean
+from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 
@@ -38,7 +39,7 @@ def many(bench: Bench) -> Finding:
     found = {}
     for n in counts:
         bench.tell(f"means of {n}", 0, len(every))
-        found[n] = [_means(bench, party[:n]) for party in every]
+        found[n] = [bench.kept(_means, party[:n]) for party in every]
 
     def gains(one: str, other: str) -> list[float]:
         return [
@@ -77,29 +78,26 @@ def parties(runs: Sequence[Subject], size: int) -> list[list[Subject]]:
     return found
 
 
-def _means(bench: Bench, party: Sequence[Subject]) -> dict[str, Any]:
+@versioned("means of many", "1")
+def _means(*party: Subject) -> dict[str, Any]:
     """Test accuracy and loss of each mean, of the networks themselves, and the cycle error."""
-
-    def measure() -> dict[str, Any]:
-        objective, symmetry = party[0].objective("test"), symmetry_of(party[0])
-        given = [run.final for run in party]
-        states: dict[str, list[State]] = {"networks": given}
-        for name, by in STRATEGIES.items():
-            mean = merge(given).state if by is None else align_many(given, symmetry, by=by).mean
-            states[name] = [mean]
-        scores: dict[str, Any] = {}
-        for name, these in states.items():
-            values = [objective(state) for state in these]
-            scores[name] = [
-                100 * (1 - float(np.mean([float(v["error"].double().mean()) for v in values]))),
-                float(np.mean([float(v["loss"].double().mean()) for v in values])),
-            ]
-        moved = np.nan
-        if len(given) > 2:
-            moved = cycle_error(pairwise(given, symmetry), symmetry).moved
-        return {**scores, "cycle": [moved]}
-
-    return bench.kept("means of many", party, measure)
+    objective, symmetry = party[0].objective("test"), symmetry_of(party[0])
+    given = [run.final for run in party]
+    states: dict[str, list[State]] = {"networks": given}
+    for name, by in STRATEGIES.items():
+        mean = merge(given).state if by is None else align_many(given, symmetry, by=by).mean
+        states[name] = [mean]
+    scores: dict[str, Any] = {}
+    for name, these in states.items():
+        values = [objective(state) for state in these]
+        scores[name] = [
+            100 * (1 - float(np.mean([float(v["error"].double().mean()) for v in values]))),
+            float(np.mean([float(v["loss"].double().mean()) for v in values])),
+        ]
+    moved = np.nan
+    if len(given) > 2:
+        moved = cycle_error(pairwise(given, symmetry), symmetry).moved
+    return {**scores, "cycle": [moved]}
 
 
 def _accuracy(measured: Scores, name: str) -> float:

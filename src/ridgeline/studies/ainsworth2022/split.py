@@ -15,10 +15,11 @@ from ridgeline.objective import Objective
 from ridgeline.profiles import Profile
 from ridgeline.state import State
 from ridgeline.studies.common import curves_chart, mean_sd, sound
-from ridgeline.studies.matched import NAIVE, WEIGHTS, between, carried
+from ridgeline.studies.matched import NAIVE, WEIGHTS, between, carried, fingerprint, orders_of
 from ridgeline.studies.pairs import Pair, judged
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Mean
+from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 
@@ -102,9 +103,13 @@ def calibration_error(probabilities: Tensor, targets: Tensor, bins: int = BINS) 
 
 def _judged(bench: Bench, pair: Pair) -> dict[str, Array]:
     """Test loss, test error and calibration error of both, of what they merge to, of both asked."""
-    merged = {way.name: merge([pair.a.final, carried(bench, pair, way)]).state for way in WAYS}
+    orders = {way.name: orders_of(bench, pair, way) for way in WAYS}
+    merged = {
+        name: merge([pair.a.final, carried(pair, found)]).state for name, found in orders.items()
+    }
 
-    def measure() -> dict[str, Any]:
+    @versioned("merged of halves", "1", moved={n: fingerprint(o) for n, o in orders.items()})
+    def measure(*_: Subject) -> dict[str, Any]:
         objective = pair.a.objective("test")
         targets = objective.samples.targets
         found = {
@@ -114,7 +119,7 @@ def _judged(bench: Bench, pair: Pair) -> dict[str, Array]:
         found["ensemble"] = (found["a"] + found["b"]) / 2
         return {name: _scores(p, targets) for name, p in found.items()}
 
-    return bench.kept("merged of halves", [pair.a, pair.b], measure, code=[carried, merge])
+    return bench.kept(measure, [pair.a, pair.b])
 
 
 def _probabilities(objective: Objective, state: State) -> Tensor:

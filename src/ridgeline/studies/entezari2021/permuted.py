@@ -13,7 +13,9 @@ from ridgeline.studies.matched import symmetry_of
 from ridgeline.studies.pairs import Pair, cells, hidden, judged, width
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Mean
+from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
+from ridgeline.study.subjects import Subject
 
 __all__ = ["ITEMS", "excess"]
 
@@ -64,20 +66,21 @@ def _told(bench: Bench, pairs: Sequence[Pair]) -> Sequence[Pair]:
 
 
 def _test(bench: Bench, pair: Pair) -> dict[str, Array]:
-    draws, points = int(bench.setting("draws")), bench.setting("points")
+    asked = {"draws": int(bench.setting("draws")), "points": bench.setting("points")}
+    return bench.kept(_barriers, [pair.a, pair.b], **asked)
 
-    def measure() -> dict[str, Any]:
-        found: PermutationTest = random_permutation_test(
-            [pair.a.final, pair.b.final],
-            symmetry_of(pair.a),
-            pair.a.objective(),
-            seed=pair.a.seed,
-            draws=draws,
-            points=points,
-        )
-        return {"real": found.pairs[0], "permuted": found.permuted.ravel()}
 
-    return bench.kept("real and permuted", [pair.a, pair.b], measure, draws=draws, points=points)
+@versioned("real and permuted", "1")
+def _barriers(a: Subject, b: Subject, *, draws: int, points: Any) -> dict[str, Any]:
+    found: PermutationTest = random_permutation_test(
+        [a.final, b.final],
+        symmetry_of(a),
+        a.objective(),
+        seed=a.seed,
+        draws=draws,
+        points=points,
+    )
+    return {"real": found.pairs[0], "permuted": found.permuted.ravel()}
 
 
 def _chart(found: Found) -> Panels:

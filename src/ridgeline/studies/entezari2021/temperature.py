@@ -17,7 +17,9 @@ from ridgeline.studies.common import mean_sd
 from ridgeline.studies.pairs import Pair, against, by_seeds, cells, judged, width
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Correlation, Mean
+from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
+from ridgeline.study.subjects import Subject
 
 __all__ = ["ITEMS"]
 
@@ -70,18 +72,18 @@ def tempered_widths(bench: Bench) -> Finding:
 
 
 def _measured(bench: Bench, pair: Pair) -> dict[str, Array]:
-    points = bench.setting("points")
+    return bench.kept(_calibrated, [pair.a, pair.b], points=bench.setting("points"))
 
-    def measure() -> dict[str, Any]:
-        found = calibrated(Line(*pair.states), pair.a.objective("test"), points=points)
-        return {
-            "t": found.t,
-            "temperature": found.temperature,
-            "loss": found.loss,
-            "before": found.before,
-        }
 
-    return bench.kept("calibrated line", [pair.a, pair.b], measure, points=points)
+@versioned("calibrated line", "1")
+def _calibrated(a: Subject, b: Subject, *, points: Any) -> dict[str, Any]:
+    found = calibrated(Line(a.final, b.final), a.objective("test"), points=points)
+    return {
+        "t": found.t,
+        "temperature": found.temperature,
+        "loss": found.loss,
+        "before": found.before,
+    }
 
 
 def _height(measured: dict[str, Array], name: str) -> float:

@@ -9,6 +9,7 @@ from ridgeline.paths import Line, Path
 from ridgeline.profiles import Profile
 from ridgeline.studies.pairs import learned
 from ridgeline.study.bench import Bench
+from ridgeline.study.keys import versioned
 from ridgeline.study.subjects import Subject
 from ridgeline.training import Duration
 
@@ -86,19 +87,21 @@ def siblings(bench: Bench, population: str) -> dict[int, list[Siblings]]:
 
 
 def _measured(bench: Bench, parent: Subject, one: Subject, other: Subject) -> Siblings:
-    line = bench.profile(one, _to(other), what="siblings", others=[other], splits=("train", "test"))
-
-    def measure() -> dict[str, Any]:
-        ends = one.final, other.final
-        names = _weights(ends[0])
-        far = [states.distance(parent.initial, end, names=names) for end in ends]
-        return {"apart": states.distance(*ends, names=names), "travelled": sum(far) / 2}
-
-    found = bench.kept("distance of siblings", [parent, one, other], measure, [states.distance])
+    line = bench.profile(one, _to(other), others=[other], splits=("train", "test"))
+    found = bench.kept(_distances, [parent, one, other])
     return Siblings(one, other, line, float(found["apart"]), float(found["travelled"]))
 
 
+@versioned("distance of siblings", "1")
+def _distances(parent: Subject, one: Subject, other: Subject) -> dict[str, float]:
+    ends = one.final, other.final
+    names = _weights(ends[0])
+    far = [states.distance(parent.initial, end, names=names) for end in ends]
+    return {"apart": states.distance(*ends, names=names), "travelled": sum(far) / 2}
+
+
 def _to(other: Subject) -> Callable[[Subject], Path]:
+    @versioned("between ends", "1")
     def along(subject: Subject) -> Path:
         return Line(subject.final, other.final)
 

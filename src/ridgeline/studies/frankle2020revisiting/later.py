@@ -11,6 +11,7 @@ from ridgeline.studies.common import curves_chart, mean_sd, sound
 from ridgeline.studies.frankle2020revisiting.families import Family, barrier
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Difference, Mean
+from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 
@@ -61,15 +62,14 @@ def _family(bench: Bench, label: str, runs: Sequence[Subject], points: int) -> F
     """From each state that was kept before the last."""
     *steps, length = runs[0].steps
     lines = {
-        step: bench.profiles(
-            runs, _from(step), told=f"{label}, step {step}", what=f"from {step}", points=points
-        )
+        step: bench.profiles(runs, _from(step), told=f"{label}, step {step}", points=points)
         for step in steps
     }
     return Family(lines, length, [run.seed for run in runs])
 
 
 def _from(step: int) -> Callable[[Subject], Path]:
+    @versioned("from a kept step", "1", step=step)
     def along(subject: Subject) -> Path:
         return Line(subject.state(step), subject.final)
 

@@ -20,6 +20,7 @@ from ridgeline.studies.goodfellow2014.saddle import (
 )
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Correlation, Every
+from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
 
 __all__ = ["ITEMS"]
@@ -37,16 +38,15 @@ SHOWN = {
 }
 
 
+@versioned("flows of the factored problem", "1")
+def _flows(*, n: int, points: int) -> dict[str, Any]:
+    return _many(starts(n), np.linspace(0, 1, points))
+
+
 def factored(bench: Bench) -> Finding:
     """Lines to the flow's own limit, from random starts, and the slow phase at the saddle."""
     n, points = bench.setting("factored_starts"), bench.setting("points")
-
-    def measure() -> dict[str, Any]:
-        return _many(starts(n), np.linspace(0, 1, points))
-
-    found = bench.kept(
-        "factored", [], measure, code=(_many, flow, limit, on_line), n=n, points=points
-    )
+    found = bench.kept(_flows, [], n=n, points=points)
     near = np.argsort(found["nearest"])[: max(1, n // 20)]
     rows = [
         ["starts", n],

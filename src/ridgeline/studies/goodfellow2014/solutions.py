@@ -8,6 +8,7 @@ from ridgeline.profiles import Profile
 from ridgeline.studies.common import curves_chart, groups, mean_sd, sound
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Difference, Mean
+from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 from ridgeline.training import Duration
@@ -102,6 +103,7 @@ def _between(bench: Bench, pair: Pair, label: str, i: int, n: int) -> Profile:
     bench.tell(f"in common: {label}", i, n)
     one, other = pair
 
+    @versioned("between ends", "1")
     def along(subject: Subject) -> Path:
         return Line(subject.final, other.final)
 

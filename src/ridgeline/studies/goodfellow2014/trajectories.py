@@ -1,8 +1,7 @@
 """G3: training seen from the line between its ends, and on a plane."""
 
 from collections.abc import Sequence
-
-import numpy as np
+from typing import Any
 
 from ridgeline.charts import Landscape, Mark, Panel, Panels, Series, Table, band
 from ridgeline.measures import Array, trajectory
@@ -11,6 +10,7 @@ from ridgeline.profiles import surface
 from ridgeline.studies.common import drawn_surface, mean_sd, rise, sound
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Mean
+from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 
@@ -21,7 +21,7 @@ def routes(bench: Bench) -> Finding:
     """Progress along the line and distance from it, and the surface through the first run."""
     runs = sound(bench.runs("trajectories"))
     lines = bench.profiles(runs)
-    found = [_route(bench, run) for run in runs]
+    found = [bench.kept(_route, [run]) for run in runs]
     farthest = [float((f["away"] / f["distance"]).max()) for f in found]
     longest = [float(f["distance"]) for f in found]
     table = Table(
@@ -42,17 +42,15 @@ def routes(bench: Bench) -> Finding:
     )
 
 
-def _route(bench: Bench, run: Subject) -> dict[str, Array]:
-    def measure() -> dict[str, Array]:
-        found = trajectory([run.state(step) for step in run.steps], run.initial, run.final)
-        return {
-            "step": np.array(run.steps),
-            "share": found.share,
-            "away": found.away,
-            "distance": np.array(found.distance),
-        }
-
-    return bench.kept("trajectory", [run], measure)
+@versioned("trajectory", "1")
+def _route(run: Subject) -> dict[str, Any]:
+    found = trajectory([run.state(step) for step in run.steps], run.initial, run.final)
+    return {
+        "step": run.steps,
+        "share": found.share,
+        "away": found.away,
+        "distance": found.distance,
+    }
 
 
 def _farthest_at(found: dict[str, Array]) -> float:
@@ -96,24 +94,25 @@ def _panels(found: Sequence[dict[str, Array]]) -> Panels:
 # --- the plane -------------------------------------------------------------------------------
 
 
+@versioned("plane", "1")
+def _plane(run: Subject, *, side: int, middle: int) -> dict[str, Any]:
+    plane = Plane(run.initial, run.final, run.state(middle))
+    found = surface(plane, {"train": run.objective()}, points=side)
+    return {
+        "x": found.x,
+        "y": found.y,
+        "loss": found.value(),
+        "stderr": found.stderr["train"]["loss"],
+        "corners": found.corners,
+        "trail": [plane.project(run.state(step)) for step in run.steps],
+    }
+
+
 def _landscape(bench: Bench, run: Subject) -> Landscape:
     """The loss on the plane through the ends of a run and its state farthest from the line."""
-    route, side = _route(bench, run), bench.setting("side")
+    route, side = bench.kept(_route, [run]), bench.setting("side")
     middle = int(route["step"][route["away"].argmax()])
-
-    def measure() -> dict[str, Array]:
-        plane = Plane(run.initial, run.final, run.state(middle))
-        found = surface(plane, {"train": run.objective()}, points=side)
-        return {
-            "x": found.x,
-            "y": found.y,
-            "loss": found.value(),
-            "stderr": found.stderr["train"]["loss"],
-            "corners": found.corners,
-            "trail": np.array([plane.project(run.state(step)) for step in run.steps]),
-        }
-
-    found = bench.kept("plane", [run], measure, side=side, middle=middle)
+    found = bench.kept(_plane, [run], side=side, middle=middle)
     names = ("initialisation", "solution", "farthest from the line")
     points = {k: (float(x), float(y)) for k, (x, y) in zip(names, found["corners"], strict=True)}
     trail = [(float(x), float(y)) for x, y, _ in found["trail"]]

@@ -6,8 +6,6 @@ from math import nan
 from typing import Any
 
 from ridgeline.matching import ActivationMatching, align
-from ridgeline.matching.assignment import assign
-from ridgeline.matching.cross_products import cross_products
 from ridgeline.measures import Array
 from ridgeline.paths import Polygon
 from ridgeline.profiles import Profile, profile
@@ -17,9 +15,10 @@ from ridgeline.studies.common import groups
 from ridgeline.studies.jordan2022.networks import final, model, objective
 from ridgeline.studies.pairs import apart, learned
 from ridgeline.study.bench import Bench
+from ridgeline.study.keys import versioned
 from ridgeline.study.measured import arrays_of, profile_of
 from ridgeline.study.subjects import Subject
-from ridgeline.symmetry import discover, symmetries
+from ridgeline.symmetry import symmetries
 
 __all__ = ["RESET", "WAYS", "Pair", "between", "cells", "compared", "pairs"]
 
@@ -123,21 +122,14 @@ def between(bench: Bench, a: Subject, b: Subject, ways: Mapping[str, Any] = WAYS
         b: Another of the same network and data.
         ways: As `WAYS`.
     """
-
-    def measure() -> dict[str, Any]:
-        return _measured(a, b, ways)
-
-    arrays = bench.kept("between", [a, b], measure, [_measured, final, *MATCHING], ways=dict(ways))
+    arrays = bench.kept(_measured, [a, b], ways=dict(ways))
     lines = {way: profile_of(_under(arrays, way)) for way in ways}
     ratio, share = ({way: arrays[f"{way}:{what}"] for way in ways} for what in ("ratio", "share"))
     return Pair(a, b, lines, ratio, share)
 
 
-MATCHING = (align, ActivationMatching.match, cross_products, assign, discover, symmetries)
-"""Whose modules a measurement depends on, besides those that all do."""
-
-
-def _measured(a: Subject, b: Subject, ways: Mapping[str, Any]) -> dict[str, Any]:
+@versioned("repaired midpoints", "1")
+def _measured(a: Subject, b: Subject, *, ways: Mapping[str, Any]) -> dict[str, Any]:
     objectives = {"train": objective(a, "train"), "test": objective(a, "test")}
     start, other = final(a), final(b)
     ends = {False: other, True: _aligned(a, start, other)}

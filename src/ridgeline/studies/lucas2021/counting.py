@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from ridgeline.profiles import Profile, gauss_length, linearity
 from ridgeline.profiles.gauss import GaussMethod
 from ridgeline.studies.common import sound
 from ridgeline.study.bench import Bench, line
+from ridgeline.study.keys import versioned
 from ridgeline.study.subjects import Subject
 
 __all__ = [
@@ -174,15 +176,14 @@ def cell(bench: Bench, subjects: Sequence[Subject]) -> Cell:
 
 def distances(bench: Bench, subject: Subject) -> tuple[float, float]:
     """How far training went: in weight units, and over the norm of the initialisation."""
-
-    def measure() -> dict[str, float]:
-        seen = trajectory((), subject.initial, subject.final)
-        ratio = normalised_distance(subject.initial, subject.final)
-        return {"distance": seen.distance, "ratio": ratio}
-
-    code = [trajectory, normalised_distance]
-    found = bench.kept("distances", [subject], measure, code)
+    found = bench.kept(_distances, [subject])
     return float(found["distance"]), float(found["ratio"])
+
+
+@versioned("distances", "1")
+def _distances(run: Subject) -> dict[str, float]:
+    seen = trajectory((), run.initial, run.final)
+    return {"distance": seen.distance, "ratio": normalised_distance(run.initial, run.final)}
 
 
 def gauss(bench: Bench, subject: Subject, method: GaussMethod) -> float:
@@ -196,24 +197,26 @@ def still(bench: Bench, subject: Subject, method: GaussMethod) -> float:
 
 
 def _gauss(bench: Bench, subject: Subject, method: GaussMethod) -> dict[str, Array]:
-    points, samples = bench.setting("points"), bench.setting("samples")
+    asked = {"points": bench.setting("points"), "samples": bench.setting("samples")}
+    return bench.kept(_gauss_length, [subject], method=method, **asked)
 
-    def measure() -> dict[str, float]:
-        goal = subject.objective("test")
-        found = gauss_length(line(subject), goal, points=points, samples=samples, method=method)
-        return {"mean": found.mean, "still": found.still}
 
-    asked = {"method": method, "points": points, "samples": samples}
-    return bench.kept("gauss", [subject], measure, [gauss_length], **asked)
+@versioned("Gauss length", "1")
+def _gauss_length(
+    run: Subject, *, points: Any, samples: int, method: GaussMethod
+) -> dict[str, float]:
+    goal = run.objective("test")
+    found = gauss_length(line(run), goal, points=points, samples=samples, method=method)
+    return {"mean": found.mean, "still": found.still}
 
 
 def strays(bench: Bench, subject: Subject) -> float:
     """The linearity integral of the outputs on test samples."""
-    points, samples = bench.setting("points"), bench.setting("samples")
+    asked = {"points": bench.setting("points"), "samples": bench.setting("samples")}
+    return float(bench.kept(_linearity, [subject], **asked)["mean"])
 
-    def measure() -> dict[str, float]:
-        goal = subject.objective("test")
-        return {"mean": linearity(line(subject), goal, points=points, samples=samples).mean}
 
-    asked = {"points": points, "samples": samples}
-    return float(bench.kept("linearity", [subject], measure, [linearity], **asked)["mean"])
+@versioned("linearity", "1")
+def _linearity(run: Subject, *, points: Any, samples: int) -> dict[str, float]:
+    goal = run.objective("test")
+    return {"mean": linearity(line(run), goal, points=points, samples=samples).mean}

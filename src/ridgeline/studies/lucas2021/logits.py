@@ -1,5 +1,7 @@
 """L11: the curves of the logits on the line, in a plane."""
 
+from typing import Any
+
 import numpy as np
 
 from ridgeline.charts import Panel, Panels, Series, Table
@@ -8,6 +10,7 @@ from ridgeline.profiles.outputs import output_paths, project
 from ridgeline.studies.common import tidy
 from ridgeline.studies.lucas2021.counting import gauss, kind, rate, reached, rise
 from ridgeline.study.bench import Bench, line
+from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 
@@ -60,13 +63,13 @@ def logits(bench: Bench) -> Finding:
 
 def _kept(bench: Bench, run: Subject, samples: int) -> Array:
     points = bench.setting("points")
+    return bench.kept(_outputs, [run], points=points, samples=samples)["outputs"]
 
-    def measure() -> dict[str, Array]:
-        goal = run.objective("test")
-        return {"outputs": output_paths(line(run), goal, points=points, samples=samples)}
 
-    asked = {"points": points, "samples": samples}
-    return bench.kept("logits", [run], measure, [output_paths], **asked)["outputs"]
+@versioned("outputs on the line", "1")
+def _outputs(run: Subject, *, points: Any, samples: int) -> dict[str, Any]:
+    goal = run.objective("test")
+    return {"outputs": output_paths(line(run), goal, points=points, samples=samples)}
 
 
 def _panel(coordinates: Array, title: str) -> Panel:

@@ -12,6 +12,7 @@ from ridgeline.studies.lucas2021.counting import falls, reached, rise
 from ridgeline.studies.lucas2021.starts import banded
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Mean, Share
+from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 
@@ -72,12 +73,13 @@ def permuted_ends(bench: Bench) -> Finding:
 
 
 def _moved(bench: Bench, run: Subject, which: str, seed: int) -> Profile:
+    @versioned("permuted end", "1", which=which, seed=seed)
     def along(subject: Subject) -> Path:
         ends = {"initialisation": subject.initial, "minimum": subject.final}
         ends[which] = permuted(ends[which], list(layers(ends[which])), seed)
         return Line(ends["initialisation"], ends["minimum"])
 
-    return bench.profile(run, along, what=f"{which} permuted {seed}")
+    return bench.profile(run, along)
 
 
 def _share(bench: Bench, lines: Sequence[Profile]) -> float:
@@ -135,10 +137,11 @@ def _pairs(runs: Sequence[Subject], name: str) -> list[Pair]:
 def _between(bench: Bench, pair: Pair, name: str) -> Profile:
     one, other = pair
 
+    @versioned("among ends", "1", ends=name)
     def along(subject: Subject) -> Path:
         return Line(*KINDS[name](subject, other))
 
-    return bench.profile(one, along, what=name, others=[other])
+    return bench.profile(one, along, others=[other])
 
 
 ITEMS = (

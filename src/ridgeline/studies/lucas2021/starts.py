@@ -8,6 +8,7 @@ from ridgeline.studies.common import POSITION, mean_sd
 from ridgeline.studies.lucas2021.counting import falls, reached, rise
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Mean
+from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 
@@ -66,10 +67,11 @@ def others_of(seed: int, count: int) -> range:
 
 
 def _from(bench: Bench, run: Subject, seed: int) -> Profile:
+    @versioned("from an initialisation", "1", seed=seed)
     def other(subject: Subject) -> Path:
         return Line(capture(subject.model(seed)), subject.final)
 
-    return bench.profile(run, other, what=f"from initialisation {seed}")
+    return bench.profile(run, other)
 
 
 def banded(name: str, title: str, caption: str, found: dict[str, list[Profile]]) -> Panels:

@@ -1,7 +1,7 @@
 """L13: what is proved of output curves that turn by less than pi / 2."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ridgeline.profiles.outputs import output_paths
 from ridgeline.studies.common import groups, mean_sd, sound
 from ridgeline.studies.lucas2021.theory import ROUNDING
 from ridgeline.study.bench import Bench, line
+from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 
@@ -122,16 +123,16 @@ def quarter_turn(bench: Bench) -> Finding:
 
 def _measured(bench: Bench, subject: Subject) -> Turns:
     points, samples = bench.setting("fine"), bench.setting("samples")
+    return Turns(**bench.kept(_turns, [subject], points=points, samples=samples))
 
-    def measure() -> Mapping[str, Array]:
-        goal = subject.objective("train")
-        curves = output_paths(line(subject), goal, points=points, samples=samples)
-        at = sample_order(len(goal), 0, None)[:samples]
-        found = turns(curves, subject.train.targets[at].double().numpy())
-        return {name: getattr(found, name) for name in Turns.__dataclass_fields__}
 
-    asked = {"points": points, "samples": samples}
-    return Turns(**bench.kept("turns", [subject], measure, [turns, output_paths], **asked))
+@versioned("turns of outputs", "1")
+def _turns(subject: Subject, *, points: Any, samples: int) -> dict[str, Any]:
+    goal = subject.objective("train")
+    curves = output_paths(line(subject), goal, points=points, samples=samples)
+    at = sample_order(len(goal), 0, None)[:samples]
+    found = turns(curves, subject.train.targets[at].double().numpy())
+    return {name: getattr(found, name) for name in Turns.__dataclass_fields__}
 
 
 ITEMS = (

@@ -11,6 +11,7 @@ from ridgeline.studies.common import POSITION, drawn_surface, sound, tidy
 from ridgeline.studies.lucas2021.counting import falls, kind, rate, reached, rise
 from ridgeline.studies.lucas2021.starts import OTHERS
 from ridgeline.study.bench import Bench
+from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 
@@ -70,10 +71,9 @@ def plane(bench: Bench) -> Finding:
     if not runs:
         return Finding(words=["The run diverged."])
     run = runs[0]
-    own, other = bench.profile(run), bench.profile(run, _other_line, what="from another start")
+    own, other = bench.profile(run), bench.profile(run, _other_line)
     points = bench.setting("side")
-    code = [_sliced, _plane]
-    arrays = bench.kept("slice", [run], lambda: _sliced(run, points), code, side=points)
+    arrays = bench.kept(_sliced, [run], points=points)
     route = [(float(x), float(y)) for x, y, _ in arrays["route"]]
     corners = arrays["corners"]
     names = ("initialisation", "another initialisation", "minimum")
@@ -108,6 +108,7 @@ def plane(bench: Bench) -> Finding:
     )
 
 
+@versioned("from an initialisation", "1", seed=OTHERS)
 def _other_line(subject: Subject) -> Path:
     return Line(capture(subject.model(OTHERS)), subject.final)
 
@@ -116,7 +117,8 @@ def _plane(subject: Subject) -> Plane:
     return Plane(subject.initial, capture(subject.model(OTHERS)), subject.final)
 
 
-def _sliced(subject: Subject, points: int) -> dict[str, Array]:
+@versioned("slice", "1", seed=OTHERS)
+def _sliced(subject: Subject, *, points: int) -> dict[str, Array]:
     seen = _plane(subject)
     found = surface(seen, subject.objective("train"), points=points)
     route = [seen.project(subject.state(step)) for step in subject.steps]

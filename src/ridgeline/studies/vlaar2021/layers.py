@@ -10,6 +10,7 @@ from ridgeline.state import State, layers
 from ridgeline.studies.common import area, curves_chart, mean_sd, sound
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Mean
+from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 
@@ -42,6 +43,7 @@ def blocks(state: State) -> dict[str, list[str]]:
 def alone(names: Sequence[str], hold: Literal["a", "b"]) -> Callable[[Subject], Path]:
     """The line on which only these layers move."""
 
+    @versioned("layers alone", "1", layers=list(names), hold=hold)
     def along(subject: Subject) -> Path:
         return Line(subject.initial, subject.final, layers=list(names), hold=hold)
 
@@ -59,7 +61,6 @@ def layerwise(bench: Bench) -> Finding:
             layer: bench.profiles(
                 runs,
                 alone(names, hold),
-                what=f"{layer} alone, others at the {where}",
                 told=f"{layer}, others at the {where}",
             )
             for layer, names in of.items()

@@ -13,12 +13,14 @@ from ridgeline.studies.common import (
 )
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Difference, Mean
+from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 
 __all__ = ["ITEMS", "homogeneous"]
 
 
+@versioned("homogeneous rates", "1")
 def homogeneous(subject: Subject) -> Path:
     """The line on which the bias of layer l moves like t**l."""
     example = subject.train.inputs[:2]

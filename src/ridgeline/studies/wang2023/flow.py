@@ -1,6 +1,7 @@
 """W7, W8 and W10: the network of homogeneous weights as a gradient flow, and hardness."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ridgeline.nets.homogeneous import HomogeneousFlow
 from ridgeline.studies.common import mean_sd
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Correlation, Every, Mean, Share
+from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
 
 __all__ = ["ITEMS"]
@@ -24,28 +26,26 @@ LEVEL = 0.01
 """The loss plateau of the flow: the share of the line within this share of log k."""
 
 
-def _flow(bench: Bench, classes: int, degree: int, scale: float, seed: int) -> dict[str, Array]:
-    def measure() -> dict[str, Array]:
-        flow = HomogeneousFlow(classes=classes, degree=degree, scale=scale, seed=seed).run()
-        uniform, even = flow.profile(POINTS), flow.profile(POINTS, homogeneous=True)
-        biases = flow.end[1]
-        return {
-            "finished": np.array(flow.finished),
-            "seed": np.array(seed),
-            "times": flow.times,
-            "weights": np.diagonal(flow.weights, axis1=1, axis2=2),
-            "biases": flow.biases,
-            "learned": flow.learned.learned,
-            "predicted": flow.predicted_times(),
-            "hit": np.array(flow.learned.last_has_largest(biases)),
-            "correlation": np.array(flow.learned.correlation(biases)),
-            "end": np.array(plateau(uniform["error"]).end),
-            "even": np.array(plateau(even["error"]).end),
-            "loss": np.array((uniform["loss"].mean >= (1 - LEVEL) * np.log(classes)).mean()),
-            "leaves": np.array(flow.predicted_end()),
-        }
-
-    return bench.kept("flow", [], measure, classes=classes, degree=degree, scale=scale, seed=seed)
+@versioned("homogeneous flow", "1")
+def _flow(*, classes: int, degree: int, scale: float, seed: int) -> dict[str, Any]:
+    flow = HomogeneousFlow(classes=classes, degree=degree, scale=scale, seed=seed).run()
+    uniform, even = flow.profile(POINTS), flow.profile(POINTS, homogeneous=True)
+    biases = flow.end[1]
+    return {
+        "finished": np.array(flow.finished),
+        "seed": np.array(seed),
+        "times": flow.times,
+        "weights": np.diagonal(flow.weights, axis1=1, axis2=2),
+        "biases": flow.biases,
+        "learned": flow.learned.learned,
+        "predicted": flow.predicted_times(),
+        "hit": np.array(flow.learned.last_has_largest(biases)),
+        "correlation": np.array(flow.learned.correlation(biases)),
+        "end": np.array(plateau(uniform["error"]).end),
+        "even": np.array(plateau(even["error"]).end),
+        "loss": np.array((uniform["loss"].mean >= (1 - LEVEL) * np.log(classes)).mean()),
+        "leaves": np.array(flow.predicted_end()),
+    }
 
 
 def _flows(
@@ -55,7 +55,8 @@ def _flows(
     found = []
     for seed in range(seeds):
         bench.tell(what, seed, seeds)
-        found.append(_flow(bench, classes, degree, scale, seed))
+        asked = {"classes": classes, "degree": degree, "scale": scale}
+        found.append(bench.kept(_flow, [], seed=seed, **asked))
     return [flow for flow in found if flow["finished"]]
 
 

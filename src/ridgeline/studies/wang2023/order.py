@@ -1,6 +1,7 @@
 """W9: the order in which classes are learned, and their last biases."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from ridgeline.measures import Array
 from ridgeline.studies.common import groups, mean_sd, sound
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Mean
+from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 
@@ -25,7 +27,7 @@ def learning_order(bench: Bench) -> Finding:
         good = []
         for i, run in enumerate(runs):
             bench.tell(str(data), i, len(runs))
-            if np.isfinite((found := _order(bench, run))["correlation"]):
+            if np.isfinite((found := bench.kept(_order, [run]))["correlation"]):
                 good.append(found)
                 by_seed.setdefault(run.seed, []).append(found)
         left_out += len(runs) - len(good)
@@ -67,21 +69,19 @@ def _mean(values: Iterable[Array]) -> float:
     return float(np.mean([float(value) for value in values]))
 
 
-def _order(bench: Bench, run: Subject) -> dict[str, Array]:
-    def measure() -> dict[str, Array]:
-        states = {step: run.state(step) for step in run.steps}
-        order = learned_at(states, run.objective())
-        bias = run.final[last_bias(run.model(), run.train.inputs[:2])].double().numpy()
-        finite = np.where(np.isfinite(order.learned), order.learned, run.steps[-1])
-        return {
-            "learned": finite,
-            "bias": bias,
-            "correlation": np.array(order.correlation(bias)),
-            "hit": np.array(order.last_has_largest(bias)),
-            "chance": np.array(len(order.last) / len(bias)),
-        }
-
-    return bench.kept("learning order", [run], measure)
+@versioned("learning order", "1")
+def _order(run: Subject) -> dict[str, Any]:
+    states = {step: run.state(step) for step in run.steps}
+    order = learned_at(states, run.objective())
+    bias = run.final[last_bias(run.model(), run.train.inputs[:2])].double().numpy()
+    finite = np.where(np.isfinite(order.learned), order.learned, run.steps[-1])
+    return {
+        "learned": finite,
+        "bias": bias,
+        "correlation": np.array(order.correlation(bias)),
+        "hit": np.array(order.last_has_largest(bias)),
+        "chance": np.array(len(order.last) / len(bias)),
+    }
 
 
 ITEMS = (

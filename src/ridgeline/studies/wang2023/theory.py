@@ -1,5 +1,7 @@
 """W6: the mechanism in trained networks: signal, biases, and what they foretell."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from ridgeline.profiles import Profile
 from ridgeline.studies.common import POSITION, area, mean_sd, plateau_end, sound
 from ridgeline.study.bench import Bench, line
 from ridgeline.study.claims import Claim, Every, Mean
+from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 
@@ -29,7 +32,7 @@ def mechanism(bench: Bench) -> Finding:
     found = []
     for i, run in enumerate(runs):
         bench.tell("signal and bias", i, len(runs))
-        found.append(_mechanism(bench, run))
+        found.append(bench.kept(_mechanism, [run], points=bench.setting("points")))
     t = found[0]["t"]
     measured = [bench.profile(run) for run in runs]
     sizes = Panel(
@@ -90,36 +93,34 @@ def mechanism(bench: Bench) -> Finding:
     )
 
 
-def _mechanism(bench: Bench, run: Subject) -> dict[str, Array]:
-    def measure() -> dict[str, Array]:
-        objective = run.objective()
-        data = run.train
-        split = decompose(line(run), objective, bench.setting("points"))
-        zero = zero_start_prediction(run.model(), run.final, data.inputs, data.targets, split.t)
-        bound = network_interval(run.model(), run.initial, run.final, data.inputs)
-        floor = loss_floor(
-            split.t,
-            depth=bound.depth,
-            start=bound.start,
-            end=bound.end,
-            radius=bound.radius,
-            classes=zero.classes,
-        )
-        inside = bound.interval
-        return {
-            "t": split.t,
-            "signal": split.signal_spread,
-            "bias": split.bias_spread,
-            "dominant": split.dominant,
-            "predicted": zero.error,
-            "leaves": np.array(zero.end),
-            "interval": np.array([0.0, 0.0] if inside.empty else [inside.start, inside.end]),
-            # Classes of unequal size can be guessed better: the floor is lower by as much.
-            "floor": floor - (np.log(zero.classes) - _entropy(data.targets)),
-            "others": (data.targets != split.largest).double().mean().numpy(),
-        }
-
-    return bench.kept("mechanism", [run], measure, points=bench.setting("points"))
+@versioned("signal and bias", "1")
+def _mechanism(run: Subject, *, points: Any) -> dict[str, Any]:
+    objective = run.objective()
+    data = run.train
+    split = decompose(line(run), objective, points)
+    zero = zero_start_prediction(run.model(), run.final, data.inputs, data.targets, split.t)
+    bound = network_interval(run.model(), run.initial, run.final, data.inputs)
+    floor = loss_floor(
+        split.t,
+        depth=bound.depth,
+        start=bound.start,
+        end=bound.end,
+        radius=bound.radius,
+        classes=zero.classes,
+    )
+    inside = bound.interval
+    return {
+        "t": split.t,
+        "signal": split.signal_spread,
+        "bias": split.bias_spread,
+        "dominant": split.dominant,
+        "predicted": zero.error,
+        "leaves": np.array(zero.end),
+        "interval": np.array([0.0, 0.0] if inside.empty else [inside.start, inside.end]),
+        # Classes of unequal size can be guessed better: the floor is lower by as much.
+        "floor": floor - (np.log(zero.classes) - _entropy(data.targets)),
+        "others": (data.targets != split.largest).double().mean().numpy(),
+    }
 
 
 def _peak(found: dict[str, Array]) -> float:

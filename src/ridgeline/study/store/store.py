@@ -71,6 +71,8 @@ class Store:
 
     def __init__(self, where: str | os.PathLike[str]) -> None:
         self.place = Place(where)
+        self._folders: dict[str, list[str]] = {}
+        """By hash; what is gone since is looked for anew, and what is new as well."""
 
     def __repr__(self) -> str:
         return f"Store('{self.place.url}')"
@@ -109,10 +111,33 @@ class Store:
 
     def find(self, hash: str) -> StoredRun | None:
         """The run of this hash, whatever its readable name; None if it is not there whole."""
+        return self.find_all([hash]).get(hash)
+
+    def find_all(self, hashes: Iterable[str]) -> dict[str, StoredRun]:
+        """The runs that are there whole, by hash: the store's folder is listed once, or never.
+
+        Args:
+            hashes: Of runs; those that are not there are left out.
+
+        Raises:
+            StoreError: If a manifest cannot be read.
+        """
+        wanted = dict.fromkeys(hashes)
+        found = {hash: run for hash in wanted if (run := self._opened(hash)) is not None}
+        if len(found) == len(wanted):
+            return found
+        listed: dict[str, list[str]] = {}
         for folder in self.folders():
-            if folder.endswith(f"-{hash}"):
-                with suppress(FileNotFoundError, NotADirectoryError):
-                    return StoredRun(self.place, folder)
+            listed.setdefault(folder.rpartition("-")[2], []).append(folder)
+        self._folders = listed
+        opened = {h: found[h] if h in found else self._opened(h) for h in wanted}
+        return {hash: run for hash, run in opened.items() if run is not None}
+
+    def _opened(self, hash: str) -> StoredRun | None:
+        """The run in a folder that was listed before."""
+        for folder in self._folders.get(hash, ()):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                return StoredRun(self.place, folder)
         return None
 
     # --- claims --------------------------------------------------------------------------
