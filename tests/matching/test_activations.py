@@ -13,7 +13,7 @@ from ridgeline.matching import align
 from ridgeline.matching.activations import ActivationMatching
 from ridgeline.matching.cross_products import cross_products
 from ridgeline.objective import Objective
-from ridgeline.symmetry import Group, Sighting, Symmetry, symmetries
+from ridgeline.symmetry import Group, Sighting, Symmetry, orders_of, symmetries
 from ridgeline.testing.symmetries import of_chain
 from ridgeline.tracing import Network, operation
 
@@ -60,7 +60,7 @@ def test_one_pass_gives_what_all_activations_give(by, seed):
     orders, total = slow(model, a, b, x, by)
     strategy = ActivationMatching(model=model.double(), data=x, by=by, rows=25)
     found = strategy.match(a, b, symmetry)
-    got = found.transform.orders_of(symmetry)
+    got = orders_of(found.transform, symmetry)
     assert all((got[g.name][0] == o).all() for g, o in zip(symmetry.groups, orders, strict=True))
     assert found.objective["after"] == pytest.approx(total, rel=1e-10)
     assert found.objective["after"] > found.objective["before"]

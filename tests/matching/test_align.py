@@ -19,7 +19,7 @@ from ridgeline.matching import (
 from ridgeline.matching.moved import Moved, moved_by
 from ridgeline.nets import fcn
 from ridgeline.symmetry import Mixing, Rescalable, Scaling, Transform, rescalable, symmetries
-from ridgeline.symmetry.frame import collapse
+from ridgeline.symmetry.frame import orders_of
 from ridgeline.testing.symmetries import of_chain
 from wreaths import chain, drawn, heads, three
 
@@ -67,7 +67,7 @@ def test_it_says_in_words_and_numbers_what_it_did():
 def test_the_shares_that_moved_are_those_of_the_collapsed_element():
     symmetry, shapes = three()
     g = symmetry.random(3)
-    orders = collapse(g @ symmetry.random(4) @ symmetry.random(4).inverse(), symmetry)
+    orders = orders_of(g @ symmetry.random(4) @ symmetry.random(4).inverse(), symmetry)
     assert all((orders[a.group.name] == a.order).all() for a in g.actions)
 
 

@@ -11,7 +11,7 @@ from ridgeline.matching.cycles import cycle_error, pairwise
 from ridgeline.matching.frank_wolfe import FrankWolfe
 from ridgeline.matching.many import align_many, spread
 from ridgeline.matching.universe import CycleConsistent, MergeMany, ToReference, _pairs
-from ridgeline.symmetry.frame import collapse
+from ridgeline.symmetry.frame import orders_of
 from wreaths import chain, drawn
 
 WAYS = {
@@ -91,7 +91,7 @@ def test_pairwise_maps_of_unrelated_networks_do_not_compose():
     (a, b, c), height = max(error.cycles.items(), key=lambda each: each[1])
     total = 0.0  # by matrices, as it is defined
     for g in symmetry.groups:
-        p = [np.eye(g.size)[collapse(maps[pair], symmetry)[g.name][0]]
+        p = [np.eye(g.size)[orders_of(maps[pair], symmetry)[g.name][0]]
              for pair in ((a, b), (b, c), (c, a))]  # fmt: skip
         total += ((p[0] @ p[1] @ p[2] - np.eye(g.size)) ** 2).sum()
     assert height == pytest.approx(total**0.5)

@@ -1,12 +1,8 @@
 """What an explanation says, in plain sentences."""
 
-from typing import TYPE_CHECKING
-
+from ridgeline.explanations.evidence import Evidence, Layer
 from ridgeline.numerals import change, number, plus_minus, position
-
-if TYPE_CHECKING:
-    from ridgeline.explanations.explanation import Explanation, Layer
-    from ridgeline.profiles import Profile
+from ridgeline.profiles import Profile
 
 __all__ = ["explained", "metrics_of"]
 
@@ -14,7 +10,7 @@ NOTEWORTHY = 0.05
 """A share of the area below which a variant is said to change nothing."""
 
 
-def explained(found: "Explanation") -> dict[str, list[str]]:
+def explained(found: Evidence) -> dict[str, list[str]]:
     """What an explanation says.
 
     Args:
@@ -34,7 +30,7 @@ def explained(found: "Explanation") -> dict[str, list[str]]:
     return {heading: sentences for heading, sentences in said.items() if sentences}
 
 
-def _monotone(found: "Explanation") -> list[str]:
+def _monotone(found: Evidence) -> list[str]:
     sentences = []
     for metric in metrics_of(found.uniform):
         seen = found.uniform.monotonicity(metric=metric)
@@ -63,7 +59,7 @@ def _monotone(found: "Explanation") -> list[str]:
     return [*sentences, f"{moved}."]
 
 
-def _plateaus(found: "Explanation") -> list[str]:
+def _plateaus(found: Evidence) -> list[str]:
     sentences = []
     for metric in metrics_of(found.uniform):
         seen = found.uniform.plateau(metric=metric)
@@ -87,7 +83,7 @@ def _plateaus(found: "Explanation") -> list[str]:
     return sentences
 
 
-def _biases(found: "Explanation") -> list[str]:
+def _biases(found: Evidence) -> list[str]:
     sentences = []
     for metric in metrics_of(found.uniform):
         saved = found.saved(metric)
@@ -134,7 +130,7 @@ def _biases(found: "Explanation") -> list[str]:
     return [*sentences, *whys]
 
 
-def _start(found: "Explanation") -> list[str]:
+def _start(found: Evidence) -> list[str]:
     sentences = []
     for metric, areas in ((m, found.areas(m)) for m in metrics_of(found.uniform)):
         uniform, zero = areas.get("uniform rates"), areas.get("from zero weights")
@@ -151,7 +147,7 @@ def _start(found: "Explanation") -> list[str]:
     return sentences
 
 
-def _layers(found: "Explanation") -> list[str]:
+def _layers(found: Evidence) -> list[str]:
     order = found.matter()
     if not order:
         return []
@@ -160,12 +156,12 @@ def _layers(found: "Explanation") -> list[str]:
     return [f"{said}; {_costs(least, 'least')}." if len(order) > 1 else f"{said}."]
 
 
-def _costs(layer: "Layer", how: str) -> str:
+def _costs(layer: Layer, how: str) -> str:
     wrong = f" and {100 * layer.error:+.1f} points of error" if layer.error is not None else ""
     return f"{layer.name} costs {how}: {plus_minus(layer.cost, layer.stderr)} in loss{wrong}"
 
 
-def _shorter(found: "Explanation") -> list[str]:
+def _shorter(found: Evidence) -> list[str]:
     metric = "error" if "error" in metrics_of(found.uniform) else "loss"
     areas = found.areas(metric)
     uniform = areas.pop("uniform rates")
@@ -178,6 +174,6 @@ def _shorter(found: "Explanation") -> list[str]:
     return [f"Area of {metric} {number(uniform)} at uniform rates; less on: {listed}."]
 
 
-def metrics_of(profile: "Profile") -> list[str]:
+def metrics_of(profile: Profile) -> list[str]:
     """Metrics of which less is better."""
     return [m for m, c in next(iter(profile.curves.values())).items() if not c.higher_is_better]

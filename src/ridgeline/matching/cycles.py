@@ -10,7 +10,7 @@ from torch import Tensor
 from ridgeline.errors import UsageError
 from ridgeline.matching.align import Strategy, align
 from ridgeline.symmetry import Symmetry, Transform
-from ridgeline.symmetry.frame import collapse
+from ridgeline.symmetry.frame import orders_of
 
 __all__ = ["CycleError", "cycle_error", "pairwise"]
 
@@ -56,7 +56,7 @@ def cycle_error(
     for a, b, c in cycles:
         if missing := [pair for pair in ((a, b), (b, c), (c, a)) if pair not in maps]:
             raise UsageError("Every map of a cycle is given.", got=f"no map {missing[0]}")
-        orders = collapse(maps[a, b] @ maps[b, c] @ maps[c, a], symmetry)
+        orders = orders_of(maps[a, b] @ maps[b, c] @ maps[c, a], symmetry)
         astray = sum(int((o != np.arange(o.shape[1])).sum()) for o in orders.values())
         found[a, b, c] = (2 * astray) ** 0.5
         moved, units = moved + astray, units + sum(o.size for o in orders.values())

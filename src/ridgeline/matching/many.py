@@ -16,7 +16,7 @@ from ridgeline import state as states
 from ridgeline.matching.align import Progress, check_groups, check_strategy
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry, Transform
-from ridgeline.symmetry.frame import collapse
+from ridgeline.symmetry.frame import orders_of
 from ridgeline.symmetry.witness import check_carried
 
 __all__ = [
@@ -94,7 +94,7 @@ class AlignedMany:
         Maps so made compose exactly: ``map(a, b) @ map(b, c)`` is ``map(a, c)``.
         """
         through = self.transforms[to].inverse() @ self.transforms[of]
-        return self.symmetry.transform(collapse(through, self.symmetry))
+        return self.symmetry.transform(orders_of(through, self.symmetry))
 
     def summary(self) -> dict[str, Any]:
         """The record in plain values."""

@@ -8,7 +8,7 @@ import torch
 
 from ridgeline.errors import UsageError
 from ridgeline.symmetry import Action, Mixing, Permutation, Scaling, Symmetry, Transform
-from ridgeline.symmetry.frame import collapse
+from ridgeline.symmetry.frame import orders_of
 
 __all__ = ["Moved", "moved_by"]
 
@@ -76,7 +76,7 @@ def _shares(transform: Transform, symmetry: Symmetry) -> dict[str, float]:
     kept = tuple(x for x in transform.actions if isinstance(x, Permutation))
     transform = Transform(kept, transform.ties)
     try:
-        orders = collapse(transform, symmetry)
+        orders = orders_of(transform, symmetry)
     except UsageError:  # groups of another symmetry
         return {name: n / symmetry.group(name).identity().size
                 for name, n in transform.moved.items()}  # fmt: skip

@@ -20,7 +20,7 @@ from ridgeline.matching.losses import loss_of, minibatches, mixed, parameters
 from ridgeline.matching.weights import WeightMatching
 from ridgeline.objective import Objective, Samples
 from ridgeline.symmetry import Symmetry, Transform
-from ridgeline.symmetry.frame import collapse
+from ridgeline.symmetry.frame import orders_of
 
 __all__ = ["StraightThrough"]
 
@@ -179,5 +179,5 @@ class StraightThrough:
 
 
 def _differ(one: Transform, other: Transform, symmetry: Symmetry) -> bool:
-    first, second = collapse(one, symmetry), collapse(other, symmetry)
+    first, second = orders_of(one, symmetry), orders_of(other, symmetry)
     return any(not np.array_equal(first[n], second[n]) for n in first)

@@ -17,7 +17,7 @@ from ridgeline.matching.weights import WeightMatching
 from ridgeline.rng import seed_of
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry, Transform
-from ridgeline.symmetry.frame import collapse
+from ridgeline.symmetry.frame import orders_of
 
 __all__ = ["CycleConsistent", "MergeMany", "ToReference"]
 
@@ -126,7 +126,7 @@ class MergeMany:
                 after = {n: moved[n].double() for n in names}
                 gain = sum(float((rest[n] * (after[n] - before[n])).sum()) for n in names)
                 if gain > 0:
-                    found[i] = symmetry.transform(collapse(step @ found[i], symmetry))
+                    found[i] = symmetry.transform(orders_of(step @ found[i], symmetry))
                     carried[i] = moved
                     total = {n: rest[n] + after[n] for n in names}
             history.append(spread(carried))

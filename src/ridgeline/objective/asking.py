@@ -6,7 +6,7 @@ one sample's own, which conventions they follow, what counts, and how many sampl
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,15 +14,13 @@ from torch import Tensor, nn
 from ridgeline import state as states
 from ridgeline.errors import ForwardFailed, RidgelineError
 from ridgeline.objective.batches import check_batches
+from ridgeline.objective.contract import Questioned
 from ridgeline.objective.conventions import criteria, on_trust
 from ridgeline.objective.criteria import Criterion
 from ridgeline.objective.forms import Metric
 from ridgeline.objective.probe import activation_bytes, check_labels, check_shares, probe, unpicked
 from ridgeline.objective.statistics import kept_layers
 from ridgeline.tracing import check_follows, check_outside, empty_caches, unpacked
-
-if TYPE_CHECKING:
-    from ridgeline.objective.objective import Objective
 
 __all__ = ["Asked", "ask"]
 
@@ -48,7 +46,7 @@ class Asked:
 
 
 def ask(
-    objective: "Objective", model: nn.Module, loss: Metric, metrics: Mapping[str, Metric] | None
+    objective: Questioned, model: nn.Module, loss: Metric, metrics: Mapping[str, Metric] | None
 ) -> Asked:
     """Ask twice, settle conventions, look at labels and shapes, and choose a chunk's size.
 
@@ -103,7 +101,7 @@ def ask(
 
 
 def _look_at_labels(
-    objective: "Objective", metrics: Mapping[str, Criterion], outputs: Any
+    objective: Questioned, metrics: Mapping[str, Criterion], outputs: Any
 ) -> tuple[int | None, int]:
     """Return the number of classes, and of samples without a label; refuse labels beyond."""
     classes, left_out = None, 0

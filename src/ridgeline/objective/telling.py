@@ -1,9 +1,8 @@
 """Telling of an objective what must be known to read its numbers: notes, and provenance."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from ridgeline.objective.objective import Objective
+from ridgeline.objective.contract import Described
 
 __all__ = ["described", "notes_on", "provenance_of"]
 
@@ -11,7 +10,7 @@ NAMED = 5
 """Layers that a note names; of further ones it has the number."""
 
 
-def described(objective: "Objective") -> str:
+def described(objective: Described) -> str:
     """Return an objective's `repr`."""
     metrics = ", ".join(objective.metrics)
     on = f" on {objective.calibrated_on}" if objective.calibration is not None else ""
@@ -23,7 +22,7 @@ def described(objective: "Objective") -> str:
     )
 
 
-def provenance_of(objective: "Objective", data: str) -> dict[str, Any]:
+def provenance_of(objective: Described, data: str) -> dict[str, Any]:
     """Return what defines an objective's numbers, in plain values.
 
     Args:
@@ -58,7 +57,7 @@ def provenance_of(objective: "Objective", data: str) -> dict[str, Any]:
     return about
 
 
-def notes_on(objective: "Objective") -> tuple[str, ...]:
+def notes_on(objective: Described) -> tuple[str, ...]:
     """Return what must be read with an objective's numbers, in sentences."""
     said = list(objective.taken_on_trust)
     if objective.left_out:

@@ -13,17 +13,14 @@ undo any factor and shift, and it is they that are set.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.objective import Objective
-from ridgeline.repairs.repairer import Repairer
+from ridgeline.repairs.repairer import KINDS, At, Repairer, RepairKind
 from ridgeline.state import State
 
 __all__ = ["KINDS", "Repair", "RepairKind"]
-
-RepairKind = Literal["forward", "closed-form", "statistics"]
-KINDS: tuple[RepairKind, ...] = ("forward", "closed-form", "statistics")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +49,7 @@ class Repair:
     """
 
     data: Any = None
-    at: Sequence[str] | Literal["hidden"] | None = None
+    at: At = None
     kind: RepairKind = "forward"
 
     def __post_init__(self) -> None:
@@ -78,7 +75,7 @@ class Repair:
             UnknownName: If there is no layer of a given name.
             UsageError: If nothing of the network can be repaired.
         """
-        return Repairer(self, (a, b), objective)
+        return self.among((a, b), objective)
 
     def among(self, ends: Sequence[State], objective: Objective) -> Repairer:
         """The repair of merges of several ends; statistics are their means with given shares.
@@ -92,4 +89,4 @@ class Repair:
         Raises:
             UsageError: If there are fewer than two, or nothing of the network can be repaired.
         """
-        return Repairer(self, ends, objective)
+        return Repairer(ends, objective, kind=self.kind, at=self.at, data=self.data)

@@ -1,7 +1,7 @@
 """The repair of states between two ends, with what was measured of them."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -15,17 +15,25 @@ from ridgeline.repairs.running import Graphs, Run, each
 from ridgeline.repairs.sites import Normaliser, Site, chosen, hidden, normalisers, sites
 from ridgeline.state import State, check_finite, tensors_of, ties, wide
 
-if TYPE_CHECKING:
-    from ridgeline.repairs.repair import Repair
+__all__ = ["KINDS", "At", "RepairKind", "Repairer", "Share"]
 
-__all__ = ["Repairer", "Share"]
-
+RepairKind = Literal["forward", "closed-form", "statistics"]
+KINDS: tuple[RepairKind, ...] = ("forward", "closed-form", "statistics")
+At = Sequence[str] | Literal["hidden"] | None
+"""Names of layers or of weights, those before the last, or all."""
 Share = float | Sequence[float]
 """Weights of the ends: a position t between two, (1 - t, t); or one share for each of k."""
 
 
 class Repairer:
     """Corrects states between two ends or more; see `Repair.between` and `Repair.among`.
+
+    Args:
+        ends: Two states at least.
+        objective: Gives the network, device, dtype and policy for statistics.
+        kind: As of `Repair`; so are the others.
+        at: Which layers.
+        data: On which statistics are taken.
 
     Attributes:
         sites: Layers that are corrected, in order.
@@ -34,25 +42,33 @@ class Repairer:
         on: Where those come from, in words.
     """
 
-    def __init__(self, repair: "Repair", ends: Sequence[State], objective: Objective) -> None:
+    def __init__(
+        self,
+        ends: Sequence[State],
+        objective: Objective,
+        *,
+        kind: RepairKind = "forward",
+        at: At = None,
+        data: Any = None,
+    ) -> None:
         if len(ends) < 2:
             raise UsageError("A repair is between two ends at least.", got=f"{len(ends)}")
         for i, end in enumerate(ends):
             check_finite(end, f"end {i}")
-        self.repair, self.objective, self.count = repair, objective, len(ends)
+        self.kind, self.at, self.objective, self.count = kind, at, objective, len(ends)
         self.on = "the objective's own inputs"
-        data = objective.samples
+        self.samples = objective.samples
         if objective.calibration_data is not None:
-            self.on, data = "calibration data", objective.calibration_data
-        if repair.data is not None:
+            self.on, self.samples = "calibration data", objective.calibration_data
+        if data is not None:
             self.on = "given data"
-            data = collect(repair.data, labelled=False).to(objective.device, objective.dtype)
-        self.samples = data
+            given = collect(data, labelled=False)
+            self.samples = given.to(objective.device, objective.dtype)
         self.sites: tuple[Site, ...] = ()
         self.left: tuple[Site, ...] = ()
         self.stops: list[Site | Normaliser] = []
         held = [objective.tensors(end) for end in ends]
-        if repair.kind != "statistics":
+        if kind != "statistics":
             with torch.no_grad():
                 self._find(held)
         if not self.sites and not objective.normalisers:
@@ -68,14 +84,14 @@ class Repairer:
         """The layers, and the ends' statistics on them in one pass."""
         self.graphs = Graphs(self.objective, self.samples)
         found = sites(self.graphs.trace)
-        at = self.repair.at
+        at = self.at
         wanted = hidden(self.graphs.trace, found) if at == "hidden" else chosen(found, at)  # type: ignore[arg-type]  # names, where it is not that word
         self.sites = tuple(s for s in wanted if s.can in ("mean and deviation", "deviation"))
         self.left = tuple(s for s in found if s not in self.sites)
         order = {n.name: i for i, n in enumerate(self.graphs.trace.graph.nodes)}
         stops: list[Site | Normaliser] = [*self.sites, *normalisers(self.graphs.trace)]
         self.stops = sorted(stops, key=lambda s: (order[_seen(s)], isinstance(s, Normaliser)))
-        pairs = self.repair.kind == "closed-form"
+        pairs = self.kind == "closed-form"
         values = {s.value: JointMoments(self.count, pairs=pairs) for s in self.sites}
         axes = {s.value: s.axis for s in self.sites}
         ends = [self._settled(end) for end in ends]
@@ -136,9 +152,9 @@ class Repairer:
             return Correction()
         tensors = self.objective.tensors(state)
         with torch.no_grad():
-            if self.repair.kind == "forward":
+            if self.kind == "forward":
                 return self._forward(tensors, t)
-            if self.repair.kind == "closed-form":
+            if self.kind == "closed-form":
                 layers = Correction(tuple(self._expected(site, t) for site in self.sites))
                 return Correction(layers.layers, self._statistics(layers(tensors)))
             return Correction((), self._statistics(tensors))
@@ -222,12 +238,12 @@ class Repairer:
     def provenance(self) -> dict[str, Any]:
         """The policy, in plain values."""
         about: dict[str, Any] = {
-            "kind": self.repair.kind,
+            "kind": self.kind,
             "on": self.on,
             "samples": len(self.samples),
             "data": self.samples.fingerprint(),
         }
-        if self.repair.kind != "statistics":
+        if self.kind != "statistics":
             about["layers"] = [s.weight for s in self.sites]
             about["deviation only"] = [s.weight for s in self.sites if s.can == "deviation"]
             about["left"] = {s.weight: s.why or "not among the layers named" for s in self.left}

@@ -20,7 +20,7 @@ from ridgeline.study.bench import Bench
 from ridgeline.study.keys import versioned
 from ridgeline.study.subjects import Subject
 from ridgeline.symmetry import Symmetry, symmetries
-from ridgeline.symmetry.frame import collapse
+from ridgeline.symmetry.frame import orders_of
 
 __all__ = [
     "ACTIVATIONS",
@@ -31,7 +31,7 @@ __all__ = [
     "between",
     "carried",
     "fingerprint",
-    "orders_of",
+    "matched_orders",
     "symmetry_of",
 ]
 
@@ -99,7 +99,7 @@ STRAIGHT_THROUGH = Way(
 # --- matching and measuring ------------------------------------------------------------------
 
 
-def orders_of(bench: Bench, pair: Pair, way: Way) -> dict[str, Array]:
+def matched_orders(bench: Bench, pair: Pair, way: Way) -> dict[str, Array]:
     """The permutation that was found, an order for each group, and the distance left."""
     make = way.make
     if make is None:
@@ -111,7 +111,7 @@ def orders_of(bench: Bench, pair: Pair, way: Way) -> dict[str, Array]:
         found = align(*pair.states, symmetry, by=make(pair, bench))
         if found.transform is None:
             raise UsageError("Pairs are matched by permutations.", got=f"{way.name}, that mixes")
-        orders = collapse(found.transform, symmetry)
+        orders = orders_of(found.transform, symmetry)
         return {**orders, "distance": [found.before, found.after]}
 
     told = {name: bench.setting(name) for name in way.settings}
@@ -127,7 +127,7 @@ def fingerprint(found: Mapping[str, Array]) -> str:
 
 
 def carried(pair: Pair, found: Mapping[str, Array]) -> State:
-    """The second of a pair, carried to the first by what `orders_of` found."""
+    """The second of a pair, carried to the first by what `matched_orders` found."""
     orders = {name: order for name, order in found.items() if name != "distance"}
     b = pair.states[1]
     return symmetry_of(pair.a).transform(orders)(b) if orders else b
@@ -145,7 +145,7 @@ def between(
 
     It is the first one's objective.
     """
-    found = orders_of(bench, pair, way)
+    found = matched_orders(bench, pair, way)
 
     @versioned("matched pair", "1", step=pair.step, moved=fingerprint(found))
     def along(_: Subject) -> Path:

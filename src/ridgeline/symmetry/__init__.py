@@ -3,6 +3,7 @@
 from ridgeline.symmetry.canonical import canonical, canonically
 from ridgeline.symmetry.discovery import discover
 from ridgeline.symmetry.finding import symmetries
+from ridgeline.symmetry.frame import orders_of
 from ridgeline.symmetry.group import Group, Order, Place, Sighting
 from ridgeline.symmetry.mixing import Mixing
 from ridgeline.symmetry.proof import Proof, prove
@@ -31,6 +32,7 @@ __all__ = [
     "canonical",
     "canonically",
     "discover",
+    "orders_of",
     "prove",
     "rescalable",
     "streams",

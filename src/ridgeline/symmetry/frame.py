@@ -17,7 +17,7 @@ from ridgeline.symmetry.group import Group, Order
 from ridgeline.symmetry.symmetry import Symmetry
 from ridgeline.symmetry.transform import Permutation, Transform
 
-__all__ = ["Orders", "act", "children", "collapse", "compose", "depth", "framed", "identities"]
+__all__ = ["Orders", "act", "children", "compose", "depth", "framed", "identities", "orders_of"]
 
 Orders = dict[str, Order]
 """Group name to order, of shape (fibres, size), in the frame of the search."""
@@ -110,8 +110,15 @@ def compose(orders: Orders, symmetry: Symmetry) -> Transform:
     return symmetry.transform(_unframed(orders, symmetry))
 
 
-def collapse(transform: Transform, symmetry: Symmetry) -> Orders:
-    """A transform's orders as `Symmetry.transform` takes them: one per group, inner first.
+def orders_of(transform: Transform, symmetry: Symmetry) -> Orders:
+    """The permutation of every group, of any composition, as `Symmetry.transform` takes them.
+
+    Args:
+        transform: Of the symmetry's groups.
+        symmetry: What stands inside of what is known from there.
+
+    Returns:
+        Group name to order, such that ``symmetry.transform(orders)`` does the same.
 
     Raises:
         UsageError: If it does something other than permute.

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,9 +13,8 @@ from ridgeline.rng import seed_of
 from ridgeline.symmetry.group import Group, Order
 from ridgeline.symmetry.scaling import Rescalable
 from ridgeline.symmetry.transform import Permutation, Transform
-
-if TYPE_CHECKING:
-    from ridgeline.symmetry.witness import Witness
+from ridgeline.symmetry.witness import Witness
+from ridgeline.symmetry.words import describe
 
 __all__ = ["Fixed", "Symmetry"]
 
@@ -61,7 +59,7 @@ class Symmetry:
     scalings: tuple[Rescalable, ...] = ()
     derived: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
-    witness: "Witness | None" = None
+    witness: Witness | None = None
 
     def __getstate__(self) -> dict[str, object]:
         return {**vars(self), "witness": None}  # a network may hold what cannot be pickled
@@ -235,6 +233,4 @@ class Symmetry:
         return f"Symmetry(of {', '.join(g.name for g in self.groups) or 'nothing'})"
 
     def __str__(self) -> str:
-        from ridgeline.symmetry.words import describe
-
         return describe(self)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 from torch import Tensor
@@ -12,9 +12,6 @@ from ridgeline.errors import StateMismatch, UsageError
 from ridgeline.state import State, tie
 from ridgeline.symmetry.group import Group, Order
 from ridgeline.symmetry.permuting import Step, moved_in_place, permuted, steps_by_tensor
-
-if TYPE_CHECKING:
-    from ridgeline.symmetry.symmetry import Symmetry
 
 __all__ = ["Action", "Permutation", "Transform"]
 
@@ -131,29 +128,13 @@ class Transform:
         """One after the other: ``(g @ h)(state) == g(h(state))``."""
         return Transform((*first.actions, *self.actions), {**first.ties, **self.ties})
 
-    def orders_of(self, symmetry: "Symmetry") -> dict[str, Order]:
-        """The permutation of every group, of any composition.
-
-        Args:
-            symmetry: Whose groups it acts on; what stands inside of what is known from there.
-
-        Returns:
-            Group name to order, such that ``symmetry.transform(orders)`` does the same.
-
-        Raises:
-            UsageError: If it does something other than permute.
-            UnknownName: If it acts on a group that the symmetry does not have.
-        """
-        from ridgeline.symmetry.frame import collapse
-
-        return collapse(self, symmetry)
-
     def orders(self) -> dict[str, Order]:
         """The permutation of each group that it acts on, composed where there are several.
 
         Raises:
             UsageError: If several permutations act one after another and one is of a group inside
-                another: the outer one moves the inner one's fibres, which `orders_of` follows.
+                another: the outer one moves the inner one's fibres, which
+                `ridgeline.symmetry.orders_of` follows.
         """
         found: dict[str, Order] = {}
         permutations = [a for a in self.actions if isinstance(a, Permutation)]
@@ -166,7 +147,7 @@ class Transform:
             raise UsageError(
                 "Orders of a composition need the symmetry, where groups stand inside of others.",
                 got=f"{len(permutations)} permutations, of {nested[0]!r} among others",
-                remedy="Use `transform.orders_of(symmetry)`.",
+                remedy="Use `ridgeline.symmetry.orders_of(transform, symmetry)`.",
             )
         return found
 

@@ -7,7 +7,7 @@ inputs that neither the proof nor the matching has seen, in float64 where the ne
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -21,9 +21,6 @@ from ridgeline.symmetry.evaluation import drawn, far, outputs_of
 from ridgeline.symmetry.transform import Transform
 from ridgeline.symmetry.words import made_in
 from ridgeline.tracing import Network
-
-if TYPE_CHECKING:
-    from ridgeline.symmetry.symmetry import Symmetry
 
 __all__ = ["Witness", "check_carried", "witnessed"]
 
@@ -133,8 +130,15 @@ def witnessed(network: Network, example: Any, seed: int = 0) -> Witness:
     return Witness(network, own, seed)
 
 
+class _Witnessed(Protocol):
+    """A `Symmetry`, of which the witness alone is asked."""
+
+    @property
+    def witness(self) -> Witness | None: ...
+
+
 def check_carried(
-    symmetry: "Symmetry",
+    symmetry: _Witnessed,
     before: Mapping[str, Tensor],
     element: Transform,
     after: Mapping[str, Tensor],

@@ -2,17 +2,15 @@
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from torch import Tensor, fx
 from torch.utils import _pytree as pytree
 
 from ridgeline.symmetry.group import Group, Place
+from ridgeline.symmetry.scaling import Rescalable
 from ridgeline.tracing import Trace, operation
-
-if TYPE_CHECKING:
-    from ridgeline.symmetry.symmetry import Symmetry
 
 __all__ = ["describe", "made_in", "outputs_left_out", "shapes_of", "told"]
 
@@ -20,7 +18,37 @@ SHOWN = 6
 """Places that are named of those left fixed for one reason, and values of an example."""
 
 
-def describe(symmetry: "Symmetry") -> str:
+class _Left(Protocol):
+    """An axis that is left where it is, as `Fixed`."""
+
+    @property
+    def tensor(self) -> str: ...
+    @property
+    def axis(self) -> int: ...
+    @property
+    def why(self) -> str: ...
+
+
+class _Symmetry(Protocol):
+    """The parts of a `Symmetry` that are told."""
+
+    @property
+    def groups(self) -> Sequence[Group]: ...
+    @property
+    def scalings(self) -> Sequence[Rescalable]: ...
+    @property
+    def fixed(self) -> Sequence[_Left]: ...
+    @property
+    def derived(self) -> Sequence[str]: ...
+    @property
+    def left_out(self) -> Sequence[str]: ...
+    @property
+    def elements(self) -> float: ...
+    def covered(self) -> float: ...
+    def group(self, name: str) -> Group: ...
+
+
+def describe(symmetry: _Symmetry) -> str:
     """The symmetry as text.
 
     Args:

@@ -15,7 +15,7 @@ from ridgeline.objective import Objective
 from ridgeline.profiles import Profile
 from ridgeline.state import State
 from ridgeline.studies.common import curves_chart, mean_sd, sound
-from ridgeline.studies.matched import NAIVE, WEIGHTS, between, carried, fingerprint, orders_of
+from ridgeline.studies.matched import NAIVE, WEIGHTS, between, carried, fingerprint, matched_orders
 from ridgeline.studies.pairs import Pair, judged
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Mean
@@ -103,7 +103,7 @@ def calibration_error(probabilities: Tensor, targets: Tensor, bins: int = BINS) 
 
 def _judged(bench: Bench, pair: Pair) -> dict[str, Array]:
     """Test loss, test error and calibration error of both, of what they merge to, of both asked."""
-    orders = {way.name: orders_of(bench, pair, way) for way in WAYS}
+    orders = {way.name: matched_orders(bench, pair, way) for way in WAYS}
     merged = {
         name: merge([pair.a.final, carried(pair, found)]).state for name, found in orders.items()
     }
