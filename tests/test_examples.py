@@ -20,3 +20,11 @@ def test_alignment_and_repair_lower_the_barrier(capsys):
     out = capsys.readouterr().out
     assert "fc1: 128" in out
     assert "merged: test error" in out
+
+
+def test_no_layer_is_curved_more_than_the_whole_network(capsys):
+    found = loaded("curvature").main()
+    assert set(found) == {"all", "fc1", "fc2"}
+    for k, whole in enumerate(found["all"]):
+        assert whole >= max(found[layer][k] for layer in ("fc1", "fc2")) * (1 - 1e-2)
+    assert "top eigenvalue" in capsys.readouterr().out

@@ -25,6 +25,8 @@ _HOME = {
         *("Objective", "cross_entropy", "squared_error", "binary_cross_entropy"),
         *("error", "accuracy", "top_k", "binary_error", "binary_accuracy"),
         *("higher", "lower", "masked"),
+        *("batch_loss", "gradient", "gauss_newton", "hessian", "minibatches"),
+        *("per_sample_gradients", "value_and_gradient"),
     ),
     "ridgeline.paths": (
         *("Bezier", "Line", "Path", "Plane", "Polygon", "Power", "homogeneous_biases"),

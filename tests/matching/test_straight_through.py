@@ -6,10 +6,10 @@ import torch
 from planted import planted
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.matching import align
-from ridgeline.matching.losses import loss_of, minibatches, mixed, parameters
+from ridgeline.matching.losses import mixed, parameters
 from ridgeline.matching.straight_through import StraightThrough
 from ridgeline.matching.weights import WeightMatching
-from ridgeline.objective import Objective
+from ridgeline.objective import Objective, batch_loss, minibatches
 from ridgeline.symmetry import symmetries
 from zoo import Cnn, images
 
@@ -74,12 +74,12 @@ def test_a_batch_is_drawn_without_repeats_and_epochs_differ():
     model, _, a, _, _ = planted()
     x = torch.arange(10.0)[:, None].expand(10, 6).contiguous()
     objective = Objective(model, (x, torch.zeros(10, dtype=torch.long)))
-    source = minibatches(objective, 4, 0)
+    source = minibatches(objective, 4)
     batches = [next(source).inputs[:, 0].tolist() for _ in range(4)]
     assert all(len(b) == 4 for b in batches)
     assert len({*batches[0], *batches[1]}) == 8
     assert batches[:2] != batches[2:]
-    whole = next(minibatches(objective, 99, 0)).inputs[:, 0]
+    whole = next(minibatches(objective, 99)).inputs[:, 0]
     assert sorted(whole.tolist()) == list(range(10))
 
 
@@ -90,8 +90,8 @@ def test_the_loss_is_the_objectives_with_its_statistics():
     state = {n: x.clone() for n, x in model.state_dict().items()}
     for statistics in ("recompute", "keep"):
         objective = Objective(model, data, statistics=statistics)
-        batch = next(minibatches(objective, 40, 0))
-        got = loss_of(objective, parameters(objective, state), batch)
+        batch = next(minibatches(objective, 40))
+        got = batch_loss(objective, parameters(objective, state), batch)
         assert float(got) == pytest.approx(float(objective(state)["loss"].mean()), rel=1e-5)
 
 

@@ -7,10 +7,10 @@ from torch import nn
 import zoo
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.merging import Fisher, diagonal_fisher, merge
-from ridgeline.merging.fisher import _Gradients
-from ridgeline.merging.outer import Layers
 from ridgeline.objective import Objective
-from ridgeline.state import coordinates
+from ridgeline.objective.linear import LinearLayers
+from ridgeline.objective.per_sample import PerSample
+from ridgeline.objective.point import Point
 
 
 def made(name, n=17, **options):
@@ -52,17 +52,17 @@ def test_the_fisher_diagonal_is_that_of_a_loop_over_samples(name, labels):
 @pytest.mark.parametrize("name", list(zoo.ZOO))
 def test_products_of_squares_serve_networks_of_linear_layers_alone(name):
     _, objective, a, _ = made(name)
-    tensors = objective.tensors(a)
-    found = Layers.of(objective, tensors, list(coordinates(tensors)))
+    point = Point(objective, a)
+    found = LinearLayers.of(point)
     assert (found is not None) == (name in ("mlp", "residual"))
     if found is not None:
-        mapped = _Gradients(objective, tensors, list(coordinates(tensors)))
+        mapped = PerSample(point)
         part, loss = objective.samples, objective.metrics["loss"]
         weight = torch.rand(len(part), dtype=torch.float64)
         found.forward(part)
-        fast = dict(found.squares(part, part.targets, weight, loss))
-        for n, x in mapped.squares(part, part.targets, weight, loss):
-            torch.testing.assert_close(fast[n], x, rtol=1e-9, atol=1e-14)
+        fast = found.squares(part, part.targets, weight, loss)
+        for x, y in zip(fast, mapped.squares(part, part.targets, weight, loss), strict=True):
+            torch.testing.assert_close(x, y, rtol=1e-9, atol=1e-14)
 
 
 class Tokens(nn.Module):
@@ -83,8 +83,7 @@ def test_rows_that_are_no_samples_are_left_to_the_plain_way(tokens):
     model = Tokens().double()
     x, y = torch.randn(7, tokens, 3).double(), torch.arange(7) % 3
     objective = Objective(model, (x, y), dtype=torch.float64, rows=4)
-    tensors = objective.tensors(model.state_dict())
-    assert (Layers.of(objective, tensors, list(coordinates(tensors))) is None) == (tokens > 1)
+    assert (LinearLayers.of(Point(objective, model.state_dict())) is None) == (tokens > 1)
     state = {n: v.clone() for n, v in model.state_dict().items()}
     for labels in ("model", "empirical"):
         found = diagonal_fisher(objective, state, labels=labels)

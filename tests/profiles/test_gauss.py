@@ -12,10 +12,10 @@ from ridgeline import rng
 from ridgeline.errors import ForwardFailed, RidgelineWarning, UnknownName, UsageError
 from ridgeline.nets import fcn
 from ridgeline.objective import Objective, squared_error
+from ridgeline.objective.plain import Plain
 from ridgeline.paths import Line, Polygon, Power, TwoPowers, homogeneous_biases
 from ridgeline.profiles import gauss_length
 from ridgeline.profiles.derivatives import velocities
-from ridgeline.profiles.plain import Plain
 
 METHODS = ["turning", "ad"]
 

@@ -19,9 +19,9 @@ from ridgeline.errors import UsageError
 from ridgeline.matching.align import Matched, Progress, Strategy
 from ridgeline.matching.assignment import assign
 from ridgeline.matching.circuits import heads_of
-from ridgeline.matching.losses import loss_of, minibatches, mixed, parameters
+from ridgeline.matching.losses import batches_of, mixed, parameters
 from ridgeline.matching.procrustes import Procrustes, hidden_of
-from ridgeline.objective import Objective
+from ridgeline.objective import Objective, batch_loss
 from ridgeline.rng import stream as random_stream
 from ridgeline.symmetry import Group, Permutation, Symmetry, Transform
 from ridgeline.symmetry.mixing import Mixing, mixed_along
@@ -82,12 +82,12 @@ class Learned:
         Raises:
             UsageError: If a gain is zero, or the start is no transform.
         """
-        judges = next(minibatches(self.objective, self.judged, seed))
+        judges = next(batches_of(self.objective, self.judged, seed))
 
         def judge(transform: Transform) -> float:
             given = parameters(self.objective, a), parameters(self.objective, transform(b))
             with torch.no_grad():
-                return float(loss_of(self.objective, mixed(*given), judges))
+                return float(batch_loss(self.objective, mixed(*given), judges))
 
         init = self.init if self.init is not None else Procrustes(stream=self.stream)
         start = init.match(a, b, symmetry, seed=seed, progress=progress).transform
@@ -125,13 +125,13 @@ class Learned:
     ) -> Iterator[float]:
         """Steps of Adam on the latent matrices: the loss of each on its own batch."""
         adam = torch.optim.Adam(latent.matrices(), lr=self.rate)
-        batches = minibatches(self.objective, self.batch, seed)
+        batches = batches_of(self.objective, self.batch, seed)
         draws = random_stream(seed, "learned matching", "t")
         low, high = self.between
         for _ in range(self.steps):
             t = low + (high - low) * float(torch.rand((), generator=draws))
             with torch.enable_grad():
-                loss = loss_of(self.objective, mixed(a, latent.carry(b), t), next(batches))
+                loss = batch_loss(self.objective, mixed(a, latent.carry(b), t), next(batches))
                 adam.zero_grad(set_to_none=True)
                 loss.backward()
             adam.step()

@@ -18,9 +18,9 @@ from ridgeline import state as states
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.matching.align import Matched, Progress
 from ridgeline.matching.descent import descended
-from ridgeline.matching.losses import loss_of, minibatches, mixed, parameters
+from ridgeline.matching.losses import batches_of, mixed, parameters
 from ridgeline.matching.relaxed import harden, matched_names, soft
-from ridgeline.objective import Objective, Samples
+from ridgeline.objective import Objective, Samples, batch_loss
 from ridgeline.rng import stream
 from ridgeline.symmetry import Order, Symmetry, Transform
 
@@ -205,7 +205,7 @@ class _Run:
             self.measure = "squared distance per coordinate"
             return
         self.a, self.b = (parameters(self.objective, x) for x in (a, b))
-        self.batches = minibatches(self.objective, settings.batch, seed)
+        self.batches = batches_of(self.objective, settings.batch, seed)
         self.judges: Samples = next(self.batches)  # the same for all permutations
         self.draws = stream(seed, "sinkhorn positions")
         self.measure = (
@@ -218,7 +218,7 @@ class _Run:
             squares = [(self.a[n] - carried[n]).square().sum() for n in self.names]
             return torch.stack(squares).sum() / self.size
         t = 0.5 if self.kind == "midpoint" else float(torch.rand((), generator=self.draws))
-        return loss_of(self.objective, mixed(self.a, carried, t), next(self.batches))
+        return batch_loss(self.objective, mixed(self.a, carried, t), next(self.batches))
 
     def hard(self, orders: Mapping[str, Order]) -> float:
         return self.at(self.symmetry.transform(orders))
@@ -229,4 +229,4 @@ class _Run:
         with torch.no_grad():
             if self.objective is None or self.kind == "distance":
                 return float(self.relaxed(carried)) if self.names else 0.0
-            return float(loss_of(self.objective, mixed(self.a, carried), self.judges))
+            return float(batch_loss(self.objective, mixed(self.a, carried), self.judges))

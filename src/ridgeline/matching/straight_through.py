@@ -16,9 +16,10 @@ from torch import Tensor
 from ridgeline import state as states
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.matching.align import Matched, Progress
-from ridgeline.matching.losses import loss_of, minibatches, mixed, parameters
+from ridgeline.matching.losses import batches_of, mixed, parameters
 from ridgeline.matching.weights import WeightMatching
-from ridgeline.objective import Objective, Samples
+from ridgeline.objective import Objective, Samples, batch_loss
+from ridgeline.objective.point import gradients
 from ridgeline.symmetry import Symmetry, Transform
 from ridgeline.symmetry.frame import orders_of
 
@@ -92,12 +93,12 @@ class StraightThrough:
         free = dict(fixed)
         names = [n for n in states.coordinates(fixed) if n not in symmetry.ties]
         speed = {n: torch.zeros_like(fixed[n]) for n in names}
-        batches = minibatches(self.objective, self.batch, seed)
-        judges = next(minibatches(self.objective, self.judged, seed))
+        batches = batches_of(self.objective, self.batch, seed)
+        judges = next(batches_of(self.objective, self.judged, seed))
 
         def judge(transform: Transform) -> float:
             with torch.no_grad():
-                return float(loss_of(self.objective, mixed(fixed, transform(moving)), judges))
+                return float(batch_loss(self.objective, mixed(fixed, transform(moving)), judges))
 
         at = best = symmetry.identity()
         before = lowest = judge(best)
@@ -169,13 +170,9 @@ class StraightThrough:
         with torch.enable_grad():
             held = {n: x.clone().requires_grad_(n in names) for n, x in middle.items()}
             given = states.tie(dict(held), symmetry.ties)
-            loss = loss_of(self.objective, given, batch)
-            found = torch.autograd.grad(loss, [held[n] for n in names], allow_unused=True)
-        slopes = {
-            n: torch.zeros_like(held[n]) if g is None else g
-            for n, g in zip(names, found, strict=True)
-        }
-        return float(loss.detach()), slopes
+            loss = batch_loss(self.objective, given, batch)
+            found = gradients(loss, [held[n] for n in names])
+        return float(loss.detach()), dict(zip(names, found, strict=True))
 
 
 def _differ(one: Transform, other: Transform, symmetry: Symmetry) -> bool:

@@ -2,22 +2,21 @@
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.func import jvp
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ridgeline.engine.evaluation import _check, sample_order  # the samples that `outputs_at` takes
 from ridgeline.engine.residents import gather_statistics
 from ridgeline.errors import ForwardFailed, RidgelineWarning, UsageError
 from ridgeline.measures import Array
 from ridgeline.objective import Objective
+from ridgeline.objective.derivable import casting, twice
+from ridgeline.objective.plain import Plain
 from ridgeline.paths import Line, Path
-from ridgeline.profiles.plain import Plain
 from ridgeline.state import State, cast, non_finite
 
 __all__ = ["velocities"]
@@ -111,7 +110,8 @@ def _derivatives(
 
     moving = {name: state[name] for name in tangent}
     try:
-        with _differentiable(objective):
+        # Operations whose second forward derivatives are right
+        with torch.no_grad(), casting(objective), twice(), Plain():
             found = jvp(velocity, (moving, tangent), (tangent, acceleration))
     except UsageError:
         raise
@@ -125,16 +125,3 @@ def _derivatives(
         raise ForwardFailed("The model", f"differentiated at {where}", failure) from failure
     first, second = (x.double().cpu().flatten(1) for x in found)
     return first, second
-
-
-@contextmanager
-def _differentiable(objective: Objective) -> Iterator[None]:
-    """The objective's precision, and operations whose second derivatives are right."""
-    casting = torch.autocast(
-        objective.device.type, dtype=objective.autocast, enabled=objective.autocast is not None
-    )
-    plain = sdpa_kernel(SDPBackend.MATH), Plain()
-    with torch.no_grad(), casting, plain[0], plain[1], warnings.catch_warnings():
-        # torch's own rules for forward derivatives are scripted at their first use
-        warnings.filterwarnings("ignore", "`torch.jit.script", DeprecationWarning)
-        yield

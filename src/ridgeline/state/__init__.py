@@ -51,6 +51,7 @@ from ridgeline.state.products import (
 from ridgeline.state.sharing import identical, place, tie, ties, warn_of_identical
 from ridgeline.state.spectral import Spectral, renewed, spectral_vectors, vectors_of
 from ridgeline.state.types import in_one_type
+from ridgeline.state.vectors import chosen, flatten, unflatten
 
 __all__ = [
     "Comparison",
@@ -68,6 +69,7 @@ __all__ = [
     "check_same",
     "check_state",
     "check_states",
+    "chosen",
     "compare",
     "coordinates",
     "cosine",
@@ -78,6 +80,7 @@ __all__ = [
     "equal",
     "factors",
     "finitely",
+    "flatten",
     "identical",
     "in_one_type",
     "is_continuous",
@@ -99,6 +102,7 @@ __all__ = [
     "tensors_of",
     "tie",
     "ties",
+    "unflatten",
     "unusable",
     "vectors_of",
     "warn_of_factors",

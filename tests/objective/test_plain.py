@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ridgeline.profiles.plain import Plain
+from ridgeline.objective.plain import Plain
 
 X = torch.randn(4, 6, 5, generator=torch.Generator().manual_seed(0)).double() * 2 + 1
 GAIN, SHIFT = torch.rand(6).double() + 0.5, torch.rand(6).double()

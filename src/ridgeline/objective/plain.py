@@ -3,7 +3,9 @@
 Some of torch's fused kernels do not serve there. The second forward derivative of `layer_norm`
 and of its kin is wrong without a word (found against differences, torch 2.13: the mean and the
 deviation that the kernel keeps for its first derivative carry none of their own), `batch_norm`
-refuses running statistics that move, and `silu` has no second derivative.
+refuses running statistics that move, and `silu` has no second derivative. Backwards, of 126
+operations and layers of torch one was wrong: in the derivative of `weight_norm` its norms, kept
+from the first pass, are constants.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +20,15 @@ __all__ = ["Plain"]
 
 
 class Plain(TorchFunctionMode):
-    """While this is entered, such operations are computed from sums, products and powers."""
+    """While this is entered, such operations are computed from sums, products and powers.
+
+    Args:
+        backward: Only those whose derivative backwards has a wrong derivative.
+    """
+
+    def __init__(self, *, backward: bool = False) -> None:
+        super().__init__()
+        self._plain = _BACKWARD if backward else _PLAIN
 
     def __torch_function__(
         self,
@@ -27,7 +37,7 @@ class Plain(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        return _PLAIN.get(func, func)(*args, **(kwargs or {}))
+        return self._plain.get(func, func)(*args, **(kwargs or {}))
 
 
 def _standard(x: Tensor, axes: list[int], eps: float) -> Tensor:
@@ -110,6 +120,10 @@ def _silu(input: Tensor, inplace: bool = False) -> Tensor:  # noqa: ARG001 (an e
     return input * input.sigmoid()
 
 
+def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
+    return v * (g / torch.norm_except_dim(v, 2, dim))
+
+
 def _by_channel(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
     """Scaled and shifted along the second axis."""
     shape = (-1, *[1] * (x.ndim - 2))
@@ -117,8 +131,12 @@ def _by_channel(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor
     return x if bias is None else x + bias.reshape(shape)
 
 
+_BACKWARD: dict[Callable[..., Any], Callable[..., Any]] = {
+    torch._weight_norm: _weight_norm,  # pyright: ignore[reportPrivateImportUsage]  (what modules call)
+}
 # Modules call `torch.nn.functional`; others may call the operation itself.
 _PLAIN: dict[Callable[..., Any], Callable[..., Any]] = {
+    **_BACKWARD,
     F.layer_norm: _layer_norm,
     torch.layer_norm: _layer_norm,
     F.rms_norm: _rms_norm,
