@@ -24,7 +24,9 @@ __all__ = [
     "Mark",
     "Panel",
     "Panels",
+    "Rise",
     "Row",
+    "Rows",
     "Series",
     "Table",
     "band",
@@ -49,12 +51,20 @@ class Series:
     points: bool = False
     """True if points are drawn in place of a line."""
     dash: int = 0
-    """Which pattern of line, or which symbol of points: 0 to 3."""
+    """Pattern of the line, or symbol of the points: 0 to 3."""
     ordered: float | None = None
     """A place from 0 to 1 on a ramp of colours, for labels that are values in an order."""
     faint: bool = False
     """True if it is drawn thin and pale and without an entry in the legend, as single runs are
     behind their mean."""
+    strong: bool = False
+    """True if it is drawn thick, in the colour of the text: what the others are parts of."""
+    guide: bool = False
+    """True if it only guides the eye, as a chord does: thin, dashed, no entry in the legend."""
+    group: str = ""
+    """Series of one group share a colour; of one label by default."""
+    name: str = ""
+    """What it is called where it is pointed at; the label by default."""
 
     def __post_init__(self) -> None:
         for name in ("x", "y", "low", "high"):
@@ -76,6 +86,21 @@ class Mark:
     label: str = ""
     axis: Literal["x", "y"] = "x"
     """Which axis the value is on: ``"x"`` draws it upright."""
+    of: str = ""
+    """Label of the series whose colour it has; grey without one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rise:
+    """A height above a foot, as of a barrier above its chord: a stem, a dot, and its size."""
+
+    x: float
+    low: float
+    high: float
+    text: str
+    """The height in words, as ``2.31 ± 0.08``."""
+    label: str = ""
+    """Label of the series that it is of, whose colour it has."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -89,27 +114,65 @@ class Panel:
     log_x: bool = False
     log_y: bool = False
     marks: Sequence[Mark] = ()
+    rises: Sequence[Rise] = ()
     y_range: tuple[float, float] | None = None
+    crossed: bool = False
+    """True if crosses at the upper edge mark positions whose value is not finite."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Rows:
+    """Named rows, each with one value of every series: as bars, or as dots with intervals.
+
+    A series has its values in `Series.x`, the numbers of their rows in `Series.y`, and the ends of
+    its intervals, which are on the horizontal axis, in `Series.low` and `Series.high`.
+    """
+
+    x: str
+    names: Sequence[str]
+    series: Sequence[Series]
+    title: str = ""
+    marks: Sequence[Mark] = ()
+    bars: bool = False
+    """True if a bar is drawn from zero to each value."""
+    texts: Sequence[str] = ()
+    """Written beside each row's bar."""
+    leading: int = 0
+    """So many of the first rows are told apart: in bold, above a rule."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Chart:
-    """What every chart has."""
+    """Everything that all charts have."""
 
     name: str
-    """For files: lower case, digits, hyphens; unique within its paper."""
+    """For files: letters, digits, '.', '_' and '-'; unique within its page."""
     title: str
     caption: str
     """What is drawn, over how many runs and samples."""
+    table: Sequence[Row] = ()
+    """The tidy rows that are saved beside it; what is drawn by default."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
+            raise UsageError(
+                "A chart's name becomes a file's: letters, digits, '.', '_' and '-'.",
+                got=repr(self.name),
+            )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Panels(Chart):
-    """Lines and points: panels side by side."""
+    """Lines, points and rows: panels side by side."""
 
-    panels: Sequence[Panel]
+    panels: Sequence[Panel | Rows]
+    columns: int | None = None
+    """Panels beside each other; up to three by default."""
+    legend: bool = True
+    """False if what has a label is named elsewhere, as by rows."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.panels:
             raise UsageError("A chart has one panel at least.", got=repr(self.name))
 
@@ -137,8 +200,12 @@ class Landscape(Chart):
 
     surface: "Surface"
     metric: str = "loss"
+    split: str | None = None
+    """The first by default."""
+    unit: str = ""
+    """Label of the scale; the metric by default."""
     points: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    trajectories: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    trajectories: Mapping[str, Sequence[tuple[float, float]] | Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -236,7 +236,7 @@ def test_help_is_instant_and_loads_no_torch():
         "from ridgeline.cli.main import main\n"
         "with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):\n"
         "    main(['profile', '--help'])\n"
-        "heavy = {'torch', 'numpy', 'matplotlib', 'plotly', 'sklearn', 'rich'} & set(sys.modules)\n"
+        "heavy = {'torch', 'numpy', 'matplotlib', 'sklearn', 'rich'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -246,7 +246,7 @@ def test_importing_the_library_loads_no_extra():
     code = (
         "import sys, ridgeline as rl\n"
         "rl.profile, rl.Objective, rl.load, rl.data, rl.train, rl.nets\n"
-        "heavy = {'matplotlib', 'plotly', 'sklearn', 'pyarrow', 'rich', 'jinja2', 'ray'}\n"
+        "heavy = {'matplotlib', 'sklearn', 'pyarrow', 'rich', 'jinja2', 'ray'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

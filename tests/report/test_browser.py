@@ -63,25 +63,77 @@ def opened(browser, address, **more):
     return page, wrong
 
 
-def mounted(page):
-    """Scrolls until every plot was made: each is when its figure comes near."""
-    figures = page.locator("[data-test=figure]")
-    for k in range(figures.count()):
-        figures.nth(k).scroll_into_view_if_needed()
-        page.wait_for_function(
-            "k => document.querySelectorAll('figure')[k].querySelector('.main-svg')", arg=k
-        )
-    return figures.count()
+def pointed(page, figure, x, y):
+    """What is said at shares of a figure's picture."""
+    plot = page.locator(f"[data-figure={figure}] .plot")
+    plot.scroll_into_view_if_needed()
+    box = plot.locator("svg:visible").bounding_box()
+    for off in (1, 0):  # a pointer that moves
+        page.mouse.move(box["x"] + x * box["width"] + off, box["y"] + y * box["height"])
+    tip = plot.locator(".tip")
+    return tip.inner_text().split("\n") if tip.is_visible() else []
 
 
-def test_plots_mount_without_errors_or_requests(browser, address):
+def test_pointing_says_values_without_errors_or_requests(browser, address):
     page, wrong = opened(browser, address)
-    assert mounted(page) == page.locator(".js-plotly-plot").count() == 4
-    assert page.locator("[data-test=static]:visible").count() == 0
-    assert page.locator("[data-test=plot]:visible").count() == 4
-    page.wait_for_timeout(300)
-    # Plotly looks for nothing outside; what it makes itself are data: and blob: addresses.
-    assert [w for w in wrong if not w.startswith(("data:", "blob:"))] == []
+    assert page.locator("figure[data-live]").count() == 4
+    name, t, loss = pointed(page, "down", 0.3, 0.5)
+    assert name in ("a, train", "b, train", "b, test") and t.startswith("t 0.")
+    assert loss.startswith("loss ") and "[" in loss
+    assert page.locator("[data-figure=down] .here").count() == 1
+    assert page.locator("[data-figure=down] .pale").count() > 0
+    layer, height = pointed(page, "layers", 0.12, 0.1)
+    assert layer == "layer 1" and height.startswith("barrier in loss 1.0")
+    place, value = pointed(page, "surface", 0.4, 0.5)
+    assert place.startswith("x ") and value.startswith("loss ")
+    page.mouse.move(2, 2)
+    assert page.locator(".tip:visible").count() == page.locator(".here").count() == 0
+    assert wrong == []
+
+
+def test_the_ring_is_on_the_point_that_is_said(browser, address):
+    page, _ = opened(browser, address)
+    _, t, _ = pointed(page, "broken", 0.5, 0.3)
+    ring = page.locator("[data-figure=broken] .here").bounding_box()
+    box = page.locator("[data-figure=broken] svg").first.bounding_box()
+    told = page.evaluate("JSON.parse(document.querySelector('[data-figure=broken] script').text)")
+    left, _, right, _ = told["boxes"]["wide"][0]
+    scale = box["width"] / page.evaluate(
+        "document.querySelector('[data-figure=broken] svg').viewBox.baseVal.width"
+    )
+    middle = ((ring["x"] + ring["width"] / 2 - box["x"]) / scale - left) / (right - left)
+    # The axis goes on by 4 % of its values on either side.
+    assert middle * 1.08 - 0.04 == pytest.approx(float(t.split()[1]), abs=0.005)
+
+
+def test_arrow_keys_read_a_figure(browser, address):
+    page, _ = opened(browser, address)
+    plot = page.locator("[data-figure=down] .plot")
+    plot.focus()
+    said = []
+    for key in ("ArrowRight", "ArrowRight", "End", "ArrowDown", "Home", "ArrowUp"):
+        page.keyboard.press(key)
+        said.append(plot.locator("[role=status]").inner_text().split("\n")[:2])
+    assert said == [
+        *(["a, train", "t 0"], ["a, train", "t 0.02"], ["a, train", "t 1"]),
+        *(["b, train", "t 1"], ["b, train", "t 0"], ["a, train", "t 0"]),
+    ]
+    page.keyboard.press("Escape")
+    assert not plot.locator(".tip").is_visible()
+
+
+def test_an_entry_of_the_legend_holds_its_label(browser, address):
+    page, _ = opened(browser, address)
+    figure = page.locator("[data-figure=down]")
+    entry = figure.locator("svg:visible .k[data-key='0']").last
+    entry.click()
+    assert figure.locator(".s[data-key='0'].pale").count() == 0
+    assert figure.locator(".s[data-key='1'].pale").count() > 0
+    page.mouse.move(2, 2)
+    assert figure.locator(".s[data-key='1'].pale").count() > 0
+    entry.click()
+    page.mouse.move(2, 2)
+    assert figure.locator(".pale").count() == 0
 
 
 def test_dark_and_light(browser, address):
@@ -89,44 +141,43 @@ def test_dark_and_light(browser, address):
     page, wrong = opened(browser, address, color_scheme="light")
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        page.wait_for_timeout(500)
         colours[scheme] = (
             page.evaluate("getComputedStyle(document.body).backgroundColor"),
-            page.evaluate("document.querySelector('.js-plotly-plot').layout.font.color"),
+            page.evaluate(
+                "getComputedStyle(document.querySelector('figure svg g[style*=--ink]')).fill"
+            ),
         )
     assert colours == {
-        "light": ("rgb(253, 253, 252)", "#1f2933"),
-        "dark": ("rgb(19, 23, 28)", "#e4e8ed"),
+        "light": ("rgb(253, 253, 252)", "rgb(31, 41, 51)"),
+        "dark": ("rgb(19, 23, 28)", "rgb(228, 232, 237)"),
     }
     assert wrong == []
 
 
 def test_without_javascript_the_pictures_are_there(browser, address):
     page, wrong = opened(browser, address, java_script_enabled=False)
-    assert page.locator("[data-test=static] svg:visible").count() == 4
-    assert page.locator("[data-test=plot]:visible").count() == 0
-    assert page.locator("[data-test=static] svg").first.bounding_box()["height"] > 100
+    assert page.locator("figure svg:visible").count() == 4
+    assert page.locator("figure svg:visible").first.bounding_box()["height"] > 100
     assert wrong == []
 
 
 def test_printing_shows_the_pictures(browser, address):
     page, _ = opened(browser, address)
-    mounted(page)
     page.emulate_media(media="print", color_scheme="dark")
-    assert page.locator("[data-test=static] svg:visible").count() == 4
-    assert page.locator("[data-test=plot]:visible").count() == 0
+    assert page.locator("figure svg:visible").count() == 4
     ink = page.evaluate("getComputedStyle(document.body).color")
     assert ink == "rgb(31, 41, 51)"  # on paper always dark on white
 
 
 def test_a_narrow_screen_stacks_the_panels_and_does_not_scroll(browser, address):
     page, wrong = opened(browser, address, viewport={"width": 400, "height": 800})
-    mounted(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
-    domains = page.evaluate(
-        "['xaxis', 'xaxis2'].map(a => document.querySelector('.js-plotly-plot').layout[a].domain)"
-    )
-    assert domains == [[0, 1], [0, 1]]
+    assert page.locator("[data-test=narrow]:visible").count() == 3
+    assert page.locator("figure svg:visible").count() == 4
+    box = page.locator("[data-figure=down] svg:visible").bounding_box()
+    assert box["height"] > box["width"]
+    name, _, _ = pointed(page, "down", 0.55, 0.8)
+    assert name
     assert wrong == []
 
 
@@ -145,7 +196,7 @@ def test_an_unusual_name_does_no_harm(browser, tmp_path):
     address = write_page(page, tmp_path / "odd", formats=["svg"]).as_uri()
     shown, wrong = opened(browser, address)
     assert shown.locator("h1").inner_text() == name
-    assert shown.locator(".js-plotly-plot").count() == 1
+    assert shown.locator("figure[data-live]").count() == 1
     assert wrong == []
 
 
@@ -156,34 +207,27 @@ def study(tmp_path_factory):
     return path.as_uri()
 
 
-def test_a_study_is_drawn_as_it_is_read(browser, study):
+def test_a_study_has_its_figures_and_claims(browser, study):
     page, wrong = opened(browser, study)
-    page.wait_for_function("document.querySelector('.js-plotly-plot')")
-    assert page.locator(".js-plotly-plot").count() < 4  # the rest are far below
-    assert mounted(page) == page.locator(".js-plotly-plot").count() == 7
+    assert page.locator("figure[data-live]").count() == 7
     assert page.locator("[data-test=claim]").count() == 10
     assert page.locator("[data-test=claim] .interval").count() == 10
-    assert [w for w in wrong if not w.startswith(("data:", "blob:"))] == []
+    row, width, value = pointed(page, "grid-6", 0.15, 0.1)
+    assert (row, width) == ("learning rate 0.001", "width (units) 16")
+    assert value.endswith("n = 3")
+    assert wrong == []
 
 
 @pytest.mark.parametrize("width", [390, 800, 1200])
 def test_nothing_of_a_study_is_wider_than_the_page(browser, study, width):
     page, _ = opened(browser, study, viewport={"width": width, "height": 900})
-    mounted(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     boxes = page.evaluate(
-        """[...document.querySelectorAll('.legend, .annotation-text, .gtitle, .ytitle, .xtitle')]
+        """[...document.querySelectorAll('.picture:not(.scrolls) svg')]
+        .filter(e => e.checkVisibility())
         .map(e => e.getBoundingClientRect()).map(b => [b.left, b.right])"""
     )
     assert boxes and all(left >= 0 and right <= width for left, right in boxes)
-
-
-def test_turning_a_narrow_screen_leaves_one_scale_of_colours(browser, study):
-    page, _ = opened(browser, study, viewport={"width": 390, "height": 900})
-    mounted(page)
-    page.set_viewport_size({"width": 1200, "height": 900})
-    page.wait_for_timeout(800)
-    assert page.locator("[data-figure=grid-6] .colorbar").count() == 1
 
 
 def test_the_contents_lead_to_a_section_and_back(browser, study):

@@ -12,12 +12,11 @@ from report import samples
 from ridgeline.charts import Chart, Mark, Panel, Panels, Series
 from ridgeline.errors import UsageError
 from ridgeline.report import chart_figure
-from ridgeline.report.curves import inside_of
+from ridgeline.report.drawing import inside_of
+from ridgeline.report.frames import Scale, frames
 from ridgeline.report.heatmaps import _contrast
-from ridgeline.report.layouts import layout
+from ridgeline.report.labels import above, inside
 from ridgeline.report.levels import powers, rounds
-from ridgeline.report.marks import above, inside
-from ridgeline.report.series import Scale, frames
 from ridgeline.report.style import PALETTE, SOFT, channels, on_ramp
 
 
@@ -40,14 +39,13 @@ def charts(plain_surface):
     ]
 
 
-def test_every_chart_is_a_picture_a_plot_and_a_table(charts, tmp_path):
-    graphs = pytest.importorskip("plotly.graph_objects")
+def test_every_chart_is_a_picture_with_values_and_a_table(charts, tmp_path):
     for k, chart in enumerate(charts):
         figure = chart_figure(chart)
         paths = figure.save(tmp_path / str(k), ["svg"])
         assert [p.name for p in paths] == [f"{chart.name}.{s}" for s in ("svg", "csv")]
-        spec = json.loads(json.dumps(figure.plotly(), allow_nan=False))
-        graphs.Figure(spec)  # refuses unknown names and values
+        told = json.loads(json.dumps(figure.hover(), allow_nan=False))
+        assert len(told["panels"]) == len(told["boxes"]["wide"])
         assert figure.title == chart.title and figure.caption.startswith(chart.caption)
         assert figure.rows and figure.width <= 6.9  # both columns of a paper
 
@@ -84,8 +82,6 @@ def test_a_label_has_one_colour_and_one_entry_in_all_panels():
         {"a": PALETTE[1], "c": PALETTE[2]},
     ]
     figure = chart_figure(chart)
-    named = [t["name"] for t in figure.plotly()["data"] if t["showlegend"]]
-    assert named == ["b", "a", "c"]
     (legend,) = figure.matplotlib().legends
     assert [t.get_text() for t in legend.get_texts()] == ["b", "a", "c"]
 
@@ -108,19 +104,19 @@ def test_faint_runs_share_their_means_colour_and_have_no_entry():
     )
     (frame,) = frames(chart)
     assert [s.colour for s in frame.strokes] == [PALETTE[0], PALETTE[0], SOFT]
-    named = [t.get("name") for t in chart_figure(chart).plotly()["data"] if t["showlegend"]]
-    assert named == ["runs"]
+    (legend,) = chart_figure(chart).matplotlib().legends
+    assert [t.get_text() for t in legend.get_texts()] == ["runs"]
 
 
 def test_what_has_no_number_is_named_and_draws_nothing():
     chart = one(line("some", [1, np.nan, 3, 4]), line("none", [np.nan] * 4), line("empty", []))
     figure = chart_figure(chart)
     assert figure.caption == "n = 3 runs. Nothing to draw for none, empty. Gaps: not finite."
-    traces = figure.plotly()["data"]
-    assert [t["y"] for t in traces] == [[1, None, 3, 4]]
+    ((said,),) = figure.hover()["panels"]
+    assert said["texts"] == [f"x {x}\ny {x + 1}" for x in (0, 2, 3)]
     nothing = chart_figure(one(line("none", [])))
     assert "no data" in [t.get_text() for t in nothing.matplotlib().axes[0].texts]
-    assert "no data" in [a["text"] for a in nothing.plotly()["layout"]["annotations"]]
+    assert nothing.hover()["panels"] == [[]]
 
 
 def test_what_a_logarithm_has_no_place_for_is_a_gap():
@@ -137,22 +133,22 @@ def test_what_a_logarithm_has_no_place_for_is_a_gap():
 
 def test_a_band_is_not_filled_across_a_gap():
     y = np.array([1, 2, np.nan, 3, 4.0])
-    data = chart_figure(one(line("a", y, low=y - 1, high=y + 1))).plotly()["data"]
-    outlines = [(t["x"], t["y"]) for t in data if t.get("fill") == "toself"]
-    assert outlines == [([0, 1, 1, 0], [2, 3, 1, 0]), ([3, 4, 4, 3], [4, 5, 3, 2])]
+    axes = chart_figure(one(line("a", y, low=y - 1, high=y + 1))).matplotlib().axes[0]
+    (band,) = axes.collections
+    reach = [(path.vertices[:, 0].min(), path.vertices[:, 0].max()) for path in band.get_paths()]
+    assert reach == [(0, 1), (3, 4)]
 
 
 def test_points_have_bars_and_symbols():
     y = np.array([1.0, np.nan, 3.0])
     chart = one(line("p", y, low=y - 0.5, high=y + 1, points=True, dash=1))
-    (trace,) = chart_figure(chart).plotly()["data"]
-    assert trace["error_y"]["array"] == [1, 0, 1] and trace["error_y"]["arrayminus"] == [
-        0.5,
-        0,
-        0.5,
-    ]
-    assert trace["mode"] == "markers" and trace["marker"]["symbol"] == "square"
-    assert chart_figure(chart).matplotlib().axes[0].containers
+    axes = chart_figure(chart).matplotlib().axes[0]
+    (bars,) = axes.containers
+    ends = [segment[:, 1].tolist() for segment in bars.lines[2][0].get_segments()]
+    assert ends == [[0.5, 2.0], [2.5, 4.0]]
+    assert {line.get_marker() for line in axes.lines} == {"s"}
+    ((said,),) = chart_figure(chart).hover()["panels"]
+    assert said["texts"] == ["x 0\ny 1.0 [0.5, 2.0]", "x 2\ny 3.0 [2.5, 4.0]"]
 
 
 def test_the_table_has_every_number_and_mark():
@@ -166,7 +162,7 @@ def test_the_table_has_every_number_and_mark():
 
 
 def test_labels_of_marks_cover_no_curve():
-    size = inside_of(2)
+    size = inside_of(6.8, 2)
     x = np.linspace(0, 1, 50)
     chart = one(Series(label="c", x=x, y=x), marks=[Mark(0.95, "near the top", "y")])
     (frame,) = frames(chart)
@@ -189,7 +185,6 @@ def test_few_positions_are_named():
     chart = one(Series(label="c", x=[16, 64, 256], y=[1, 2, 3]), log_x=True)
     axes = chart_figure(chart).matplotlib().axes[0]
     assert [t.get_text() for t in axes.get_xticklabels()] == ["16", "64", "256"]
-    assert chart_figure(chart).plotly()["layout"]["xaxis"]["ticktext"] == ["16", "64", "256"]
 
 
 def test_four_panels_stand_in_two_rows():
@@ -201,23 +196,18 @@ def test_four_panels_stand_in_two_rows():
         (1, 0),
         (1, 1),
     ]
-    found = figure.plotly()["layout"]
-    assert found["yaxis"]["domain"][1] == 1 and found["yaxis3"]["domain"][0] == 0
-    assert found["yaxis3"]["domain"][1] < found["yaxis"]["domain"][0]
-    assert found["meta"]["columns"] == 2
+    boxes = figure.hover()["boxes"]
+    assert len({box[0] for box in boxes["wide"]}) == 2 == len({box[1] for box in boxes["wide"]})
 
 
-@given(st.integers(1, 9), st.integers(1, 4), st.integers(0, 60))
-def test_panels_do_not_overlap(panels, columns, lift):
-    found = layout([{"x": {}, "y": {}}] * panels, columns=columns, lift=lift)
-    boxes = []
-    for i in range(panels):
-        n = str(i + 1) if i else ""
-        boxes.append((*found["xaxis" + n]["domain"], *found["yaxis" + n]["domain"]))
-        assert all(0 <= v <= 1 for v in boxes[-1])
-    for i, (a, b, c, d) in enumerate(boxes):
-        for e, f, g, h in boxes[:i]:
-            assert b < e or f < a or d < g or h < c
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 7])
+def test_panels_do_not_overlap(count):
+    figure = chart_figure(samples.ordered(count))
+    for boxes in figure.hover()["boxes"].values():
+        for i, (a, b, c, d) in enumerate(boxes):
+            assert a < c and b < d
+            for e, f, g, h in boxes[:i]:
+                assert c < e or g < a or d < f or h < b
 
 
 @given(st.floats(1e-6, 1e5), st.floats(1.001, 1e6), st.floats(0, 1), st.booleans())
@@ -235,8 +225,11 @@ def test_a_grid_writes_values_and_counts_and_leaves_holes():
     (cells,) = (a for a in axes.collections if isinstance(a, QuadMesh))
     assert np.ma.count_masked(cells.get_array()) == 2
     assert "Blank" in figure.caption
-    heat, values, counts = figure.plotly()["data"]
-    assert heat["z"][0][-1] is None and len(values["text"]) == len(counts["text"]) == 28
+    ((cell,),) = figure.hover()["panels"]
+    assert len(cell["texts"]) == 28
+    row, column, value = cell["texts"][0].split("\n")
+    assert (row, column) == ("learning rate 0.001", "width (units) 16")
+    assert value == f"barrier (nats) {grid.values[0, 0]:.4g}, n = 3"
     assert figure.rows[0] == {
         "learning rate": "0.001",
         "width (units)": "16",
@@ -251,7 +244,7 @@ def test_a_grid_of_one_value_of_nothing_and_below_zero():
     grid = samples.grid(log=True)
     for values in (np.full((5, 6), 2.0), np.full((5, 6), np.nan), -np.abs(grid.values)):
         figure = chart_figure(replace(grid, values=values))
-        assert figure.svg() and json.dumps(figure.plotly(), allow_nan=False)
+        assert figure.svg() and json.dumps(figure.hover(), allow_nan=False)
     assert "lowest colour" in figure.caption
 
 

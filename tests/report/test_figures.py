@@ -10,13 +10,32 @@ import numpy as np
 import pytest
 
 from report.shapes import T, bump, curve
+from ridgeline.charts import Landscape, Panels
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.measures import Curve
 from ridgeline.profiles import Profile
-from ridgeline.report import Figure, layers_figure, profile_figure, surface_figure
+from ridgeline.report import layers_figure, profile_figure, surface_figure
+from ridgeline.report.contours import places
+from ridgeline.report.frames import frames
+from ridgeline.report.labels import heights
 from ridgeline.report.levels import levels, named_levels
-from ridgeline.report.lines import labels, lines
-from ridgeline.report.style import ramp, translucent
+from ridgeline.report.style import DARK, LIGHT, ramp, themed
+
+SIZE = 2.7, 1.55
+"""Inches of the inside of a panel."""
+
+
+def written(figure):
+    """Labels of heights in the first panel, in values of its axes, the panel, and its axis."""
+    (frame, *_) = frames(figure.chart)
+    found, scale = heights(frame, SIZE)
+    places = [(frame.x.value(a.x), scale.value(a.y), a.text, a.colour) for a in found]
+    return places, frame, scale
+
+
+def legend(figure):
+    (found,) = figure.matplotlib().legends
+    return [text.get_text() for text in found.get_texts()]
 
 
 @pytest.fixture
@@ -30,22 +49,16 @@ def figures(hill, slope, layers, broken, plain_surface):
     ]
 
 
-def test_every_figure_has_a_table_a_picture_and_a_plot(figures, tmp_path):
+def test_every_figure_has_a_table_and_pictures_and_says_its_values(figures, tmp_path):
     for figure in figures:
         paths = figure.save(tmp_path)
         assert [p.name for p in paths] == [
             f"{figure.name}.{suffix}" for suffix in ("png", "pdf", "svg", "csv")
         ]
         assert all(p.stat().st_size > 500 for p in paths)
-        spec = json.loads(json.dumps(figure.plotly(), allow_nan=False))
-        assert set(spec) == {"data", "layout"}
+        told = json.loads(json.dumps(figure.hover(), allow_nan=False))
+        assert len(told["panels"]) == len(told["boxes"]["wide"]) > 0
         assert figure.rows and "n = " in figure.caption
-
-
-def test_plots_are_what_plotly_knows(figures):
-    graphs = pytest.importorskip("plotly.graph_objects")
-    for figure in figures:
-        graphs.Figure(figure.plotly())  # refuses unknown names and values
 
 
 @pytest.mark.slow
@@ -113,8 +126,7 @@ def test_panels_lines_and_colours(hill, slope):
         "loss (mean per sample)",
         "error (share of samples)",
     ]
-    named = [t["name"] for t in figure.plotly()["data"] if t.get("showlegend")]
-    assert named == ["hill, train", "hill, test", "slope, train"]
+    assert legend(figure) == ["hill, train", "hill, test", "slope, train"]
     assert "n = 1000 (hill, train), 400 (hill, test), 400 (slope, train)" in figure.caption
     one = profile_figure({"hill": hill}, splits=["test"], metrics=["loss"], units={"loss": "nats"})
     assert one.matplotlib().axes[0].get_ylabel() == "loss (nats)"
@@ -122,21 +134,22 @@ def test_panels_lines_and_colours(hill, slope):
 
 
 def test_the_barrier_is_labelled_above_every_curve(hill):
-    panel = lines({"p": hill.curves}, "loss")
-    written, (low, high) = labels(panel)
-    assert [label.text for label in written] == ["2.00 ± 0.02", "2.40 ± 0.04"]
-    top = max(line.curve.mean.max() for line in panel)
-    assert all(top < label.y < high for label in written)
-    assert abs(written[0].y - written[1].y) > 0.05 * (high - low)
+    labels, _, scale = written(profile_figure({"p": hill}, metrics=["loss"]))
+    assert [text for _, _, text, _ in labels] == ["2.00 ± 0.02", "2.40 ± 0.04"]
+    top = max(curves["loss"].mean.max() for curves in hill.curves.values())
+    assert all(top < y < scale.high for _, y, _, _ in labels)
+    assert abs(labels[0][1] - labels[1][1]) > 0.05 * (scale.high - scale.low)
 
 
 def test_a_low_curve_under_a_high_one_is_labelled_beside_it_not_above_both(hill):
     low = Profile(T, {"train": {"loss": curve(bump(0.1))}})
-    panel = lines({"hill": {"train": hill.curves["train"]}, "low": low.curves}, "loss")
-    written, (least, most) = labels(panel)
-    small, large = sorted(written, key=lambda label: label.y)
-    assert small.colour == panel[1].colour and abs(small.x - 0.5) > 0.2
-    assert small.y < least + 0.5 * (most - least) and large.x == pytest.approx(panel[0].peak[0])
+    high = Profile(T, {"train": hill.curves["train"]})
+    labels, frame, scale = written(profile_figure({"hill": high, "low": low}, metrics=["loss"]))
+    small, large = sorted(labels, key=lambda label: label[1])
+    assert small[3] == frame.colours["low"] != frame.colours["hill"]
+    assert abs(small[0] - 0.5) > 0.2
+    assert small[1] < scale.low + 0.5 * (scale.high - scale.low)
+    assert large[0] == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("value", [1.0, 1e160])
@@ -144,10 +157,30 @@ def test_a_barrier_that_is_rounding_or_of_no_finite_error_has_its_label(value):
     mean = np.full(51, value)
     mean[20] = np.nextafter(value, np.inf)
     one = Curve(T, mean, np.full((51, 51), 0.0 if value == 1 else np.inf), 4, 4, np.zeros(51, int))
-    panel = lines({"flat": {"data": {"loss": one}}}, "loss")
-    written, (low, high) = labels(panel)
-    assert len(written) == 1 and low < value < written[0].y < high
-    assert np.isfinite([low, high]).all()
+    labels, _, scale = written(profile_figure({"flat": Profile(T, {"data": {"loss": one}})}))
+    assert len(labels) == 1 and scale.low < value < labels[0][1] < scale.high
+    assert np.isfinite([scale.low, scale.high]).all()
+
+
+def test_labels_of_heights_cover_neither_a_curve_nor_each_other():
+    many = {
+        f"path {i}": Profile(T, {"test": {"loss": curve(bump(1 + i / 4, at=0.3 + 0.04 * i))}})
+        for i in range(10)
+    }
+    labels, frame, scale = written(profile_figure(many, metrics=["loss"]))
+    assert len(labels) == 10
+    boxes = []
+    for x, y, text, _ in labels:
+        half, up = 0.054 * len(text) / SIZE[0] / 2, 0.4 * 0.125 / SIZE[1]
+        at, level = float(frame.x.share(x)), float(scale.share(y))
+        boxes.append((at - half, at + half, level - up, level + up))
+    for k, (a, b, c, d) in enumerate(boxes):
+        assert all(b <= e or f <= a or d <= g or h <= c for e, f, g, h in boxes[:k])
+        for stroke in frame.strokes:
+            fine = np.linspace(0, 1, 2000)
+            x, y = frame.x.share(fine), scale.share(np.interp(fine, stroke.x, stroke.y))
+            inside = (x > a) & (x < b) & (y > c) & (y < d)
+            assert not inside.any()
 
 
 def test_the_first_split_alone_is_marked_in_a_crowd(hill):
@@ -180,7 +213,7 @@ def test_what_cannot_be_drawn_is_refused(hill, plain_surface, tmp_path):
     with pytest.raises(UsageError, match="pairs"):
         surface_figure(plain_surface, trajectories={"a": [1, 2]})
     with pytest.raises(UsageError, match="becomes a file's"):
-        Figure("../up", "", "", [], lambda: None, dict)  # type: ignore[arg-type]  # wrong on purpose
+        profile_figure({"p": hill}, name="../up")
 
 
 def test_layers_stay_in_the_networks_order(layers, hill):
@@ -205,9 +238,8 @@ def test_a_surface_with_holes_and_equal_aspect(plain_surface):
     axes = figure.matplotlib().axes[0]
     assert axes.get_aspect() == 1
     assert "not finite" in figure.caption
-    spec = figure.plotly()
-    assert spec["layout"]["yaxis"]["scaleanchor"] == "x"
-    assert spec["data"][0]["z"][0][0] is None
+    (targets,) = figure.hover()["panels"]
+    assert len(targets[0]["texts"]) == plain_surface.value("loss").size - 6
     assert {r["kind"] for r in figure.rows} == {"surface", "trajectory", "point"}
 
 
@@ -237,26 +269,31 @@ def test_where_most_values_lie_between_two_levels_these_are_quantiles():
     assert np.allclose(np.diff(levels(even)), levels(even)[1] - levels(even)[0])
 
 
-def test_the_page_and_the_paper_draw_the_same_numbers_and_neither_smooths(plain_surface):
-    figure = surface_figure(plain_surface)
-    contour = figure.plot()["data"][0]
-    assert contour["line"]["smoothing"] == 0
-    (drawn, *_) = figure.draw().axes
-    filled = drawn.collections[0]
-    at = np.arange(contour["zmax"] + 1)
-    assert filled.levels.tolist() == at.tolist()
+def test_colours_are_straight_between_what_was_measured(plain_surface):
     values = plain_surface.value("loss")
-    back = np.interp(np.array(contour["z"], float), at, levels(values))
+    at = levels(values)
+    back = np.interp(places(values, at), np.arange(len(at)), at)
     np.testing.assert_allclose(back, values, atol=1e-12)
+    (drawn, *_) = surface_figure(plain_surface).matplotlib().axes
+    assert drawn.collections[0].levels.tolist() == list(range(len(at)))
+
+
+def test_pointing_at_a_surface_says_what_was_measured_there(plain_surface):
+    (targets,) = surface_figure(plain_surface, points={"start": (0, 0)}).hover()["panels"]
+    grid, start = targets
+    values, x, y = plain_surface.value("loss"), plain_surface.x, plain_surface.y
+    assert len(grid["texts"]) == values.size
+    k = 3 * len(x) + 5
+    assert grid["texts"][k] == f"x {x[5]:g}, y {y[3]:g}\nloss {values[3, 5]:.4g}"
+    assert grid["x"][k] == pytest.approx((x[5] - x[0]) / (x[-1] - x[0]), abs=1e-4)
+    assert start["name"] == "start" and start["texts"] == ["x 0, y 0"]
 
 
 def test_axes_are_named_by_the_plane(plain_surface):
     plain_surface.provenance["plane"] = {"unit": "along a random direction, in filter norms"}
     figure = surface_figure(plain_surface)
-    assert figure.draw().axes[0].get_xlabel() == "along a random direction, in filter norms"
+    assert figure.matplotlib().axes[0].get_xlabel() == "along a random direction, in filter norms"
     assert "axes are along a random direction, in filter norms" in figure.caption
-    title = figure.plot()["layout"]["xaxis"]["title"]["text"]
-    assert title == "along a random direction, in filter norms"
 
 
 def test_no_points_are_no_points_and_not_the_corners(plain_surface):
@@ -272,10 +309,68 @@ def test_levels_need_something_finite():
 
 def test_colours():
     assert ramp(1) == ["#1f6fb4"] and ramp(3) == ["#1f6fb4", "#3fa3a0", "#e3a43c"]
-    assert translucent("#0072b2", 0.18) == "rgba(0,114,178,0.18)"
+    assert themed("#0072b2") == "var(--blue, #0072b2)" and themed("#123456") == "#123456"
+    assert set(LIGHT) == set(DARK)
 
 
 def test_bumps_at_the_edges_have_labels_inside():
     edge = Profile(T, {"data": {"loss": curve(bump(1.0, at=0.06, width=0.03))}})
-    written, _ = labels(lines({"p": edge.curves}, "loss"))
-    assert 0.14 < written[0].x < 0.86
+    (label,), frame, _ = written(profile_figure({"p": edge}))
+    half = 0.054 * len(label[2]) / SIZE[0] / 2
+    assert half <= float(frame.x.share(label[0])) <= 1 - half
+
+
+def test_pointing_at_a_curve_says_position_mean_and_interval(hill):
+    figure = profile_figure({"p": hill}, metrics=["loss"], splits=["train"])
+    (targets,) = figure.hover()["panels"]
+    line, top = targets
+    one = hill.curve("loss", "train")
+    low, high = one.mean[25] - 1.959964 * one.stderr[25], one.mean[25] + 1.959964 * one.stderr[25]
+    assert line["name"] == "train" and len(line["texts"]) == len(T)
+    assert line["texts"][25] == f"t 0.5\nloss {one.mean[25]:.3f} [{low:.3f}, {high:.3f}]"
+    assert top["texts"] == ["barrier 2.00 ± 0.02\nat t 0.5"]
+
+
+def test_what_is_pointed_at_lies_where_it_is_drawn(hill):
+    figure = profile_figure({"p": hill}, metrics=["loss"], splits=["train"])
+    (ax,) = figure.matplotlib().axes
+    (line, _), *_ = figure.hover()["panels"]
+    (drawn,) = (x for x in ax.lines if len(x.get_xdata()) == len(T))
+    shares = (ax.transData + ax.transAxes.inverted()).transform(drawn.get_xydata())
+    np.testing.assert_allclose(np.stack([line["x"], line["y"]], 1), shares, atol=1e-4)
+
+
+def test_boxes_of_panels_are_those_of_the_picture(hill):
+    figure = profile_figure({"p": hill})
+    text = figure.svg()
+    wide, high = (float(v) for v in text.split('viewBox="0 0 ')[1].split('"')[0].split())
+    boxes = figure.hover()["boxes"]
+    assert list(boxes) == ["wide", "narrow"]
+    for left, top, right, bottom in boxes["wide"]:
+        assert 0 <= left < right <= wide and 0 <= top < bottom <= high
+    (a, b), (c, d) = boxes["wide"], boxes["narrow"]
+    assert a[1] == b[1] and a[2] < b[0]  # side by side
+    assert c[0] == d[0] and c[3] < d[1]  # one above the other
+
+
+def test_what_has_a_label_can_be_told_apart_in_the_picture(hill):
+    text = profile_figure({"p": hill}, metrics=["loss"]).svg()
+    assert text.count('class="s" data-key="0"') == text.count('class="s" data-key="1"') >= 1
+    assert 'class="k" data-key="1"' in text and 'id="s0' not in text
+
+
+def test_a_notebook_shows_the_picture_of_the_page(hill):
+    figure = profile_figure({"p": hill})
+    shown = figure._repr_html_()
+    assert figure.svg() in shown and "<script>" in shown and figure.caption in shown
+    assert figure._repr_svg_().startswith("<?xml")
+
+
+def test_profiles_are_data_before_they_are_drawn(hill, plain_surface):
+    chart = profile_figure({"p": hill}).chart
+    assert isinstance(chart, Panels)
+    loss, _ = chart.panels
+    drawn = {s.label: s for s in loss.series if not s.guide}
+    for split in ("train", "test"):
+        np.testing.assert_array_equal(drawn[split].y, hill.curve("loss", split).mean)
+    assert isinstance(surface_figure(plain_surface).chart, Landscape)

@@ -17,17 +17,16 @@ def test_the_table_holds_what_is_drawn():
     assert len(figure.rows) == 3 * 2 * 3 + 2 * 2 * 3
     assert "3 runs" in figure.caption
     assert "median" in figure.caption
-    plotted = figure.plotly()
-    medians = [trace for trace in plotted["data"] if "median" in trace["name"]]
+    loss, error = figure.chart.panels
+    medians = [s for panel in (loss, error) for s in panel.series if "median" in s.name]
     assert len(medians) == 4
-    assert medians[0]["y"] == pytest.approx([2.0, 0.2, 0.02])
-    assert plotted["layout"]["yaxis"]["type"] == "log"
-    assert plotted["layout"]["yaxis2"]["type"] == "linear"
+    assert medians[0].y == pytest.approx([2.0, 0.2, 0.02])
+    assert loss.log_y and not error.log_y and error.y_range[0] == 0
 
 
 def test_one_run_of_one_epoch_is_a_point():
     figure = learning_figure({"a": log(1.0, epochs=1, test=False)})
-    assert {trace["mode"] for trace in figure.plotly()["data"]} == {"markers"}
+    assert {line.get_marker() for ax in figure.matplotlib().axes for line in ax.lines} == {"o"}
     assert "median" not in figure.caption
     assert figure.svg().startswith("<svg")
 
@@ -48,5 +47,15 @@ def test_regression_has_no_panel_of_errors():
 
 def test_runs_that_ended_early_do_not_bend_the_median():
     figure = learning_figure({"a": log(1.0), "b": log(1.0), "c": log(9.0, epochs=1)})
-    median = next(t for t in figure.plotly()["data"] if t["name"] == "train, median")
-    assert median["x"] == [1.0, 2.0, 3.0]
+    median = next(s for s in figure.chart.panels[0].series if s.name == "train, median")
+    assert median.x.tolist() == [1.0, 2.0, 3.0]
+
+
+def test_each_run_is_named_where_it_is_pointed_at():
+    (loss, _) = learning_figure({"a": log(1.0), "b": log(3.0)}).hover()["panels"]
+    names = [target["name"] for target in loss]
+    assert names == [
+        *("a, train", "b, train", "train, median"),
+        *("a, test", "b, test", "test, median"),
+    ]
+    assert loss[1]["texts"][0] == "epochs 1\nloss 3"

@@ -45,14 +45,14 @@ def test_each_state_has_a_dot_with_its_interval_in_each_panel(scores):
     figure = scores_figure(scores)
     assert figure.rows == scores.rows()
     assert "n = 40 (train), 20 (test)" in figure.caption
-    spec = json.loads(json.dumps(figure.plotly(), allow_nan=False))
-    dots = [trace for trace in spec["data"] if trace["mode"] == "markers"]
-    assert [(t["name"], t["xaxis"]) for t in dots] == [
-        *(("train", "x"), ("test", "x"), ("train", "x2"), ("test", "x2"))
-    ]
+    dots = [series for panel in figure.chart.panels for series in panel.series]
+    assert [series.label for series in dots] == ["train", "test"] * 2
     value, stderr = scores.value("merged", "train", "loss")
-    assert (dots[0]["x"][0], dots[0]["error_x"]["array"][0]) == (value, Z * stderr)
-    assert spec["layout"]["yaxis"]["ticktext"] == ["<b>merged</b>", "a.pt", "runs/&lt;b&gt;.pt"]
+    assert (dots[0].x[0], dots[0].high[0] - dots[0].x[0]) == (value, pytest.approx(Z * stderr))
+    told = json.loads(json.dumps(figure.hover(), allow_nan=False))["panels"]
+    assert [target["texts"][2].split("\n")[:2] for target in told[0]] == [
+        *(["runs/<b>.pt", "train"], ["runs/<b>.pt", "test"])
+    ]
     axes = figure.matplotlib().axes
     assert [ax.get_xlabel().split(" ")[0] for ax in axes] == ["loss", "error"]
     assert all(ax.get_yticklabels()[0].get_text() == "merged" for ax in axes)
@@ -62,8 +62,8 @@ def test_what_is_not_finite_is_left_out_and_named(scores):
     scores.values["merged"]["test"]["loss"][3] = np.inf
     figure = scores_figure(scores)
     assert "left out: merged (loss, test)" in figure.caption
-    dots = [trace for trace in figure.plotly()["data"] if trace["mode"] == "markers"]
-    assert [len(t["x"]) for t in dots] == [3, 2, 3, 3]
+    dots = [target for panel in figure.hover()["panels"] for target in panel]
+    assert [len(target["x"]) for target in dots] == [3, 2, 3, 3]
     assert figure.svg()
     scores.values["merged"]["train"]["loss"][3] = np.nan
     assert score_sentence(scores).endswith("the checkpoints: not finite (merged).")

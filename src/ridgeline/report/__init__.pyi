@@ -7,14 +7,13 @@ from ridgeline.report.aligned import alignment_headline as alignment_headline
 from ridgeline.report.aligned import alignment_tables as alignment_tables
 from ridgeline.report.aligned import barrier_table as barrier_table
 from ridgeline.report.aligned import summarise_alignment as summarise_alignment
-from ridgeline.report.bars import layers_figure as layers_figure
 from ridgeline.report.charts import chart_figure as chart_figure
-from ridgeline.report.contours import surface_figure as surface_figure
 from ridgeline.report.dots import scores_figure as scores_figure
 from ridgeline.report.explained import explanation_figures as explanation_figures
 from ridgeline.report.explained import explanation_tables as explanation_tables
 from ridgeline.report.explained import summarise_explanation as summarise_explanation
 from ridgeline.report.figures import Figure as Figure
+from ridgeline.report.layers import layers_figure as layers_figure
 from ridgeline.report.learning import learning_figure as learning_figure
 from ridgeline.report.markdown import to_markdown as to_markdown
 from ridgeline.report.merged import Scores as Scores
@@ -28,6 +27,7 @@ from ridgeline.report.page import Section as Section
 from ridgeline.report.page import verdict_card as verdict_card
 from ridgeline.report.page import write_page as write_page
 from ridgeline.report.panels import profile_figure as profile_figure
+from ridgeline.report.planes import surface_figure as surface_figure
 from ridgeline.report.printed import render_table as render_table
 from ridgeline.report.summary import summarise as summarise
 from ridgeline.report.summary import summarise_surface as summarise_surface

@@ -1,24 +1,20 @@
 """A number for each pair of two settings, as a heatmap with the numbers written in."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ridgeline.charts import Row
-from ridgeline.measures import Array
+from ridgeline.charts import Grid, Row
+from ridgeline.measures.curve import Array
 from ridgeline.numerals import number
 from ridgeline.report.contours import BLACK, MAP, WHITE
-from ridgeline.report.figures import Figure
-from ridgeline.report.layouts import layout
+from ridgeline.report.drawing import Drawn
+from ridgeline.report.hovering import Target
 from ridgeline.report.levels import powers, rounds
 from ridgeline.report.style import COLUMN, RULE, canvas, channels, on_ramp
-from ridgeline.report.summary import plain
 
-if TYPE_CHECKING:
-    from ridgeline.charts import Grid
-
-__all__ = ["grid_figure"]
+__all__ = ["draw_grid", "grid_notes", "grid_width", "tidy_grid"]
 
 # Without the darkest end of the map: a cell has to be seen on a dark page too.
 COLOURS = MAP[2:]
@@ -32,7 +28,7 @@ MANY, TOO_MANY = 13, 20
 class _Ready:
     """A grid with its colours settled."""
 
-    grid: "Grid"
+    grid: Grid
     shares: Array
     """Places on the map, NaN where nothing is drawn."""
     ticks: list[float]
@@ -49,33 +45,18 @@ class _Ready:
         return (number(value, 3 if many <= 8 else 2) if many <= TOO_MANY else ""), count
 
 
-def grid_figure(grid: "Grid") -> Figure:
-    """Draw a grid: cells coloured along one scale, each with its number and its count.
-
-    Args:
-        grid: What is shown; NaN leaves a cell blank.
-
-    Returns:
-        A figure; nothing is drawn yet. Its table has a row for each cell.
-    """
-    ready = _ready(grid)
-    caption = grid.caption
+def grid_notes(grid: Grid) -> list[str]:
+    """Sentences on the cells that are blank or off the scale."""
+    found = []
     if not np.isfinite(grid.values).all():
-        caption += " Blank: not measured, or not finite."
+        found.append("Blank: not measured, or not finite.")
     if grid.log and (np.nan_to_num(grid.values, nan=1.0) <= 0).any():
-        caption += " Values at or below zero have the lowest colour."
-    return Figure(
-        name=grid.name,
-        title=grid.title,
-        caption=caption.strip(),
-        rows=_tidy(grid),
-        draw=lambda: _draw(ready),
-        plot=lambda: _plot(ready),
-        width=_width(grid),
-    )
+        found.append("Values at or below zero have the lowest colour.")
+    return found
 
 
-def _tidy(grid: "Grid") -> list[Row]:
+def tidy_grid(grid: Grid) -> list[Row]:
+    """The table that a grid is drawn from: a row for each cell."""
     return [
         {
             grid.y: row,
@@ -89,7 +70,7 @@ def _tidy(grid: "Grid") -> list[Row]:
     ]
 
 
-def _ready(grid: "Grid") -> _Ready:
+def _ready(grid: Grid) -> _Ready:
     values = np.asarray(grid.values, float)
     good = values[np.isfinite(values) & ((values > 0) | (not grid.log))]
     low, high = (float(good.min()), float(good.max())) if len(good) else (0.1, 1.0)
@@ -105,7 +86,8 @@ def _ready(grid: "Grid") -> _Ready:
     return _Ready(grid, shares, ticks, places)
 
 
-def _width(grid: "Grid") -> float:
+def grid_width(grid: Grid) -> float:
+    """Inches on paper."""
     letters = max((len(r) for r in grid.rows), default=0)
     return min(max(0.95 + 0.055 * letters + CELL[0] * len(grid.columns), COLUMN), 2 * COLUMN)
 
@@ -117,13 +99,18 @@ def _contrast(shade: str) -> str:
     return BLACK if (light + 0.05) / 0.056 > 1.05 / (light + 0.05) else WHITE
 
 
-def _draw(ready: _Ready) -> Any:
+def draw_grid(grid: Grid, width: float) -> Drawn:
+    """Draw a grid: cells coloured along one scale, each with its number and its count.
+
+    Args:
+        grid: What is shown; NaN leaves a cell blank.
+        width: In inches.
+    """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
-    grid = ready.grid
+    ready = _ready(grid)
     rows, columns = ready.shares.shape
-    width = _width(grid)
     figure, (ax,) = canvas(1, (width, max(0.75 + CELL[1] * rows, 1.6)))
     colours = LinearSegmentedColormap.from_list("ridgeline-cells", COLOURS)
     masked = np.ma.masked_invalid(ready.shares)
@@ -146,7 +133,7 @@ def _draw(ready: _Ready) -> Any:
     bar.set_ticks(ready.places, labels=[number(v) for v in ready.ticks])
     bar.outline.set_visible(False)  # type: ignore[operator]  # a Spine; the stub says otherwise
     bar.ax.tick_params(length=0)
-    return figure
+    return Drawn(figure, [(ax, _targets(ready))])
 
 
 def _write(ax: Any, ready: _Ready, i: int, j: int, room: float) -> None:
@@ -162,73 +149,16 @@ def _write(ax: Any, ready: _Ready, i: int, j: int, room: float) -> None:
         ax.text(j + 0.5, i + 0.74, count, ha="center", va="center", color=shade, size=small)
 
 
-def _plot(ready: _Ready) -> dict[str, Any]:
+def _targets(ready: _Ready) -> list[Target]:
+    """The middles of the cells that have a number."""
     grid = ready.grid
-    bar = {
-        "title": {"text": grid.unit, "side": "right", "font": {"size": 13}},
-        "tickvals": ready.places,
-        "ticktext": [number(v) for v in ready.ticks],
-        "thickness": 14,
-        "outlinewidth": 0,
-        "len": 1,
-    }
-    heat = {
-        "type": "heatmap",
-        "meta": {"across": len(grid.columns)},
-        "x": list(grid.columns),
-        "y": list(grid.rows),
-        "z": plain(ready.shares),
-        "zmin": 0,
-        "zmax": 1,
-        "xgap": 1,
-        "ygap": 1,
-        "customdata": [
-            [f"{number(v, 4)}, n = {int(n)}" for v, n in zip(*both, strict=True)]
-            for both in zip(grid.values, grid.counts, strict=True)
-        ],
-        "colorscale": [[i / (len(COLOURS) - 1), c] for i, c in enumerate(COLOURS)],
-        "colorbar": bar,
-        "hoverongaps": False,
-        "hovertemplate": f"{grid.y} %{{y}}<br>{grid.x} %{{x}}<br>{grid.unit} %{{customdata}}"
-        "<extra></extra>",
-    }
-    bare = {"type": "category", "showgrid": False, "showline": False, "ticks": ""}
-    apart = {"standoff": 12}
-    axes = [
-        {
-            "x": {**bare, "title": {"text": grid.x, **apart}},
-            "y": {**bare, "title": {"text": grid.y, **apart}, "autorange": "reversed"},
-        }
+    rows, columns = ready.shares.shape
+    cells = [(i, j) for i, j in np.ndindex(rows, columns) if np.isfinite(grid.values[i, j])]
+    texts = [
+        f"{grid.y} {grid.rows[i]}\n{grid.x} {grid.columns[j]}\n"
+        f"{grid.unit} {number(float(grid.values[i, j]), 4)}, n = {int(grid.counts[i, j])}"
+        for i, j in cells
     ]
-    height = max(260, 110 + 46 * len(grid.rows))
-    data = [heat, *_numbers(ready)]
-    return {"data": data, "layout": layout(axes, height=height) | {"hovermode": "closest"}}
-
-
-def _numbers(ready: _Ready) -> list[dict[str, Any]]:
-    """Values over counts, written on the cells: a heatmap's own text has one line."""
-    grid = ready.grid
-    cells = [
-        (row, column, *ready.text(i, j), _contrast(on_ramp(float(ready.shares[i, j]), COLOURS)))
-        for i, row in enumerate(grid.rows)
-        for j, column in enumerate(grid.columns)
-        if ready.text(i, j)[0]
-    ]
-    counted = any(cell[3] for cell in cells)
-    parts = [(2, 13, "top center" if counted else "middle center")]
-    parts += [(3, 10, "bottom center")] if counted else []
-    return [
-        {
-            "type": "scatter",
-            "mode": "text",
-            "showlegend": False,
-            "hoverinfo": "skip",
-            "meta": {"across": len(grid.columns)},
-            "x": [cell[1] for cell in cells],
-            "y": [cell[0] for cell in cells],
-            "text": [cell[part] for cell in cells],
-            "textposition": place,
-            "textfont": {"size": size, "color": [cell[4] for cell in cells]},
-        }
-        for part, size, place in parts
-    ]
+    x = np.array([(j + 0.5) / columns for _, j in cells])
+    y = np.array([1 - (i + 0.5) / rows for i, _ in cells])
+    return [Target("", WHITE, x, y, texts)]

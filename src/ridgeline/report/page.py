@@ -1,10 +1,9 @@
 """One page that tells a story: sentences, figures, tables, and where the numbers come from.
 
 The page is one file that loads nothing. Each figure is in it as an SVG, which is what is read
-without JavaScript and what is printed; with JavaScript an interactive plot takes its place.
+without JavaScript and what is printed; a small script says the values that are pointed at.
 """
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ridgeline.charts import Table, slug
-from ridgeline.errors import MissingExtra, UsageError
+from ridgeline.errors import UsageError
 from ridgeline.io.writing import atomic_path, version
-from ridgeline.report.estimates import interval_svg
 from ridgeline.report.figures import Figure, Format
-from ridgeline.report.filters import cell, estimate, flat, numeric, wordy
+from ridgeline.report.filters import flat
 from ridgeline.report.style import DARK, LIGHT
 from ridgeline.report.summary import plain
 from ridgeline.report.tables import write_csv
+from ridgeline.report.templating import template
 from ridgeline.report.verdicts import OUTCOMES, SOURCES, tally, verdict_records
 
 if TYPE_CHECKING:
@@ -104,20 +103,16 @@ class Page:
         """The page as one self-contained file; the same page is the same bytes.
 
         Returns:
-            HTML with plotly.js, styles, data and static images inside; nothing is loaded.
+            HTML with styles, data and pictures inside; nothing is loaded.
 
         Raises:
-            MissingExtra: If jinja2, plotly or matplotlib is not installed.
+            MissingExtra: If jinja2 or matplotlib is not installed.
         """
-        template = _template()
-        return template.render(
+        return template("page.html.j2").render(
             page=self,
             version=version(),
             light=LIGHT,
             dark=DARK,
-            swaps=_json(_swaps()),
-            specs={f.name: _json(f.plotly()) for f in self.figures()},
-            plotly=_plotly() if self.figures() else "",
             signs=OUTCOMES,
             sources=SOURCES,
             provenance=list(flat(plain(self.provenance))),
@@ -169,49 +164,3 @@ def write_page(
     with atomic_path(folder / "report.html", overwrite=overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return folder / "report.html"
-
-
-def _template() -> Any:
-    try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-    except ImportError as error:
-        raise MissingExtra("jinja2", "report", "Making a page") from error
-    environment = Environment(
-        loader=PackageLoader("ridgeline.report", "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    environment.filters |= {"cell": cell, "tally": tally, "interval": interval_svg}
-    environment.filters["estimate"] = estimate
-    environment.tests["wordy"] = wordy
-    environment.tests["numeric"] = numeric
-    return environment.get_template("page.html.j2")
-
-
-def _plotly() -> str:
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        raise MissingExtra("plotly", "report", "Making a page") from error
-    return get_plotlyjs()
-
-
-def _json(value: Any) -> str:
-    """JSON that may stand inside a script element."""
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-    return text.replace("<", "\\u003c")
-
-
-def _swaps() -> dict[str, str]:
-    """Colours of plots in the light, as codes and as starts of rgba(), to those in the dark."""
-    found: dict[str, str] = {}
-    for role, code in LIGHT.items():
-        found[code] = DARK[role]
-        found[_rgba(code)] = _rgba(DARK[role])
-    return found
-
-
-def _rgba(code: str) -> str:
-    return f"rgba({','.join(str(int(code[i : i + 2], 16)) for i in (1, 3, 5))},"

@@ -1,29 +1,29 @@
-"""Profiles as curves: a panel for each metric, a line for each path and split."""
+"""Profiles as charts: a panel for each metric, a line for each path and split."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ridgeline import measures
+from ridgeline.charts import Panel, Panels, Rise, Series
 from ridgeline.errors import UnknownName, UsageError
-from ridgeline.numerals import plus_minus, position
+from ridgeline.measures import Array, Barrier, Curve
+from ridgeline.numerals import Z, plus_minus
 from ridgeline.report.figures import Figure
-from ridgeline.report.layouts import layout
-from ridgeline.report.lines import Line, caption, labels, lines, unit
-from ridgeline.report.style import COLUMN, PAPER, canvas, translucent
-from ridgeline.report.summary import plain
 from ridgeline.report.tables import rows
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from ridgeline.profiles import Profile
 
-__all__ = ["profile_figure"]
+__all__ = ["ACROSS", "curve_series", "profile_figure", "unit"]
 
-DASHES = ("solid", (0, (4.5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.4, 1.2, 1.4)))
-PLOTLY_DASHES = ("solid", "dash", "dot", "dashdot")
-_Panels = Mapping[str, Sequence[Line]]
+ACROSS = "t (position on the path)"
+UNITS = {"error": "share of samples", "accuracy": "share of samples", "loss": "mean per sample"}
+CROWD = 2
+"""With more lines than this, only those of the first split get a chord and a label."""
+Curves = Mapping[str, Mapping[str, Mapping[str, Curve]]]
+"""By path, split and metric."""
 
 
 def profile_figure(
@@ -64,133 +64,138 @@ def profile_figure(
         path: {s: c for s, c in p.curves.items() if splits is None or s in splits}
         for path, p in profiles.items()
     }
-    panels = {m: panel for m in metrics if (panel := lines(wanted, m))}
-    if not panels:
+    having = dict.fromkeys(m for curves in wanted.values() for c in curves.values() for m in c)
+    shown = [m for m in metrics if m in having]
+    if not shown:
         known = dict.fromkeys(m for p in profiles.values() for c in p.curves.values() for m in c)
         raise UnknownName("metric", ", ".join(metrics), known)
+    panels = [_panel(wanted, metric, unit(metric, units)) for metric in shown]
     table = [
         row
         for path, profile in profiles.items()
         for row in rows(profile, path=path)
-        if row["metric"] in panels and row["split"] in wanted[path]
+        if row["metric"] in shown and row["split"] in wanted[path]
     ]
-    named = {m: unit(m, units) for m in panels}
-    return Figure(
-        name=name,
-        title=title,
-        caption=caption(panels),
-        rows=table,
-        draw=lambda: _draw(panels, named),
-        plot=lambda: _plot(panels, named),
-        width=COLUMN * len(panels),
+    caption = _caption(wanted, shown, panels)
+    return Figure(Panels(name=name, title=title, caption=caption, panels=panels, table=table))
+
+
+def curve_series(
+    curve: Curve, *, label: str, dash: int = 0, ordered: float | None = None, strong: bool = False,
+    group: str = "",
+) -> Series:  # fmt: skip
+    """A curve as a series: its mean, NaN where it is not finite, in its 95 % band.
+
+    Args:
+        curve: What is drawn.
+        label: See `Series`, as all others.
+        dash: The pattern of the line.
+        ordered: A place on the ramp of colours.
+        strong: True if it is drawn thick.
+        group: Whose colour it has.
+    """
+    shown = np.where(np.isfinite(curve.mean), curve.mean, np.nan)
+    half = np.where(np.isfinite(curve.stderr), Z * curve.stderr, 0.0)
+    bounded = bool((half > 0).any())
+    return Series(
+        label=label,
+        x=curve.t,
+        y=shown,
+        low=shown - half if bounded else None,
+        high=shown + half if bounded else None,
+        dash=dash,
+        ordered=ordered,
+        strong=strong,
+        group=group,
     )
 
 
-def _draw(panels: _Panels, named: Mapping[str, str]) -> Any:
-    figure, axes = canvas(len(panels), (COLUMN * len(panels), 2.55))
-    handles: dict[str, Any] = {}
-    for ax, (metric, panel) in zip(axes, panels.items(), strict=True):
-        for line in panel:
-            handles[line.label] = _draw_line(ax, line)
-        written, (low, high) = labels(panel)
-        for label in written:
-            ax.text(label.x, label.y, label.text, color=label.colour, ha="center", va="center")
-        ax.set(xlabel="t (position on the path)", ylabel=named[metric], ylim=(low, high))
-    columns = min(len(handles), 2 * len(panels))
-    figure.legend(list(handles.values()), list(handles), loc="outside upper left", ncols=columns)
-    return figure
+def unit(metric: str, units: Mapping[str, str] | None = None) -> str:
+    """A metric's name with its unit, for an axis."""
+    known = {**UNITS, **(units or {})}
+    return f"{metric} ({known[metric]})" if metric in known else metric
 
 
-def _draw_line(ax: "Axes", line: Line) -> Any:
-    t, shown, half, shade = line.curve.t, line.shown, line.half, line.colour
-    if (half > 0).any():
-        ax.fill_between(t, shown - half, shown + half, color=shade, alpha=0.18, linewidth=0)
-    if line.chord is not None:
-        ax.plot((0, 1), line.chord, color=shade, lw=0.7, ls=(0, (3, 2.5)), alpha=0.75)
-    if line.top:
-        at, high, low = line.peak
-        ax.plot((at, at), (low, high), color=shade, lw=0.7, alpha=0.75)
-        ax.plot(at, high, "o", color=shade, ms=3.4, mec=PAPER, mew=0.5, zorder=4)
-    holes = np.isnan(shown)
-    if holes.any():
-        top = ax.get_xaxis_transform()
-        ones = np.ones(holes.sum())
-        ax.plot(t[holes], ones, "x", color=shade, ms=3, mew=0.9, transform=top, clip_on=False)
-    return ax.plot(t, shown, color=shade, ls=DASHES[line.dash % len(DASHES)])[0]
+def _panel(wanted: Curves, metric: str, named: str) -> Panel:
+    """A line for each path and split that has the metric.
+
+    A path has a colour and a split a pattern, or each split both if there is one path.
+    """
+    splits = list(dict.fromkeys(s for curves in wanted.values() for s in curves))
+    crowded = _crowded(wanted, metric)
+    series: list[Series] = []
+    rises: list[Rise] = []
+    for path, curves in wanted.items():
+        for split, by_metric in curves.items():
+            if metric not in by_metric:
+                continue
+            label, curve = _label(wanted, path, split, splits), by_metric[metric]
+            dash, group = splits.index(split), path if len(wanted) > 1 else ""
+            series.append(curve_series(curve, label=label, dash=dash, group=group))
+            chord = None if crowded and dash else _chord(curve)
+            if chord is None:
+                continue
+            series.append(Series(label=label, x=[0, 1], y=chord, guide=True, group=group))
+            top = measures.barrier(curve)
+            if np.isfinite(top.height) and top.height > 0:
+                rises.append(_rise(label, curve, chord, top))
+    return Panel(x=ACROSS, y=named, series=series, rises=rises, crossed=True)
 
 
-def _plot(panels: _Panels, named: Mapping[str, str]) -> dict[str, Any]:
-    data: list[dict[str, Any]] = []
-    axes = []
-    seen: set[str] = set()
-    for i, (metric, panel) in enumerate(panels.items()):
-        on = {"xaxis": f"x{i + 1}" if i else "x", "yaxis": f"y{i + 1}" if i else "y"}
-        for line in panel:
-            data += [{**trace, **on} for trace in _traces(line, metric, line.label not in seen)]
-            seen.add(line.label)
-        written, (low, high) = labels(panel)
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "text",
-                "showlegend": False,
-                "hoverinfo": "skip",
-                "x": [label.x for label in written],
-                "y": [label.y for label in written],
-                "text": [label.text for label in written],
-                "textfont": {"color": [label.colour for label in written], "size": 12},
-                **on,
-            }
+def _label(wanted: Curves, path: str, split: str, splits: Sequence[str]) -> str:
+    several = len(wanted) > 1
+    return ", ".join([path] * several + [split] * (len(splits) > 1 or not several))
+
+
+def _crowded(wanted: Curves, metric: str) -> bool:
+    return sum(metric in m for curves in wanted.values() for m in curves.values()) > CROWD
+
+
+def _rise(label: str, curve: Curve, chord: Array, top: Barrier) -> Rise:
+    """The height of a barrier above the chord."""
+    foot = float(chord[0] + (chord[1] - chord[0]) * top.at)
+    peak = float(curve.mean[curve.t == top.at][0])
+    text = plus_minus(top.height, top.stderr)
+    return Rise(x=top.at, low=foot, high=peak, text=text, label=label)
+
+
+def _chord(curve: Curve) -> Array | None:
+    """Values at both ends, if they are finite."""
+    try:
+        ends = curve.mean[list(curve.ends())]
+    except UsageError:
+        return None
+    return ends if np.isfinite(ends).all() else None
+
+
+def _caption(wanted: Curves, shown: Sequence[str], panels: Sequence[Panel]) -> str:
+    """What the panels show, over how many samples."""
+    what = " and ".join(shown).capitalize()
+    text = f"{what} along the path; means over {_samples(wanted, shown)}."
+    if any(s.low is not None for panel in panels for s in panel.series):
+        text += " Bands are 95 % intervals."
+    if any(panel.rises for panel in panels):
+        text += (
+            " Dashed thin: the chord between the ends; dots: the top of the barrier above it, "
+            "with its height"
         )
-        across = {"title": {"text": "t (position on the path)"}}
-        axes.append({"x": across, "y": {"title": {"text": named[metric]}, "range": [low, high]}})
-    return {"data": data, "layout": layout(axes) | {"hovermode": "closest"}}
+        splits = list(dict.fromkeys(s for curves in wanted.values() for s in curves))
+        bare = splits[1:] if all(_crowded(wanted, metric) for metric in shown) else []
+        text += f" (not drawn for {', '.join(sorted(bare))})." if bare else "."
+    return text
 
 
-def _traces(line: Line, metric: str, legend: bool) -> list[dict[str, Any]]:
-    curve, shown, half, shade = line.curve, line.shown, line.half, line.colour
-    base = {"type": "scatter", "legendgroup": line.label, "showlegend": False}
-    quiet = {**base, "mode": "lines", "hoverinfo": "skip"}
-    found: list[dict[str, Any]] = []
-    if (half > 0).any():
-        for values, fill in ((shown - half, "none"), (shown + half, "tonexty")):
-            band = {"x": plain(curve.t), "y": plain(values), "line": {"width": 0}, "fill": fill}
-            found.append({**quiet, **band, "fillcolor": translucent(shade, 0.18)})
-    if line.chord is not None:
-        thin = {"color": shade, "width": 1, "dash": "5px,4px"}
-        found.append({**quiet, "x": [0, 1], "y": plain(line.chord), "line": thin, "opacity": 0.75})
-    found.append(
-        {
-            **base,
-            "mode": "lines",
-            "name": line.label,
-            "showlegend": legend,
-            "x": plain(curve.t),
-            "y": plain(shown),
-            "text": [plus_minus(m, s) for m, s in zip(curve.mean, curve.stderr, strict=True)],
-            "line": {"color": shade, "width": 2, "dash": PLOTLY_DASHES[line.dash % 4]},
-            "hovertemplate": f"{line.label}<br>t = %{{x:.3g}}<br>{metric} %{{text}}<extra></extra>",
-        }
-    )
-    holes = np.isnan(shown)
-    if holes.any():
-        # At the bottom of the panel, where every plot has room.
-        spots = {"x": plain(curve.t[holes]), "y": [_lowest(line)] * int(holes.sum())}
-        mark = {"symbol": "x-thin", "size": 7, "line": {"color": shade, "width": 1.5}}
-        says = "t = %{x:.3g}: not finite<extra></extra>"
-        found.append({**base, **spots, "mode": "markers", "marker": mark, "hovertemplate": says})
-    if line.top:
-        at, high, low = line.peak
-        stem = {"x": [at, at], "y": [low, high], "line": {"color": shade, "width": 1}}
-        found.append({**quiet, **stem, "opacity": 0.75})
-        height = plus_minus(line.top.height, line.top.stderr)
-        says = f"{line.label}<br>barrier {height}<br>at t = {position(at)}<extra></extra>"
-        dot = {"color": shade, "size": 8, "line": {"color": PAPER, "width": 1}}
-        top = {"x": [at], "y": [high], "mode": "markers", "marker": dot, "hovertemplate": says}
-        found.append({**base, **top})
-    return found
-
-
-def _lowest(line: Line) -> float:
-    good = line.shown[np.isfinite(line.shown)]
-    return float(good.min()) if len(good) else 0.0
+def _samples(wanted: Curves, shown: Sequence[str]) -> str:
+    """How many samples: ``n = 1437 (train), 360 (test)``."""
+    splits = list(dict.fromkeys(s for curves in wanted.values() for s in curves))
+    every = [
+        (split, _label(wanted, path, split, splits), by_metric[metric].n)
+        for metric in shown
+        for path, curves in wanted.items()
+        for split, by_metric in curves.items()
+        if metric in by_metric
+    ]
+    by_split = dict.fromkeys((split, n) for split, _, n in every)
+    by_label = dict.fromkeys((label, n) for _, label, n in every)
+    alike = len({split for split, _ in by_split}) == len(by_split)
+    return "n = " + ", ".join(f"{n} ({name})" for name, n in (by_split if alike else by_label))

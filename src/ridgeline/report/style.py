@@ -1,4 +1,4 @@
-"""One look for every figure: colours, sizes, and what matplotlib and plotly share."""
+"""One look for every figure: colours and sizes."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ __all__ = [
     "drawing",
     "on_ramp",
     "ramp",
-    "translucent",
+    "themed",
 ]
 
 COLUMN = 3.4
@@ -127,7 +127,10 @@ def drawing() -> Iterator[None]:
 
 
 def canvas(
-    panels: int, size: tuple[float, float], columns: int | None = None
+    panels: int,
+    size: tuple[float, float],
+    columns: int | None = None,
+    heights: Sequence[float] | None = None,
 ) -> tuple["Canvas", list["Axes"]]:
     """A figure with panels side by side, or in rows, without pyplot's global state.
 
@@ -135,6 +138,7 @@ def canvas(
         panels: How many.
         size: Width and height in inches.
         columns: Panels in a row; all by default.
+        heights: Of the rows, in proportion; alike by default.
 
     Returns:
         Figure, with the Agg canvas attached, and its axes.
@@ -146,7 +150,7 @@ def canvas(
     FigureCanvasAgg(figure)
     figure.get_layout_engine().set(w_pad=0.06, h_pad=0.04)  # type: ignore[union-attr]  # constrained
     columns = columns or panels
-    grid = figure.add_gridspec(-(-panels // columns), columns)
+    grid = figure.add_gridspec(-(-panels // columns), columns, height_ratios=heights)
     return figure, [figure.add_subplot(grid[divmod(i, columns)]) for i in range(panels)]
 
 
@@ -174,6 +178,7 @@ def channels(code: str) -> tuple[int, ...]:
     return tuple(int(code[i : i + 2], 16) for i in (1, 3, 5))
 
 
-def translucent(code: str, opacity: float) -> str:
-    """A colour code as CSS ``rgba(r,g,b,opacity)``."""
-    return f"rgba({','.join(map(str, channels(code)))},{opacity:g})"
+def themed(code: str) -> str:
+    """A colour as a page writes it: by its role, which the page's theme may change."""
+    role = next((role for role, own in LIGHT.items() if own == code), None)
+    return f"var(--{role}, {code})" if role else code

@@ -1,17 +1,13 @@
-"""Panels of series made ready: colours by label, ranges of axes, gaps, and what to say of them."""
+"""Panels made ready: colours by label, ranges of axes, gaps, and what to say of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ridgeline.charts import Row
-from ridgeline.measures import Array
-from ridgeline.report.style import PALETTE, SOFT, on_ramp
-
-if TYPE_CHECKING:
-    from ridgeline.charts import Panel, Panels, Series
+from ridgeline.charts import Panel, Panels, Row, Rows, Series
+from ridgeline.measures.curve import Array
+from ridgeline.report.style import INK, PALETTE, SOFT, on_ramp
 
 __all__ = ["DASHES", "Frame", "Scale", "Stroke", "frames", "notes", "tidy_panels"]
 
@@ -20,6 +16,10 @@ DASHES = 4
 PAD = 0.04
 FEW = 8
 """With no more positions than this, each one is named on the axis."""
+FLAT = 1e-9
+"""Least width of an axis, as a share of its values: where these differ by rounding alone."""
+BESIDE = 0.36
+"""Room for what is written beside the longest bar, as a share of the axis before."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Scale:
 
     low: float
     high: float
-    log: bool
+    log: bool = False
 
     def share(self, values: Array | float) -> Array:
         """Where values lie: 0 at the lower end, 1 at the upper."""
@@ -56,7 +56,9 @@ class Scale:
 class Stroke:
     """A series as it is drawn; NaN where there is a gap."""
 
-    label: str
+    series: Series
+    key: int
+    """Number of its label: what is pointed at stands out together."""
     colour: str
     dash: int
     """From 0 to `DASHES` - 1."""
@@ -64,40 +66,59 @@ class Stroke:
     y: Array
     low: Array | None
     high: Array | None
-    points: bool
-    faint: bool
+
+    @property
+    def label(self) -> str:
+        """Of its series."""
+        return self.series.label
+
+    @property
+    def named(self) -> bool:
+        """True if it has an entry in the legend."""
+        own = self.series
+        return bool(own.label) and not (own.faint or own.guide or self.empty)
 
     @property
     def empty(self) -> bool:
         """True if there is nothing to see."""
-        return not np.isfinite(self.y).any()
+        return not (np.isfinite(self.x) & np.isfinite(self.y)).any()
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A panel with everything settled that matplotlib and plotly have to agree on."""
+    """A panel with everything settled before it is drawn."""
 
-    panel: "Panel"
+    panel: Panel | Rows
     strokes: Sequence[Stroke]
     x: Scale
     y: Scale
     ticks: Sequence[float] | None
     """Positions that are named on the horizontal axis, if they are few."""
+    colours: dict[str, str]
+    """By label."""
 
     @property
     def empty(self) -> bool:
         """True if no series has anything to see."""
         return all(stroke.empty for stroke in self.strokes)
 
+    def marked(self, axis: str) -> Iterator[tuple[float, str, str]]:
+        """Value, label and colour of each mark on an axis that has a place for it."""
+        for mark in self.panel.marks:
+            if mark.axis == axis and getattr(self, axis).shows(mark.value):
+                yield mark.value, mark.label, self.colours.get(mark.of, SOFT)
 
-def frames(chart: "Panels") -> list[Frame]:
+
+def frames(chart: Panels) -> list[Frame]:
     """The panels of a chart, ready to be drawn.
 
     A label has one colour in all panels: its place on the ramp if it is given one, else the next
     of the palette. After the palette's last colour they come again with another dash.
     """
-    looks = _looks([series for panel in chart.panels for series in panel.series])
-    return [_frame(panel, looks) for panel in chart.panels]
+    every = [series for panel in chart.panels for series in panel.series]
+    looks = _looks(every)
+    keys = {label: k for k, label in enumerate(dict.fromkeys(s.label for s in every))}
+    return [_frame(panel, looks, keys) for panel in chart.panels]
 
 
 def notes(every: Sequence[Frame]) -> list[str]:
@@ -106,7 +127,10 @@ def notes(every: Sequence[Frame]) -> list[str]:
     shown = {s.label for _, s in strokes if not s.empty}
     nothing = dict.fromkeys(s.label or "a series" for _, s in strokes if s.label not in shown)
     found = [f"Nothing to draw for {', '.join(nothing)}."] if nothing else []
-    if any(not s.empty and len(s.x) and np.isnan(s.y).any() for _, s in strokes):
+    gaps = [(f.panel, s) for f, s in strokes if not s.empty and np.isnan(s.y).any()]
+    if any(isinstance(panel, Panel) and panel.crossed for panel, _ in gaps):
+        found.append("Crosses mark positions where the mean is not finite.")
+    elif gaps:
         off = any(_lost(frame) for frame in every)
         found.append(
             "Gaps: not finite, or not above zero on a logarithm's scale."
@@ -116,15 +140,18 @@ def notes(every: Sequence[Frame]) -> list[str]:
     return found
 
 
-def tidy_panels(chart: "Panels") -> list[Row]:
+def tidy_panels(chart: Panels) -> list[Row]:
     """The table that a chart of panels is drawn from: a row for each value, and for each mark."""
     found: list[Row] = []
     for k, panel in enumerate(chart.panels):
-        about = {"panel": k + 1, "title": panel.title, "x_axis": panel.x, "y_axis": panel.y}
+        up = panel.y if isinstance(panel, Panel) else ""
+        about = {"panel": k + 1, "title": panel.title, "x_axis": panel.x, "y_axis": up}
         for series in panel.series:
             edges = [v if v is not None else [None] * len(series.x) for v in _edges(series)]
             for x, y, low, high in zip(series.x, series.y, *edges, strict=True):
                 value = {"x": float(x), "y": float(y), "low": _number(low), "high": _number(high)}
+                if isinstance(panel, Rows):
+                    value["y"] = panel.names[round(float(y))]
                 found.append({**about, "kind": "series", "label": series.label, **value})
         for mark in panel.marks:
             place = {"x": None, "y": None, mark.axis: float(mark.value)}
@@ -136,7 +163,7 @@ def _number(value: object) -> float | None:
     return None if value is None else float(value)  # type: ignore[arg-type]  # a number then
 
 
-def _edges(series: "Series") -> tuple[Array | None, Array | None]:
+def _edges(series: Series) -> tuple[Array | None, Array | None]:
     low, high = series.low, series.high
     return (
         None if low is None else np.asarray(low, float),
@@ -144,52 +171,85 @@ def _edges(series: "Series") -> tuple[Array | None, Array | None]:
     )
 
 
-def _looks(every: Sequence["Series"]) -> dict[str, tuple[str, int]]:
+def _looks(every: Sequence[Series]) -> dict[str, tuple[str, int]]:
     """By label: its colour, and by how much its dashes are shifted."""
+    group = {s.label: s.group or s.label for s in every}
     found: dict[str, tuple[str, int]] = {}
     for series in every:
-        if series.ordered is not None:
-            found.setdefault(series.label, (on_ramp(series.ordered), 0))
-    named = dict.fromkeys(s.label for s in every if not s.faint and s.label not in found)
-    pale = dict.fromkeys(s.label for s in every if s.label not in found and s.label not in named)
+        if series.strong:
+            found.setdefault(group[series.label], (INK, 0))
+        elif series.ordered is not None:
+            found.setdefault(group[series.label], (on_ramp(series.ordered), 0))
+    rest = [s for s in every if group[s.label] not in found]
+    named = dict.fromkeys(group[s.label] for s in rest if not (s.faint or s.guide))
+    pale = dict.fromkeys(group[s.label] for s in rest if group[s.label] not in named)
     wanted, grey = (list(named), list(pale)) if named or found else (list(pale), [])
     for i, label in enumerate(wanted):
         found[label] = (PALETTE[i % len(PALETTE)], i // len(PALETTE))
     # Single runs that no legend names stand behind what it does name.
-    return found | dict.fromkeys(grey, (SOFT, 0))
+    found |= dict.fromkeys(grey, (SOFT, 0))
+    return {label: found[own] for label, own in group.items()}
 
 
-def _frame(panel: "Panel", looks: dict[str, tuple[str, int]]) -> Frame:
-    floor = _floor(panel) if panel.log_y else None
-    strokes = [_stroke(series, panel, looks[series.label], floor) for series in panel.series]
+def _frame(panel: Panel | Rows, looks: dict[str, tuple[str, int]], keys: dict[str, int]) -> Frame:
+    log_x, log_y = (panel.log_x, panel.log_y) if isinstance(panel, Panel) else (False, False)
+    floor = _floor(panel) if isinstance(panel, Panel) and log_y else None
+    strokes = [
+        _stroke(s, keys[s.label], looks[s.label], (log_x, log_y), floor) for s in panel.series
+    ]
+    colours = {label: colour for label, (colour, _) in looks.items()}
     seen = [s for s in strokes if not s.empty]
+    if isinstance(panel, Rows):
+        return Frame(panel, strokes, _row_scale(panel, seen), _rows(panel), None, colours)
     marks = {axis: [m.value for m in panel.marks if m.axis == axis] for axis in ("x", "y")}
     xs = [s.x[np.isfinite(s.y)] for s in seen]
     ys = [v for s in seen for v in (s.y, s.low, s.high) if v is not None]
-    x = _scale([*xs, np.array(marks["x"])], panel.log_x)
-    y = _scale([*ys, np.array(marks["y"])], panel.log_y, panel.y_range)
-    return Frame(panel, strokes, x, y, _ticks(xs, x))
+    ys += [np.array([r.low, r.high]) for r in panel.rises]
+    x = _scale([*xs, np.array(marks["x"])], log_x)
+    y = _scale([*ys, np.array(marks["y"])], log_y, panel.y_range)
+    return Frame(panel, strokes, x, y, _ticks(xs, x), colours)
 
 
-def _stroke(series: "Series", panel: "Panel", look: tuple[str, int], floor: float | None) -> Stroke:
+def _row_scale(panel: Rows, seen: Sequence[Stroke]) -> Scale:
+    values = [v for s in seen for v in (s.x, s.low, s.high) if v is not None]
+    values += [np.array([m.value for m in panel.marks if m.axis == "x"])]
+    if not panel.bars:
+        return _scale(values, False)
+    found = np.concatenate(values)
+    found = found[np.isfinite(found)]
+    low, high = min(0.0, *found, 0.0), max(1e-12, *found, 1e-12)
+    return Scale(low, high + BESIDE * (high - low) * bool(panel.texts))
+
+
+def _rows(panel: Rows) -> Scale:
+    """From above."""
+    return Scale(len(panel.names) - 0.5, -0.5)
+
+
+def _stroke(
+    series: Series,
+    key: int,
+    look: tuple[str, int],
+    log: tuple[bool, bool],
+    floor: float | None,
+) -> Stroke:
     x, y = np.asarray(series.x, float), np.asarray(series.y, float)
     bad = ~np.isfinite(x) | ~np.isfinite(y)
-    bad |= (x <= 0) if panel.log_x else False
-    bad |= (y <= 0) if panel.log_y else False
+    bad |= (x <= 0) if log[0] else False
+    bad |= (y <= 0) if log[1] else False
     low, high = _edges(series)
     if low is not None or high is not None:
         # A band with one edge ends at its line.
         low, high = (_cut(y if e is None else e, bad, floor) for e in (low, high))
     return Stroke(
-        label=series.label,
+        series=series,
+        key=key,
         colour=look[0],
         dash=(series.dash + look[1]) % DASHES,
         x=x,
         y=np.where(bad, np.nan, y),
         low=low,
         high=high,
-        points=series.points,
-        faint=series.faint,
     )
 
 
@@ -198,7 +258,7 @@ def _cut(edge: Array, bad: np.ndarray, floor: float | None) -> Array:
     return shown if floor is None else np.maximum(shown, floor)
 
 
-def _floor(panel: "Panel") -> float:
+def _floor(panel: Panel) -> float:
     """Where a band that reaches zero is cut on a logarithm's scale."""
     every = [np.asarray(v, float) for s in panel.series for v in (s.y, *_edges(s)) if v is not None]
     values = np.concatenate([*every, [m.value for m in panel.marks if m.axis == "y"]])
@@ -209,7 +269,7 @@ def _floor(panel: "Panel") -> float:
 def _lost(frame: Frame) -> bool:
     """True if a logarithm's scale has no place for some value."""
     panel = frame.panel
-    return any(
+    return isinstance(panel, Panel) and any(
         (panel.log_x and bool((np.asarray(s.x) <= 0).any()))
         or (panel.log_y and bool((np.asarray(s.y) <= 0).any()))
         for s in panel.series
@@ -222,7 +282,7 @@ def _scale(every: list[Array], log: bool, given: tuple[float, float] | None = No
     low, high = (float(good.min()), float(good.max())) if len(good) else (1.0, 1.0)
     if given is not None and given[0] < given[1] and (given[0] > 0 or not log):
         return Scale(float(given[0]), float(given[1]), log)
-    if low == high:
+    if high - low <= FLAT * max(abs(low), abs(high)):
         half = abs(low) / 2 or 0.5
         low, high = (low / 2, high * 2) if log else (low - half, high + half)
     if log:
