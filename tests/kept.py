@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ridgeline.studies import catalogue, matched, tao2024
+from ridgeline.studies import catalogue, matched
 from ridgeline.studies.lucas2021 import counting
 from ridgeline.studies.pairs import Pair
+from ridgeline.study import lines
 from ridgeline.study.bench import Bench
 from ridgeline.study.measured import Measurements
 from ridgeline.study.plan import Machine
@@ -100,7 +101,7 @@ def small(folder):
     runs = bench.runs("plain")
     for run in runs:
         bench.profile(run, splits=("train", "test"))
-        bench.profile(run, tao2024.from_noise)
+        bench.profile(run, lines.from_noise)
         counting.distances(bench, run)
         counting.gauss(bench, run, "turning")
         counting.strays(bench, run)

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from ridgeline.errors import UsageError
-from ridgeline.measures import Convexity
+from ridgeline.frame import Frame
+from ridgeline.rng import stream
 from ridgeline.studies import catalogue, lim2024
 from ridgeline.study.bench import Bench
 from ridgeline.study.plan import Machine
@@ -16,6 +17,27 @@ from ridgeline.study.store import Store
 from ridgeline.study.subjects import Subject
 
 COUNTS = {"smoke": 6, "laptop": 30, "paper": 300}
+
+
+def drawn(count: int) -> list[tuple[float, float, float, str]]:
+    """Hyper-parameters at random, as the scales have them written out.
+
+    Their laws are those of the released code (metanet_data/grid_runs/make_hparams.py): rate
+    0.5 * 10^-U(0, 2), decay 10^-U(1, 5), smoothing U(0, 0.2), 10 to 40 epochs.
+
+    Args:
+        count: How many; the first of a longer list are those of a shorter one.
+
+    Returns:
+        Learning rate, weight decay, label smoothing, each to four digits, and length.
+    """
+    draws = stream(0, "lim2024", "hyper-parameters")
+    rows = []
+    for _ in range(count):
+        a, b, c, d = torch.rand(4, generator=draws, dtype=torch.float64).tolist()
+        numbers = (0.5 * 10 ** (-2 * a), 10 ** -(1 + 4 * b), 0.2 * c)
+        rows.append((*(float(f"{x:.4g}") for x in numbers), f"{10 + int(31 * d)}ep"))
+    return rows
 
 
 @pytest.fixture(scope="module")
@@ -44,20 +66,22 @@ def test_the_item_is_measured_and_every_claim_has_a_verdict(found):
 def test_diverged_runs_are_left_out_and_counted(found, store, monkeypatch):
     lost = {run.hash for run in found.scale.populations["draws"].runs[7:9]}
     monkeypatch.setattr(Subject, "diverged", property(lambda subject: subject.hash in lost))
-    finding = lim2024.symmetric_or_not(Bench(found.scale, store))
+    (item,) = lim2024.PAPER.items
+    finding = item.finding(Bench(found.scale, store))
     assert [row[:3] for row in finding.tables[0].rows] == [
         ["standard", 6, 0],
         ["W-asymmetric", 6, 2],
     ]
-    for case in finding.cases.values():  # pairs: the draws at which neither kind diverged
-        assert {len(values) for values in case.values()} == {4}
-        assert [draw[-2] for draw in case["more_group"]] == [0, 3, 4, 5]
+    for claim in item.claims:  # pairs: the draws at which neither kind diverged
+        cases = claim.test.cases(finding.rows)
+        assert {len(values) for values in cases.values()} == {4}
+        assert [draw[-2] for draw in cases["more_group"]] == [0, 3, 4, 5]
 
 
 def test_a_scale_without_one_of_the_kinds_says_so(found, store, monkeypatch):
     bench = Bench(found.scale, store)
     plain = bench.runs("draws")[:6]
-    monkeypatch.setattr(bench, "runs", lambda _: plain)
+    monkeypatch.setattr(bench, "runs", lambda *_: plain)
     with pytest.raises(UsageError, match="no sound run with masked_fcn"):
         lim2024.symmetric_or_not(bench)
 
@@ -83,7 +107,7 @@ def test_both_kinds_share_their_hyper_parameters_and_start_apart(found):
 
 
 def test_draws_are_of_the_stated_laws():
-    rates, decays, smoothings, lengths = zip(*lim2024.drawn(2000), strict=True)
+    rates, decays, smoothings, lengths = zip(*drawn(2000), strict=True)
     laws = {
         "rate": ([math.log10(0.5 / x) for x in rates], 0, 2),
         "decay": ([-math.log10(x) for x in decays], 1, 5),
@@ -95,7 +119,7 @@ def test_draws_are_of_the_stated_laws():
         middle = sum(values) / len(values)
         assert abs(middle - (low + high) / 2) < 0.03 * (high - low), name  # error 0.0065 of it
     assert set(laws["epochs"][0]) == set(range(10, 41))
-    assert lim2024.drawn(5) == lim2024.drawn(30)[:5]
+    assert drawn(5) == drawn(30)[:5]
 
 
 @pytest.mark.parametrize("name", COUNTS)
@@ -115,35 +139,41 @@ def test_scales_have_the_draws_written_out(name):
             )
             for run in part
         ]
-        assert written == lim2024.drawn(COUNTS[name])
+        assert written == drawn(COUNTS[name])
     runs[-1].net.build(0)
 
 
+def frame_of(arms):
+    """Rows of planted measures: kind to draw to its step, and the other measures by it."""
+    return Frame.of(
+        {
+            "networks": kind,
+            "draw": (draw,),
+            "step": step,
+            "monotone": step <= 0,
+            "local": 0.5 - step / 100,
+            "overall": 0.6 - step / 100,
+        }
+        for kind, of in arms.items()
+        for draw, step in of.items()
+    )
+
+
 def test_claims_are_that_the_asymmetric_score_better():
-    better = Convexity(largest_step=-0.1, least_second_difference=0, local=0.9, overall=1.0)
-    worse = Convexity(largest_step=0.1, least_second_difference=0, local=0.5, overall=0.2)
-    arms = {"standard": [worse] * 8, "W-asymmetric": [better] * 8}
-    claims = {claim.id: claim for claim in lim2024.PAPER.items[0].claims}
-    for planted, outcome in ((arms, "holds"), (dict(zip(arms, reversed(arms.values()))), "fails")):  # noqa: B905
-        cases = lim2024._cases(planted, {kind: [(d,) for d in range(8)] for kind in arms})
-        assert set(cases) == set(claims)
-        assert {claims[id].decide(of, "").outcome for id, of in cases.items()} == {outcome}
+    better, worse = dict.fromkeys(range(8), -0.1), dict.fromkeys(range(8), 0.1)
+    (item,) = lim2024.PAPER.items
+    for plain, held, outcome in ((worse, better, "holds"), (better, worse, "fails")):
+        rows = frame_of({"standard": plain, "W-asymmetric": held})
+        assert {claim.decide(rows, "").outcome for claim in item.claims} == {outcome}
 
 
 def test_kinds_are_compared_draw_by_draw():
-    def of(step):
-        return Convexity(largest_step=step, least_second_difference=0, local=0.5, overall=0.5)
-
     # Draws differ by far more than kinds do; the second kind lacks the first draw.
     arms = {
-        "standard": [of(draw + 0.01) for draw in range(8)],
-        "W-asymmetric": [of(float(draw)) for draw in range(1, 8)],
-    }
-    draws = {
-        "standard": [(d,) for d in range(8)],
-        "W-asymmetric": [(d,) for d in range(1, 8)],
+        "standard": {draw: draw + 0.01 for draw in range(8)},
+        "W-asymmetric": {draw: float(draw) for draw in range(1, 8)},
     }
     (claim, *_) = lim2024.PAPER.items[0].claims
-    found = claim.decide(lim2024._cases(arms, draws)["S1a"], "").measured
+    found = claim.decide(frame_of(arms), "").measured
     assert (found.outcome, found.n) == ("holds", 7)
     assert found.estimate == pytest.approx(0.01)

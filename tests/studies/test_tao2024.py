@@ -1,9 +1,8 @@
 """Tao, Li & Zhan 2024 at its smallest scale, and what its scales declare."""
 
-from types import SimpleNamespace
-
 import pytest
 
+from ridgeline.frame import Frame
 from ridgeline.studies import catalogue, tao2024
 from ridgeline.study.plan import Machine
 from ridgeline.study.reproduction import missing, needed, reproduce
@@ -32,12 +31,17 @@ def test_what_is_proved_holds(found):
 
 
 def test_networks_of_a_seed_are_one_case():
-    runs = {
-        True: [SimpleNamespace(seed=seed) for seed in (0, 2, 3)],  # seed 1 diverged
-        "last": [SimpleNamespace(seed=seed) for seed in (0, 1, 2, 3)],
+    same = {
+        "all biases": {0: True, 2: True, 3: False},  # seed 1 diverged
+        "last bias only": {0: True, 1: True, 2: False, 3: True},
     }
-    is_so = {True: [True, True, False], "last": [True, True, False, True]}
-    assert tao2024._all_of_seed(is_so, runs) == [True, False, False, True]  # 0, 2, 3, 1
+    rows = Frame.of(
+        {"biases": kind, "along": "bias aˡ", "seed": seed, "same": value}
+        for kind, of in same.items()
+        for seed, value in of.items()
+    )
+    claim = next(c for item in tao2024.PAPER.items for c in item.claims if c.id == "T2b")
+    assert claim.test.cases(rows) == [True, False, False, True]  # 0, 2, 3, 1
 
 
 @pytest.mark.parametrize("name", ["smoke", "laptop"])

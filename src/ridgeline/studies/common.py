@@ -7,6 +7,7 @@ import numpy as np
 
 from ridgeline.charts import Panel, Panels, Series, Table, band
 from ridgeline.errors import UsageError
+from ridgeline.frame.show import POSITION, UNITS, mean_sd, tidy
 from ridgeline.measures import Array
 from ridgeline.profiles import Profile, Surface
 from ridgeline.study.subjects import Subject
@@ -27,14 +28,8 @@ __all__ = [
     "tidy",
 ]
 
-UNITS = {
-    "error": "error (share of samples)",
-    "loss": "loss (mean per sample)",
-    "smoothed": "smoothed loss (mean per sample)",
-}
 BIASES = {True: "all biases", "last": "last bias only", False: "no bias"}
 """What networks with this value of ``net.bias`` are called."""
-POSITION = "t (position on the line)"
 
 
 def groups(
@@ -108,35 +103,6 @@ def drawn_surface(found: Mapping[str, Array]) -> Surface:
     """
     loss, stderr = ({"train": {"loss": found[name]}} for name in ("loss", "stderr"))
     return Surface(found["x"], found["y"], loss, stderr, found["corners"])
-
-
-def mean_sd(values: Iterable[float], *, count: bool = True) -> str:
-    """``0.347 ± 0.012 (5)``: mean and standard deviation, to the digits of the latter.
-
-    Args:
-        values: One a run.
-        count: Whether the number of runs follows in brackets.
-    """
-    found = np.asarray(list(values), dtype=np.float64)
-    if not len(found):
-        return "-"
-    mean, runs = float(found.mean()), f" ({len(found)})" if count else ""
-    spread = float(found.std(ddof=1)) if len(found) > 1 else float("nan")
-    if not np.isfinite([mean, spread]).all():
-        return f"{mean:.3g}{runs}"
-    if spread <= 1e-9 * abs(mean) or not spread:
-        return f"{mean:.3g} ± 0{runs}"
-    decimals = 1 - int(np.floor(np.log10(spread)))
-    if not 0 <= decimals <= 6:
-        return f"{mean:.3g} ± {spread:.2g}{runs}"
-    return f"{mean:.{decimals}f} ± {spread:.{decimals}f}{runs}"
-
-
-def tidy(value: Any) -> str:
-    """A setting's value as a label."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def curves_chart(

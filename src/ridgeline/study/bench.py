@@ -11,13 +11,15 @@ from typing import Any
 from ridgeline.errors import StoreError, UnknownName
 from ridgeline.measures import Array
 from ridgeline.objective import Metric
-from ridgeline.paths import Line, Path
+from ridgeline.paths import Path
 from ridgeline.paths import grid as positions
 from ridgeline.profiles import Profile, profile
-from ridgeline.study.keys import Key, version_of, versioned
+from ridgeline.study.keys import Key, version_of
+from ridgeline.study.lines import line
 from ridgeline.study.measured import Measurements, arrays_of, profile_of
 from ridgeline.study.members import Sources
 from ridgeline.study.plan import closure
+from ridgeline.study.rows import Rows
 from ridgeline.study.scales import Scale
 from ridgeline.study.store import Store
 from ridgeline.study.subjects import Subject
@@ -30,13 +32,7 @@ PROFILE = "1"
 """Version of `Bench.profile`: raised if the engine or the objective gives other numbers."""
 
 
-@versioned("to the end", "1")
-def line(subject: Subject) -> Path:
-    """The line from a run's initialisation to its end."""
-    return Line(subject.initial, subject.final)
-
-
-class Bench:
+class Bench(Rows):
     """Runs, settings and measurements for one item at one scale.
 
     Args:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ridgeline.study.demands import (
+from ridgeline.frame.demands import (
     Cases,
     Correlation,
     Difference,
@@ -23,7 +23,7 @@ from ridgeline.study.demands import (
     Share,
     Test,
 )
-from ridgeline.study.intervals import CONFIDENCE
+from ridgeline.frame.intervals import CONFIDENCE
 
 __all__ = [
     "Cases",
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Claim:
     """A sentence of a paper with a test."""
 
@@ -49,9 +49,10 @@ class Claim:
     """The paper's sentence in our words."""
     place: str
     """Where the paper says it."""
+    test: Test
+    """A question to the measured rows, with its threshold."""
     source: Literal["paper", "derived", "memory"] = "paper"
     """How sure it is that the paper says so: read in it or its code, derived here, or recalled."""
-    test: Test
 
     def decide(self, cases: Any, scale: str) -> "Verdict":
         """Ask the test.

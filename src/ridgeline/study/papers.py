@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from ridgeline.charts import Chart, Table
 from ridgeline.errors import UnknownName
+from ridgeline.frame import Asked, Frame
+from ridgeline.frame.show import Show
 from ridgeline.study.claims import Cases, Claim
 
 if TYPE_CHECKING:
@@ -20,11 +22,13 @@ class Finding:
 
     charts: Sequence[Chart] = ()
     tables: Sequence[Table] = ()
-    cases: Mapping[str, Cases] = field(default_factory=dict)
+    cases: Mapping[str, Cases | Frame] = field(default_factory=dict)
     """For each claim's identifier, what its test takes. A claim that is left out was not measured
     at this scale."""
     words: Sequence[str] = ()
     """Paragraphs: what was measured, on what, and what to know when reading it."""
+    rows: Frame | None = None
+    """What was measured, as a frame."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +42,10 @@ class Item:
     title: str
     asks: str
     """The question, in a sentence."""
-    measure: "Callable[[Bench], Finding]"
+    measure: "Callable[[Bench], Frame | Finding]"
+    """Gives the rows that claims are questions to and that figures and tables show."""
+    show: tuple[Show, ...] = ()
+    """Figures and tables of the rows."""
     populations: tuple[str, ...] = ()
     """Which of the scale's it needs; at a scale that lacks one it is left out. Without any, it uses
     neither a scale's data nor its networks."""
@@ -48,6 +55,24 @@ class Item:
     claims: tuple[Claim, ...] = ()
     reported: str = ""
     """What the paper reports, as far as it is known, with how sure that is."""
+
+    def finding(self, bench: "Bench") -> Finding:
+        """Measure, and make what is shown of the rows."""
+        rows = self.measure(bench)
+        if isinstance(rows, Finding):
+            return rows
+        shown: list[Chart | Table] = []
+        for show in self.show:
+            made = show(rows)
+            shown += [made] if isinstance(made, Chart | Table) else made
+        asked = [c for c in self.claims if not isinstance(c.test, Asked) or c.test.asks(rows)]
+        return Finding(
+            charts=[one for one in shown if isinstance(one, Chart)],
+            tables=[one for one in shown if isinstance(one, Table)],
+            cases=dict.fromkeys((claim.id for claim in asked), rows),
+            words=rows.notes,
+            rows=rows,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -170,7 +170,7 @@ def _answer(item: Item, bench: Bench) -> Answer:
     begun = time.perf_counter()
     ended = _ended(item, bench)
     try:
-        finding = item.measure(bench.at(item.name))
+        finding = item.finding(bench.at(item.name))
     except RidgelineError as error:
         return Answer(item, None, left_out=str(error), refused=True, ended=ended)
     known = {claim.id: claim for claim in item.claims}

@@ -1,15 +1,15 @@
 """Two children of one parent: the error between them, and how far apart they are."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ridgeline import state as states
-from ridgeline.paths import Line, Path
 from ridgeline.profiles import Profile
 from ridgeline.studies.pairs import learned
 from ridgeline.study.bench import Bench
 from ridgeline.study.keys import versioned
+from ridgeline.study.lines import to
 from ridgeline.study.subjects import Subject
 from ridgeline.training import Duration
 
@@ -87,7 +87,7 @@ def siblings(bench: Bench, population: str) -> dict[int, list[Siblings]]:
 
 
 def _measured(bench: Bench, parent: Subject, one: Subject, other: Subject) -> Siblings:
-    line = bench.profile(one, _to(other), others=[other], splits=("train", "test"))
+    line = bench.profile(one, to(other), others=[other], splits=("train", "test"))
     found = bench.kept(_distances, [parent, one, other])
     return Siblings(one, other, line, float(found["apart"]), float(found["travelled"]))
 
@@ -98,14 +98,6 @@ def _distances(parent: Subject, one: Subject, other: Subject) -> dict[str, float
     names = _weights(ends[0])
     far = [states.distance(parent.initial, end, names=names) for end in ends]
     return {"apart": states.distance(*ends, names=names), "travelled": sum(far) / 2}
-
-
-def _to(other: Subject) -> Callable[[Subject], Path]:
-    @versioned("between ends", "1")
-    def along(subject: Subject) -> Path:
-        return Line(subject.final, other.final)
-
-    return along
 
 
 def _weights(state: Mapping[str, Any]) -> Sequence[str]:

@@ -1,17 +1,16 @@
 """F2: lines to the solution from states on the way, and the barriers they meet."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 
 from ridgeline.charts import Chart, Panel, Panels, Table, band
-from ridgeline.paths import Line, Path
 from ridgeline.studies.common import curves_chart, mean_sd, sound
 from ridgeline.studies.frankle2020revisiting.families import Family, barrier
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Difference, Mean
-from ridgeline.study.keys import versioned
+from ridgeline.study.lines import from_step
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 
@@ -62,18 +61,10 @@ def _family(bench: Bench, label: str, runs: Sequence[Subject], points: int) -> F
     """From each state that was kept before the last."""
     *steps, length = runs[0].steps
     lines = {
-        step: bench.profiles(runs, _from(step), told=f"{label}, step {step}", points=points)
+        step: bench.profiles(runs, from_step(step), told=f"{label}, step {step}", points=points)
         for step in steps
     }
     return Family(lines, length, [run.seed for run in runs])
-
-
-def _from(step: int) -> Callable[[Subject], Path]:
-    @versioned("from a kept step", "1", step=step)
-    def along(subject: Subject) -> Path:
-        return Line(subject.state(step), subject.final)
-
-    return along
 
 
 def _epoch(bench: Bench, population: str, step: int) -> float:

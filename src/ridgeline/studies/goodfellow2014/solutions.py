@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 from ridgeline.charts import Table
-from ridgeline.paths import Line, Path
 from ridgeline.profiles import Profile
 from ridgeline.studies.common import curves_chart, groups, mean_sd, sound
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Difference, Mean
-from ridgeline.study.keys import versioned
+from ridgeline.study.lines import to
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
 from ridgeline.training import Duration
@@ -102,12 +101,7 @@ def _siblings(children: Sequence[Subject]) -> list[Pair]:
 def _between(bench: Bench, pair: Pair, label: str, i: int, n: int) -> Profile:
     bench.tell(f"in common: {label}", i, n)
     one, other = pair
-
-    @versioned("between ends", "1")
-    def along(subject: Subject) -> Path:
-        return Line(subject.final, other.final)
-
-    return bench.profile(one, along, others=[other], splits=("train", "test"))
+    return bench.profile(one, to(other), others=[other], splits=("train", "test"))
 
 
 def _height(profile: Profile) -> float:

@@ -12,9 +12,9 @@ import numpy as np
 from scipy import stats
 
 from ridgeline.charts import Panel, Panels, Series, Table
+from ridgeline.frame import intervals
 from ridgeline.profiles import Profile
 from ridgeline.studies.common import area, curves_chart, mean_sd, plateau_end, sound
-from ridgeline.study import intervals
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Correlation
 from ridgeline.study.papers import Finding

@@ -1,7 +1,6 @@
 """W1 to W3: when there is a plateau, and what biases have to do with it."""
 
 from ridgeline.measures import convexity
-from ridgeline.paths import Line, Path, homogeneous_biases
 from ridgeline.studies.common import (
     BIASES,
     area,
@@ -13,19 +12,10 @@ from ridgeline.studies.common import (
 )
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Difference, Mean
-from ridgeline.study.keys import versioned
+from ridgeline.study.lines import homogeneous
 from ridgeline.study.papers import Finding, Item
-from ridgeline.study.subjects import Subject
 
-__all__ = ["ITEMS", "homogeneous"]
-
-
-@versioned("homogeneous rates", "1")
-def homogeneous(subject: Subject) -> Path:
-    """The line on which the bias of layer l moves like t**l."""
-    example = subject.train.inputs[:2]
-    rates = homogeneous_biases(subject.model(), example)
-    return Line(subject.initial, subject.final, rates=rates)
+__all__ = ["ITEMS"]
 
 
 # --- W1: convex curves and plateaus ----------------------------------------------------------

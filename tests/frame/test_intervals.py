@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ridgeline.study import intervals
+from ridgeline.frame import intervals
 
 REPEATS = 400
 

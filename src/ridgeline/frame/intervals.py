@@ -14,7 +14,17 @@ from scipy import stats
 from ridgeline.measures import Array, Interval
 from ridgeline.rng import seed_of
 
-__all__ = ["CONFIDENCE", "decides", "difference", "mean", "share", "spearman"]
+__all__ = [
+    "CONFIDENCE",
+    "clustered_mean",
+    "decides",
+    "difference",
+    "effective",
+    "mean",
+    "pair_mean",
+    "share",
+    "spearman",
+]
 
 CONFIDENCE = 0.95
 RESAMPLES = 20_000
@@ -80,6 +90,44 @@ def mean(values: Array) -> Interval:
     """Of the mean of a number a run, by bootstrap over runs with expanded percentiles."""
     values = np.asarray(values, dtype=np.float64)
     return _span(values[_draws(len(values))].mean(1), len(values))
+
+
+def clustered_mean(values: Array, groups: np.ndarray) -> Interval:
+    """Of the mean of numbers that come in groups: whole groups are drawn.
+
+    Args:
+        values: One a case.
+        groups: Which group each is of, numbered from 0.
+    """
+    values, count = np.asarray(values, dtype=np.float64), int(groups.max()) + 1
+    sizes = np.bincount(groups, minlength=count)
+    if (sizes == 1).all():
+        return mean(values)
+    sums, at = np.bincount(groups, values, minlength=count), _draws(count)
+    return _span(sums[at].sum(1) / sizes[at].sum(1), count)
+
+
+def pair_mean(values: Array, one: np.ndarray, other: np.ndarray) -> Interval:
+    """Of the mean over pairs in which networks recur: networks are drawn, with the pairs of them.
+
+    The vertex bootstrap (Snijders & Borgatti 1999): a pair counts as often as both of its networks
+    were drawn. A network that was drawn twice makes no pair with itself. Of pairs that have nothing
+    in common but their networks' names it is up to twice as wide as `mean`'s.
+
+    Args:
+        values: One a pair.
+        one: A network of each pair, numbered from 0 over both.
+        other: The other.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    count = int(max(one.max(), other.max())) + 1
+    if count < 3:
+        return float("nan"), float("nan")
+    times = np.array([np.bincount(at, minlength=count) for at in _draws(count)[:FEWER]])
+    weights = times[:, one] * times[:, other]
+    total = weights.sum(1)
+    drawn = (weights @ values)[total > 0] / total[total > 0]
+    return _span(drawn, count)
 
 
 def difference(

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from ridgeline.errors import UsageError
-from ridgeline.study import intervals
+from ridgeline.frame import intervals
 
 __all__ = [
     "Cases",

@@ -1,0 +1,429 @@
+"""The frame: measured rows in plain columns, and the questions that can be asked of them."""
+
+import os
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from ridgeline.errors import UnknownName, UsageError
+from ridgeline.frame.estimates import Estimate, mean_of, share_of, spearman_of
+from ridgeline.frame.texts import text_table, to_pandas, to_parquet
+from ridgeline.frame.values import array_of, asked_for, is_missing, key_of
+
+__all__ = ["Cluster", "Frame", "Groups"]
+
+Cluster = str | tuple[str, str] | None
+"""The column that says which rows are not independent (runs of one seed); two, where a row is of
+two that recur (a pair of networks); None if all rows are."""
+
+
+class Frame:
+    """Rows in plain columns; nothing changes a frame, every question makes another.
+
+    Args:
+        columns: Name to the values, one a row. None stands for what was not measured.
+        cluster: Which rows are not independent: intervals draw whole clusters.
+        notes: Paragraphs that must be read with the rows.
+
+    Raises:
+        UsageError: If columns differ in length.
+    """
+
+    def __init__(
+        self,
+        columns: Mapping[str, Iterable[Any]] | None = None,
+        *,
+        cluster: Cluster = None,
+        notes: Iterable[str] = (),
+    ) -> None:
+        self._columns = {name: tuple(values) for name, values in (columns or {}).items()}
+        self.cluster: Cluster = cluster
+        self.notes: tuple[str, ...] = tuple(notes)
+        lengths = {name: len(values) for name, values in self._columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise UsageError("Columns have one value a row.", got=str(lengths))
+        self._length = next(iter(lengths.values()), 0)
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Any]], **more: Any) -> Self:
+        """Make a frame of rows.
+
+        Args:
+            rows: Mappings of column to value; what a row lacks is missing there.
+            **more: As the class takes them.
+        """
+        found = list(rows)
+        names = dict.fromkeys(name for row in found for name in row)
+        return cls({name: [row.get(name) for row in found] for name in names}, **more)
+
+    def _with(self, columns: Mapping[str, Iterable[Any]], **more: Any) -> Self:
+        return type(self)(columns, **{"cluster": self.cluster, "notes": self.notes, **more})
+
+    # --- what is there -------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns."""
+        return list(self._columns)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._columns
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Return a column as an array, shape (rows,).
+
+        Raises:
+            UnknownName: If there is none of this name.
+        """
+        return array_of(self.values(name))
+
+    def values(self, name: str) -> tuple[Any, ...]:
+        """Return a column as it was put in.
+
+        Raises:
+            UnknownName: If there is none of this name.
+        """
+        if name not in self._columns:
+            raise UnknownName("column", name, self._columns)
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for i in range(len(self)):
+            yield {name: values[i] for name, values in self._columns.items()}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self)} rows; {', '.join(self._columns)})"
+
+    def __str__(self) -> str:
+        return text_table(self._columns, self.notes)
+
+    # --- rows ----------------------------------------------------------------------------
+
+    def _at(self, rows: Sequence[int]) -> Self:
+        return self._with({n: [values[i] for i in rows] for n, values in self._columns.items()})
+
+    def where(self, test: Callable[..., Any] | None = None, /, **equal: Any) -> Self:
+        """Return the rows of which something is so.
+
+        Args:
+            test: A function of columns, named by its parameters; rows at which it is true stay.
+            **equal: Column to the value that a row must have. A list or set is of several values;
+                a function is asked of the value.
+
+        Raises:
+            UnknownName: If there is no such column.
+            UsageError: If a parameter of `test` is no column.
+        """
+        keep = np.ones(len(self), dtype=bool)
+        for name, wanted in equal.items():
+            keep &= _fits(self.values(name), wanted)
+        rows = np.flatnonzero(keep).tolist()
+        if test is not None:
+            told = self._calls(test)
+            rows = [i for i in rows if (found := told(i)) is not None and bool(found)]
+        return self._at(rows)
+
+    def derive(self, **columns: Any) -> Self:
+        """Return the frame with further columns.
+
+        Args:
+            **columns: Name to a function of columns, which its parameters name (``row`` is the
+                whole row), or to a value that all rows have. Where a column that is asked for is
+                missing, so is the new one. Later ones may ask for earlier ones.
+
+        Raises:
+            UsageError: If a parameter is no column.
+        """
+        found = self
+        for name, made in columns.items():
+            if callable(made):
+                told = found._calls(made)
+                values = [told(i) for i in range(len(found))]
+            else:
+                values = [made] * len(found)
+            found = found._with({**found._columns, name: values})
+        return found
+
+    def _calls(self, function: Callable[..., Any]) -> Callable[[int], Any]:
+        names = asked_for(function, self._columns)
+
+        def at(i: int) -> Any:
+            given = {name: self._columns[name][i] for name in names if name != "row"}
+            if any(is_missing(value) for value in given.values()):
+                return None
+            if "row" in names:
+                given["row"] = {name: values[i] for name, values in self._columns.items()}
+            return function(**given)
+
+        return at
+
+    def select(self, *names: str) -> Self:
+        """Return the frame with these columns only, in this order."""
+        return self._with({name: self.values(name) for name in names})
+
+    def sorted(self, *names: str) -> Self:
+        """Return the rows in the order of these columns, the first of them first."""
+        columns = [self.values(name) for name in names]
+        order = sorted(range(len(self)), key=lambda i: tuple(_order(c[i]) for c in columns))
+        return self._at(order)
+
+    def noted(self, *notes: str) -> Self:
+        """Return the frame with further paragraphs."""
+        return self._with(self._columns, notes=(*self.notes, *notes))
+
+    def clustered(self, cluster: Cluster) -> Self:
+        """Return the frame with other clusters."""
+        return self._with(self._columns, cluster=cluster)
+
+    def __add__(self, other: "Frame") -> Self:
+        """Return the rows of both, one after the other; what one lacks is missing there."""
+        joined = type(self).of([*self, *other])
+        notes = dict.fromkeys((*self.notes, *other.notes))
+        return self._with(joined._columns, notes=notes)
+
+    # --- groups --------------------------------------------------------------------------
+
+    def by(self, *names: str) -> "Groups":
+        """Return the rows in groups of equal values, in the order in which they occur."""
+        if not names:
+            raise UsageError("Rows are grouped by one column at least.", got="none")
+        columns = [self.values(name) for name in names]
+        rows: dict[Hashable, list[int]] = {}
+        for i in range(len(self)):
+            rows.setdefault(tuple(key_of(column[i]) for column in columns), []).append(i)
+        found = [(tuple(c[at[0]] for c in columns), self._at(at)) for at in rows.values()]
+        return Groups(names, found, self)
+
+    def balanced(self, unit: str, over: str) -> Self:
+        """Return the rows of units that are there at every setting, as those of a balanced panel.
+
+        Args:
+            unit: The column that names what recurs, such as a seed.
+            over: The column of settings.
+        """
+        settings = {key_of(value) for value in self.values(over)}
+        there: dict[Hashable, set[Hashable]] = {}
+        for one, value in zip(self.values(unit), self.values(over), strict=True):
+            there.setdefault(key_of(one), set()).add(key_of(value))
+        return self._at(
+            [i for i, one in enumerate(self.values(unit)) if there[key_of(one)] == settings]
+        )
+
+    def paired(self, column: str, over: str, unit: str | Sequence[str]) -> Self:
+        """Return one row a unit, with a column's value at every setting beside each other.
+
+        Args:
+            column: What is compared.
+            over: The column of settings; each value, as text, names a new column.
+            unit: The columns that name what recurs; those that lack a setting are left out.
+
+        Raises:
+            UsageError: If a unit has two rows at one setting.
+        """
+        units = (unit,) if isinstance(unit, str) else tuple(unit)
+        settings = list(dict.fromkeys(map(str, self.values(over))))
+        rows = []
+        for key, group in self.by(*units).items():
+            found = dict(zip(map(str, group.values(over)), group.values(column), strict=True))
+            if len(found) < len(group):
+                raise UsageError(
+                    f"A unit has one row at each {over}.",
+                    got=f"{len(group)} rows of {', '.join(units)} = {key}",
+                    remedy="Restrict the rows by `where`, or name the unit by more columns.",
+                )
+            names = key if isinstance(key, tuple) and len(units) > 1 else (key,)
+            if len(found) == len(settings):
+                rows.append({**dict(zip(units, names, strict=True)), **found})
+        return self._with(type(self).of(rows)._columns)
+
+    # --- questions -----------------------------------------------------------------------
+
+    def _clusters(self, cluster: Cluster | bool) -> list[tuple[Any, ...]] | None:
+        cluster = self.cluster if cluster is True else cluster
+        if not cluster:
+            return None
+        names = (cluster,) if isinstance(cluster, str) else cluster
+        return [tuple(key_of(value) for value in self.values(name)) for name in names]
+
+    def mean(self, column: str, *, cluster: Cluster | bool = True) -> Estimate:
+        """Estimate the mean of a column, with its 95 % interval.
+
+        Args:
+            column: Of numbers or truth values. What is not finite is left out and counted.
+            cluster: Which rows are not independent; the frame's own by default. Whole clusters are
+                drawn (the cluster bootstrap, with Hesterberg's expanded percentiles); of pairs
+                the networks are drawn, with all lines between them.
+
+        Raises:
+            UnknownName: If there is no such column.
+            UsageError: If it holds no numbers.
+        """
+        return mean_of(self._numbers(column), self._clusters(cluster))
+
+    def share(self, column: str, *, cluster: Cluster | bool = True) -> Estimate:
+        """Estimate the share of rows in which something is so; exact binomial interval.
+
+        Of rows that are not independent an effective number is taken (Korn & Graubard 1998).
+
+        Args:
+            column: Of truth values.
+            cluster: As in `mean`, one column at most.
+
+        Raises:
+            UsageError: If the column holds anything else.
+        """
+        clusters = self._clusters(cluster)
+        return share_of(self._numbers(column), clusters, column)
+
+    def correlate(self, x: str, y: str, *, cluster: Cluster | bool = True) -> Estimate:
+        """Estimate Spearman's rank correlation of two columns, by bootstrap over clusters.
+
+        Args:
+            x: Of numbers; infinite ones are the largest.
+            y: Likewise.
+            cluster: As in `mean`.
+        """
+        clusters = self._clusters(cluster)
+        return spearman_of(self._numbers(x), self._numbers(y), clusters)
+
+    def matrix(self, column: str, *, a: str = "a", b: str = "b") -> tuple[list[Any], np.ndarray]:
+        """Return a column over pairs as a symmetric matrix.
+
+        Args:
+            column: Of numbers.
+            a: The column that names one of each pair.
+            b: The other.
+
+        Returns:
+            The names, and values of shape (names, names): NaN where there is no pair, 0 on the
+            diagonal.
+
+        Raises:
+            UsageError: If two rows are of one pair.
+        """
+        ends = list(zip(self.values(a), self.values(b), strict=True))
+        names = list(dict.fromkeys(name for pair in ends for name in pair))
+        place = {name: i for i, name in enumerate(names)}
+        found = np.full((len(names), len(names)), np.nan)
+        np.fill_diagonal(found, 0.0)
+        seen: set[frozenset[Any]] = set()
+        for (one, other), value in zip(ends, self._numbers(column), strict=True):
+            if frozenset((one, other)) in seen:
+                raise UsageError(
+                    "A matrix has one row a pair.",
+                    got=f"two of {one} and {other}",
+                    remedy='Choose among the rows first: `frame.where(align="naive").matrix(...)`.',
+                )
+            seen.add(frozenset((one, other)))
+            i, j = place[one], place[other]
+            found[i, j] = found[j, i] = value
+        return names, found
+
+    def _numbers(self, column: str) -> np.ndarray:
+        found = self[column]
+        if len(found) and found.dtype == object:
+            kinds = sorted({type(value).__name__ for value in found})
+            raise UsageError(f"Column {column!r} must hold numbers.", got=", ".join(kinds))
+        return found
+
+    # --- to other formats ----------------------------------------------------------------
+
+    def to_pandas(self) -> Any:
+        """Return a `pandas.DataFrame` of the columns that are numbers, texts or truth values.
+
+        Raises:
+            MissingExtra: If pandas is not installed.
+        """
+        return to_pandas(self._columns)
+
+    def to_parquet(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the columns that are numbers, texts or truth values as Parquet.
+
+        Args:
+            path: Of the file.
+            overwrite: Whether an existing file may be replaced.
+
+        Raises:
+            MissingExtra: If pyarrow is not installed.
+            OutputError: If the file exists or cannot be written.
+        """
+        to_parquet(self._columns, path, overwrite)
+
+
+class Groups(Mapping[Any, Frame]):
+    """Rows in groups of equal values: value to frame; of several columns, tuple to frame."""
+
+    def __init__(
+        self, names: Sequence[str], groups: Sequence[tuple[tuple[Any, ...], Frame]], of: Frame
+    ) -> None:
+        self.names = tuple(names)
+        self._groups = list(groups)
+        self._of = of
+        self._places = {key_of(self._shown(key)): i for i, (key, _) in enumerate(self._groups)}
+
+    def _shown(self, key: tuple[Any, ...]) -> Any:
+        return key if len(self.names) > 1 else key[0]
+
+    def __getitem__(self, key: Any) -> Frame:
+        place = self._places.get(key_of(key))
+        if place is None:
+            raise UnknownName(" and ".join(self.names), str(key), [str(k) for k in self])
+        return self._groups[place][1]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self._shown(key) for key, _ in self._groups)
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def reduce(self, **columns: Callable[[Frame], Any] | Any) -> Frame:
+        """Return one row a group.
+
+        Args:
+            **columns: Name to a function of the group's frame. An `Estimate` becomes the columns
+                ``name``, ``name_low``, ``name_high`` and ``n``.
+        """
+        rows = []
+        for key, frame in self._groups:
+            row: dict[str, Any] = dict(zip(self.names, key, strict=True))
+            for name, made in columns.items():
+                value = made(frame)
+                row |= value.columns(name) if isinstance(value, Estimate) else {name: value}
+            rows.append(row)
+        return self._of._with(Frame.of(rows)._columns, cluster=None)
+
+    def mean(self, *columns: str, cluster: Cluster | bool = True) -> Frame:
+        """Return the mean of columns in each group, with intervals; see `Frame.mean`."""
+        return self.reduce(**{n: lambda f, n=n: f.mean(n, cluster=cluster) for n in columns})
+
+    def share(self, *columns: str, cluster: Cluster | bool = True) -> Frame:
+        """Return the share of rows in which columns are true, by group; see `Frame.share`."""
+        return self.reduce(**{n: lambda f, n=n: f.share(n, cluster=cluster) for n in columns})
+
+    def correlate(self, x: str, y: str, *, cluster: Cluster | bool = True) -> Frame:
+        """Return the rank correlation of two columns in each group; see `Frame.correlate`."""
+        return self.reduce(correlation=lambda f: f.correlate(x, y, cluster=cluster))
+
+    def where(self, test: Callable[..., Any] | None = None, /, **equal: Any) -> "Groups":
+        """Return the groups with some of their rows; those without any are gone."""
+        found = [(key, frame.where(test, **equal)) for key, frame in self._groups]
+        return Groups(self.names, [one for one in found if len(one[1])], self._of)
+
+
+def _fits(values: Sequence[Any], wanted: Any) -> np.ndarray:
+    if callable(wanted):
+        return np.array([value is not None and bool(wanted(value)) for value in values], dtype=bool)
+    several = isinstance(wanted, list | set | frozenset)
+    keys = {key_of(one) for one in wanted} if several else {key_of(wanted)}
+    return np.array([key_of(value) in keys for value in values], dtype=bool)
+
+
+def _order(value: Any) -> tuple[int, Any]:
+    """Numbers before texts, before what is missing."""
+    if isinstance(value, bool | int | float | np.generic):
+        return 0, value
+    return (2, "") if value is None else (1, str(value))
