@@ -25,8 +25,8 @@ def test_a_download_is_checked_reported_and_kept(tmp_path):
     seen = []
     path = fetch(remote, tmp_path / "new" / "here", progress=lambda *x: seen.append(x))
     assert path.read_bytes() == content
-    assert [done for done, _ in seen] == sorted({done for done, _ in seen})
-    assert seen[-1] == (len(content), len(content))
+    assert [done for _, done, _ in seen] == sorted({done for _, done, _ in seen})
+    assert seen[-1] == ("a.gz", len(content), len(content))
     assert len(seen) == 3
     seen.clear()
     assert fetch(remote, tmp_path / "new" / "here", progress=lambda *x: seen.append(x)) == path
@@ -50,7 +50,7 @@ def test_no_network_is_one_clear_error_and_leaves_nothing(tmp_path):
 def test_an_interrupted_download_leaves_nothing(tmp_path):
     remote = publish(tmp_path / "site", "a.gz", b"x" * 10)
 
-    def interrupt(done, total):
+    def interrupt(what, done, of):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -348,7 +348,10 @@ def test_an_interrupted_evaluation_keeps_a_fair_sample():
     line = Line(a, b).combination([0, 0.5, 1])
     seen = []
     found = evaluate(
-        objective, line, interrupted=lambda: len(seen) >= 3, progress=lambda n, _: seen.append(n)
+        objective,
+        line,
+        interrupted=lambda: len(seen) >= 3,
+        progress=lambda _, n, of: seen.append(n),
     )
     assert found.stopped == "interrupted" and found.moments["loss"].n == 300
     whole = evaluate(objective, line).moments["loss"].mean

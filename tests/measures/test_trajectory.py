@@ -21,12 +21,12 @@ def draw(seed, dtype=torch.float32):
         "norm.running_mean": make(3) * 100,
         "norm.running_var": make(3).abs() * 100,
         "norm.num_batches_tracked": torch.tensor(seed),
-        "seen_batches": make(1) * 100,
+        "running_head.weight": make(1),  # a layer of that name has weights like any other
         "fc2.weight": make(2, 3),
     }
 
 
-WEIGHTS = ("fc1.weight", "fc1.bias", "fc2.weight")
+WEIGHTS = ("fc1.weight", "fc1.bias", "running_head.weight", "fc2.weight")
 
 
 def flat(state):
@@ -80,7 +80,7 @@ def test_a_small_residual_far_along_is_not_lost():
 
 def test_tied_weights_count_once_and_statistics_not_at_all():
     w = [torch.ones(3) * i for i in (1.0, 2.0)]
-    a, b = ({"embed": x, "head": x.detach(), "running_x": x * 9} for x in w)
+    a, b = ({"embed": x, "head": x.detach(), "bn.running_mean": x * 9} for x in w)
     assert trajectory([], a, b).distance == pytest.approx(3**0.5)
     assert normalised_distance(a, b) == pytest.approx(1)
 

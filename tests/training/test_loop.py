@@ -19,11 +19,9 @@ def problem(dtype=torch.float32):
     return inputs.to(dtype), (inputs @ torch.randn(6, 3, generator=draws).double()).argmax(1)
 
 
-def train(net, inputs, targets, *, epochs, progress=None, seed=0, **options):
+def train(net, inputs, targets, *, epochs, watch=None, seed=0, **options):
     """`training.train` with the numbers of a recipe as keywords."""
-    return training.train(
-        net, (inputs, targets), recipe(epochs, **options), seed=seed, progress=progress
-    )
+    return training.train(net, (inputs, targets), recipe(epochs, **options), seed=seed, watch=watch)
 
 
 def recipe(
@@ -180,11 +178,11 @@ def test_the_callers_network_is_untouched_after_an_interruption():
     net = noisy()
     before = fingerprint(net)
 
-    def interrupt(progress):
+    def interrupt(status):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(net, *problem(), epochs=2, batch_size=BATCH, progress=interrupt)
+        train(net, *problem(), epochs=2, batch_size=BATCH, watch=interrupt)
     assert_untouched(before, net)
 
 
@@ -248,7 +246,7 @@ def test_the_log_is_the_mean_over_samples_as_their_batches_met_them():
 
 def test_progress_is_told_at_the_end():
     seen = []
-    run = train(fcn(6, 3), *problem(), epochs=2, batch_size=50, progress=seen.append)
+    run = train(fcn(6, 3), *problem(), epochs=2, batch_size=50, watch=seen.append)
     assert (seen[-1].step, seen[-1].planned, seen[-1].epoch) == (4, 4, 2.0)
     assert seen[-1].loss == [run.log["loss"][-1]]
     assert seen[-1].finished == ["done"]

@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,12 +17,12 @@ from ridgeline.errors import NotTraceable, UsageError
 from ridgeline.matching import Aligned, align
 from ridgeline.paths import Line
 from ridgeline.profiles import Profile, profile
+from ridgeline.progress import Progress
 from ridgeline.repairs import Repair, RepairKind
 from ridgeline.state import State
 
 __all__ = ["repair_of", "run"]
 
-Tell = Callable[[str, int, int], None]
 BEFORE, AFTER, REPAIRED = "as they are", "aligned", "aligned and repaired"
 MIX = {AFTER: "mixed", REPAIRED: "mixed and repaired"}
 """Names of the lines to a checkpoint whose units were mixed: it is not b, in other coordinates."""
@@ -74,7 +73,7 @@ def _profiles(
     chosen: argparse.Namespace,
     setting: Setting,
     states: tuple[State, State, State],
-    tell: Tell,
+    tell: Progress,
     notes: list[str],
 ) -> dict[str, Profile]:
     """The line before, after, and repaired if that can be done."""

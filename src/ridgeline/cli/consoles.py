@@ -2,17 +2,18 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from ridgeline.errors import MissingExtra
+from ridgeline.progress import Progress as Callback
 
 __all__ = ["progress_bar", "say", "stderr_console", "stdout_console"]
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+def progress_bar() -> Iterator[Callback]:
     """A progress bar on a terminal; elsewhere one plain line at the start of each stage.
 
     Yields:

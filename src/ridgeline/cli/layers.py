@@ -44,7 +44,7 @@ def run(chosen: argparse.Namespace) -> int:
             hold=chosen.hold,
             points=points,
             strategy=chosen.strategy,
-            progress=lambda layer: lambda split, done, of: tell(f"{layer} ({split})", done, of),
+            progress=tell,
             interrupted=came,
         )
     about = setting.about(chosen)

@@ -11,14 +11,13 @@ from ridgeline.cli.setting import Setting, words
 from ridgeline.cli.writing import check_file, check_folder
 from ridgeline.errors import NotTraceable, UsageError
 from ridgeline.objective import Objective, Samples
+from ridgeline.progress import Progress
 from ridgeline.symmetry import Symmetry, symmetries
 
 __all__ = ["both", "check_options", "check_written", "discovered", "example_of", "fitting"]
 
-Tell = Callable[[str, int, int], None]
 
-
-def discovered(chosen: argparse.Namespace, setting: Setting, tell: Tell) -> Symmetry:
+def discovered(chosen: argparse.Namespace, setting: Setting, tell: Progress) -> Symmetry:
     """The symmetry that the options name: read from a file, or found and proved.
 
     Raises:

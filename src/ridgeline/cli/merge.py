@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,13 +23,12 @@ from ridgeline.io.naming import fit
 from ridgeline.matching import align, align_many
 from ridgeline.merging import Merged, merge
 from ridgeline.numerals import several
+from ridgeline.progress import Progress
 from ridgeline.repairs import repaired_among
 from ridgeline.report import Scores
 from ridgeline.state import State
 
 __all__ = ["run"]
-
-Tell = Callable[[str, int, int], None]
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -78,7 +76,7 @@ def _aligned(
     setting: Setting,
     given: list[State],
     base: State | None,
-    tell: Tell,
+    tell: Progress,
     said: list[str],
 ) -> list[State]:
     """The states in one frame: the base's, the first's, or for three and more a common one."""
@@ -137,7 +135,7 @@ def _on_statistics(chosen: argparse.Namespace, setting: Setting, result: Merged)
 
 
 def _scores(
-    setting: Setting, given: dict[str, State], made: dict[str, State], tell: Tell
+    setting: Setting, given: dict[str, State], made: dict[str, State], tell: Progress
 ) -> Scores | None:
     """Loss and metrics of what was given and what was made, sample by sample."""
     if not setting.objectives:

@@ -22,11 +22,11 @@ from ridgeline.merging import (
     diagonal_fisher,
     gram_matrices,
 )
+from ridgeline.progress import Progress
 from ridgeline.state import State
 
 __all__ = ["check_merge", "layers_of", "merger", "weights_of"]
 
-Tell = Callable[[str, int, int], None]
 
 BASED = ("task-arithmetic", "ties", "dare", "model-stock")
 """Strategies that add up what changed since a base."""
@@ -137,7 +137,7 @@ def layers_of(text: str | None) -> Callable[[str], bool] | None:
 
 
 def merger(
-    chosen: argparse.Namespace, setting: Setting, states: Sequence[State], tell: Tell
+    chosen: argparse.Namespace, setting: Setting, states: Sequence[State], tell: Progress
 ) -> Strategy:
     """The strategy that ``--by`` names, with what data say where it needs them.
 

@@ -113,7 +113,7 @@ def _reproduced(chosen: argparse.Namespace, asked: Asked) -> Reproduction:
             machine=machine,
             sources=Sources(root=chosen.data_root, download=chosen.download),
             watcher=shown,
-            tell=tell,
+            progress=tell,
         )
 
 

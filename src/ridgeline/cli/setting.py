@@ -238,7 +238,7 @@ def device_of(name: str) -> torch.device:
     return device
 
 
-def _downloading(done: int, of: int | None) -> None:
+def _downloading(_: str, done: int, of: int) -> None:
     """Downloads tell in steps of 10 MB: they are rare and asked for."""
     if done % (10 * 2**20) < 2**16:
-        print(f"downloading: {done / 2**20:.0f} MB of {(of or 0) / 2**20:.0f}", file=sys.stderr)
+        print(f"downloading: {done / 2**20:.0f} MB of {of / 2**20:.0f}", file=sys.stderr)

@@ -1,7 +1,6 @@
 """From options to a strategy that matches units, and the symmetry that it searches."""
 
 import argparse
-from collections.abc import Callable
 from typing import Any
 
 from ridgeline.cli.matching import check_options, discovered, example_of, fitting
@@ -22,11 +21,11 @@ from ridgeline.matching import (
     WeightMatching,
 )
 from ridgeline.objective import Objective
+from ridgeline.progress import Progress
 from ridgeline.symmetry import Stream, Symmetry, rescalable, streams
 
 __all__ = ["MIXED", "check_strategy", "given_of", "prepared"]
 
-Tell = Callable[[str, int, int], None]
 
 PLAIN = {
     "weights": WeightMatching,
@@ -64,7 +63,7 @@ def check_strategy(chosen: argparse.Namespace, name: str) -> None:
 
 
 def prepared(
-    chosen: argparse.Namespace, setting: Setting, name: str, tell: Tell, said: list[str]
+    chosen: argparse.Namespace, setting: Setting, name: str, tell: Progress, said: list[str]
 ) -> tuple[Symmetry, Strategy]:
     """How units are matched, and the symmetry that is searched.
 
@@ -143,7 +142,7 @@ def given_of(chosen: argparse.Namespace) -> dict[str, Any]:
 
 
 def _stream(
-    chosen: argparse.Namespace, setting: Setting, symmetry: Symmetry, name: str, tell: Tell
+    chosen: argparse.Namespace, setting: Setting, symmetry: Symmetry, name: str, tell: Progress
 ) -> Stream:
     """The residual stream of the network, or why it has none that may be rotated."""
     tell("residual stream", 0, 1)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ridgeline.data import cifar, digits, downloads, idx, mnist1d, own
-from ridgeline.data.downloads import Progress
 from ridgeline.data.images import STATISTICS, normalise, to_unit
 from ridgeline.data.sets import DataSet, Split
 from ridgeline.errors import DataError, UnknownName, UsageError
+from ridgeline.progress import Progress
 
 __all__ = ["ENVIRONMENT", "known", "load"]
 
@@ -111,7 +111,7 @@ def load(
         download: Fetch missing files, into `root`, ``$RIDGELINE_DATA`` or the cache folder.
         normalise: Shift and scale with the set's own constants; otherwise pixels are in [0, 1].
             MNIST-1D is standardised by definition, and the user's own data are left alone.
-        progress: Told of a download's bytes: received and total.
+        progress: Told of the bytes of each file that is downloaded.
 
     Returns:
         Inputs float32: images (N, C, H, W), digits (N, 64), MNIST-1D (N, 40). Targets int64.

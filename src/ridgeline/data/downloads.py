@@ -5,17 +5,15 @@ import http.client
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ridgeline.errors import DataError
 from ridgeline.io.writing import atomic_path
+from ridgeline.progress import Progress
 
-__all__ = ["REMOTES", "Progress", "Remote", "cache", "fetch"]
+__all__ = ["REMOTES", "Remote", "cache", "fetch"]
 
-Progress = Callable[[int, int | None], None]
-"""Called with the bytes received and their total, None where the server does not say."""
 
 CHUNK = 1 << 18
 TIMEOUT = 30.0
@@ -69,7 +67,7 @@ def fetch(remote: Remote, folder: Path, *, progress: Progress | None = None) -> 
     Args:
         remote: What to fetch.
         folder: Where to put it; made if missing.
-        progress: Told after each chunk.
+        progress: Told of its bytes, after each chunk.
 
     Returns:
         Where it is.
@@ -87,13 +85,13 @@ def fetch(remote: Remote, folder: Path, *, progress: Progress | None = None) -> 
         try:
             with urllib.request.urlopen(remote.url, timeout=TIMEOUT) as source:
                 length = source.headers.get("Content-Length")
-                total = int(length) if length else None
+                total = int(length) if length else 0
                 while chunk := source.read(CHUNK):
                     digest.update(chunk)
                     out.write(chunk)
                     done += len(chunk)
                     if progress is not None:
-                        progress(done, total)
+                        progress(remote.file, done, total)
         except (
             urllib.error.URLError,
             TimeoutError,

@@ -22,6 +22,7 @@ from ridgeline.engine.strategies import Loop, Strategy
 from ridgeline.errors import ForwardFailed, RidgelineError, UsageError
 from ridgeline.objective import Objective, Samples
 from ridgeline.paths import Combination
+from ridgeline.progress import Progress
 from ridgeline.state import tensors_of, ties
 
 __all__ = ["Evaluation", "evaluate", "outputs_at", "sample_order"]
@@ -53,7 +54,7 @@ def evaluate(
     joint: bool = True,
     enough: Callable[[dict[str, Moments], int], bool] | None = None,
     interrupted: Callable[[], bool] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     seed: int = 0,
     places: Sequence[str] | None = None,
     overrides: Overrides | None = None,
@@ -69,7 +70,7 @@ def evaluate(
         enough: Asked after each chunk, with the moments so far and their n; True ends the
             evaluation. Given this, samples are stratified by class where targets are classes.
         interrupted: Asked after each chunk; True ends the evaluation.
-        progress: Told (samples done, samples in all).
+        progress: Told of samples.
         seed: Names the random order of samples.
         places: What to call each position in an error, such as ``t = 0.5``.
         overrides: Tensors that replace the combination's at each position, by name: a repair's.
@@ -119,7 +120,7 @@ def evaluate(
                 moments[name].add(values, own, weights)
             done += len(rows)
             if progress:
-                progress(done, len(samples))
+                progress("samples", done, len(samples))
             if done == len(samples):
                 break
             if enough is not None and enough(moments, done):

@@ -1,6 +1,5 @@
 """The explanation of a line from an initialisation to a minimum: measured, and in words."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +13,11 @@ from ridgeline.explanations.words import explained
 from ridgeline.objective import Objective
 from ridgeline.paths import Grid, Path
 from ridgeline.profiles import Profile, gauss_length, layerwise, profile
+from ridgeline.progress import Progress, silent, under
 from ridgeline.state import State
 
 __all__ = ["Explanation", "explain"]
 
-Tell = Callable[[str, int, int], None]
-"""Told (what is measured, samples done, samples in all)."""
 SAMPLES = 256
 """Of inputs for the Gauss length."""
 
@@ -45,7 +43,7 @@ def explain(
     *,
     points: Grid = 51,
     layers: bool = True,
-    progress: Tell | None = None,
+    progress: Progress | None = None,
 ) -> Explanation:
     """Measure what says why the line from `a` to `b` looks as it does.
 
@@ -65,16 +63,14 @@ def explain(
         StateMismatch: If the states are not the model's.
         NonFinite: If either holds NaN or infinity.
     """
-    tell = progress or (lambda *_: None)
+    tell = progress or silent
     paths, why = variants(a, b, objective)
     found: dict[str, Profile] = {}
     for name, path in paths.items():
-
-        def told(_: str, done: int, of: int, name: str = name) -> None:
-            tell(name, done, of)
-
         try:
-            found[name] = profile(path, {"train": objective}, points=points, progress=told)
+            found[name] = profile(
+                path, {"train": objective}, points=points, progress=under(progress, name)
+            )
         except RidgelineError as refused:
             if name == UNIFORM:  # without the line itself there is nothing to explain
                 raise
@@ -88,7 +84,7 @@ def explain(
                 {"train": objective},
                 hold="b",
                 points=points,
-                progress=lambda layer: lambda _, done, of: tell(f"layer {layer}", done, of),
+                progress=lambda layer, done, of: tell(f"layer {layer}", done, of),
             )
         except RidgelineError as refused:
             why["single layers"] = reason(refused)

@@ -5,7 +5,7 @@ loss halfway. Every strategy gives back what it was after, before and after, so 
 can be told from a failure.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -15,15 +15,14 @@ from ridgeline import state as states
 from ridgeline.errors import UsageError, WrongKind
 from ridgeline.matching.moved import Moved, moved_by
 from ridgeline.numerals import several
+from ridgeline.progress import Progress
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry, Transform
 from ridgeline.symmetry.witness import check_carried
 from ridgeline.symmetry.words import outputs_left_out
 
-__all__ = ["Aligned", "Matched", "Progress", "Strategy", "align", "check_groups", "check_strategy"]
+__all__ = ["Aligned", "Matched", "Strategy", "align", "check_groups", "check_strategy"]
 
-Progress = Callable[[str, int, int], None]
-"""Told (what is done, how much of it, of how much)."""
 
 SLACK = 1e-6
 """Share of an objective by which rounding may make it worse."""

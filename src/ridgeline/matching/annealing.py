@@ -20,10 +20,11 @@ from torch import Tensor
 
 from ridgeline import state as states
 from ridgeline.errors import UsageError
-from ridgeline.matching.align import Matched, Progress
+from ridgeline.matching.align import Matched
 from ridgeline.matching.descent import descended
 from ridgeline.matching.overlap import Overlap
 from ridgeline.matching.swaps import Swaps
+from ridgeline.progress import Progress
 from ridgeline.rng import seed_of
 from ridgeline.symmetry import Symmetry
 from ridgeline.symmetry.frame import Orders, act, compose, identities

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ridgeline import state as states
 from ridgeline.errors import UnknownName
-from ridgeline.matching.align import Progress
 from ridgeline.objective import collect
+from ridgeline.progress import Progress
 from ridgeline.symmetry import Sighting
 from ridgeline.tracing import Forward, Network, Trace
 from ridgeline.values import Values

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ridgeline import state as states
 from ridgeline.errors import UsageError
-from ridgeline.matching.align import Matched, Progress
+from ridgeline.matching.align import Matched
 from ridgeline.matching.descent import descended
 from ridgeline.matching.relaxed import (
     Matrices,
@@ -29,6 +29,7 @@ from ridgeline.matching.relaxed import (
     matrix,
     soft,
 )
+from ridgeline.progress import Progress
 from ridgeline.rng import stream
 from ridgeline.symmetry import Symmetry
 

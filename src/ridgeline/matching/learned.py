@@ -16,12 +16,13 @@ import torch
 from torch import Tensor
 
 from ridgeline.errors import UsageError
-from ridgeline.matching.align import Matched, Progress, Strategy
+from ridgeline.matching.align import Matched, Strategy
 from ridgeline.matching.assignment import assign
 from ridgeline.matching.circuits import heads_of
 from ridgeline.matching.losses import batches_of, mixed, parameters
 from ridgeline.matching.procrustes import Procrustes, hidden_of
 from ridgeline.objective import Objective, batch_loss
+from ridgeline.progress import Progress
 from ridgeline.rng import stream as random_stream
 from ridgeline.symmetry import Group, Permutation, Symmetry, Transform
 from ridgeline.symmetry.mixing import Mixing, mixed_along

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from ridgeline import state as states
-from ridgeline.matching.align import Progress, check_groups, check_strategy
+from ridgeline.matching.align import check_groups, check_strategy
+from ridgeline.progress import Progress
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry, Transform
 from ridgeline.symmetry.frame import orders_of

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from ridgeline import state as states
 from ridgeline.errors import UsageError
-from ridgeline.matching.align import Matched, Progress, Strategy
+from ridgeline.matching.align import Matched, Strategy
 from ridgeline.matching.circuits import match_heads, within
 from ridgeline.matching.weights import WeightMatching
+from ridgeline.progress import Progress
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry, Transform
 from ridgeline.symmetry.streams import Stream, orthogonal

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from ridgeline import state as states
 from ridgeline.errors import UsageError
-from ridgeline.matching.align import Matched, Progress, Strategy
+from ridgeline.matching.align import Matched, Strategy
 from ridgeline.matching.factors import factors_of
+from ridgeline.progress import Progress
 from ridgeline.state import State
 from ridgeline.symmetry import Group, Symmetry, Transform
 from ridgeline.symmetry.canonical import canonically

@@ -16,11 +16,12 @@ from torch import Tensor
 
 from ridgeline import state as states
 from ridgeline.errors import UnknownName, UsageError
-from ridgeline.matching.align import Matched, Progress
+from ridgeline.matching.align import Matched
 from ridgeline.matching.descent import descended
 from ridgeline.matching.losses import batches_of, mixed, parameters
 from ridgeline.matching.relaxed import harden, matched_names, soft
 from ridgeline.objective import Objective, Samples, batch_loss
+from ridgeline.progress import Progress
 from ridgeline.rng import stream
 from ridgeline.symmetry import Order, Symmetry, Transform
 

@@ -15,11 +15,12 @@ from torch import Tensor
 
 from ridgeline import state as states
 from ridgeline.errors import UnknownName, UsageError
-from ridgeline.matching.align import Matched, Progress
+from ridgeline.matching.align import Matched
 from ridgeline.matching.losses import batches_of, mixed, parameters
 from ridgeline.matching.weights import WeightMatching
 from ridgeline.objective import Objective, Samples, batch_loss
 from ridgeline.objective.point import gradients
+from ridgeline.progress import Progress
 from ridgeline.symmetry import Symmetry, Transform
 from ridgeline.symmetry.frame import orders_of
 

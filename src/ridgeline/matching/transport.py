@@ -21,12 +21,13 @@ from torch import Tensor
 
 from ridgeline import state as states
 from ridgeline.errors import UsageError
-from ridgeline.matching.align import Matched, Progress
+from ridgeline.matching.align import Matched
 from ridgeline.matching.blocks import solve
 from ridgeline.matching.overlap import Overlap
 from ridgeline.matching.products import units
 from ridgeline.matching.relaxed import soft_place
 from ridgeline.matching.sinkhorn import doubly_stochastic
+from ridgeline.progress import Progress
 from ridgeline.state import State
 from ridgeline.symmetry import Place, Symmetry, Transform
 from ridgeline.symmetry.frame import Orders, compose

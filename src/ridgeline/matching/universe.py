@@ -9,11 +9,12 @@ from torch import Tensor
 
 from ridgeline import state as states
 from ridgeline.errors import UsageError
-from ridgeline.matching.align import Progress, Strategy
+from ridgeline.matching.align import Strategy
 from ridgeline.matching.frank_wolfe import FrankWolfe, ascend
 from ridgeline.matching.many import MatchedMany, spread
 from ridgeline.matching.relaxed import Matrices, barycentre, degree, harden, matched_names, soft
 from ridgeline.matching.weights import WeightMatching
+from ridgeline.progress import Progress
 from ridgeline.rng import seed_of
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry, Transform

@@ -19,11 +19,12 @@ import numpy as np
 from torch import Tensor
 
 from ridgeline.errors import UnknownName, UsageError
-from ridgeline.matching.align import Matched, Progress, Strategy
+from ridgeline.matching.align import Matched, Strategy
 from ridgeline.matching.descent import descend
 from ridgeline.matching.outward import outer_groups, outward, renewed
 from ridgeline.matching.overlap import Overlap
 from ridgeline.numerals import several
+from ridgeline.progress import Progress
 from ridgeline.rng import seed_of
 from ridgeline.symmetry import Symmetry, Transform
 from ridgeline.symmetry.frame import Orders, compose, framed

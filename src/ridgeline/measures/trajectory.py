@@ -14,10 +14,6 @@ from ridgeline.state import State
 
 __all__ = ["Trajectory", "normalised_distance", "trajectory"]
 
-# Parts of names that are no weights: running statistics, and counts of batches (Lucas et al.'s
-# released code leaves out the same).
-_NOT_WEIGHTS = ("running", "batches")
-
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
@@ -36,9 +32,10 @@ class Trajectory:
 def trajectory(route: Sequence[State], a: State, b: State) -> Trajectory:
     """Goodfellow, Vinyals & Saxe's decomposition of a run (2015; as public copies have it).
 
-    Over weights: floating tensors whose name holds neither ``running`` nor ``batches``; names
-    that share one tensor count once. The residual is formed before its norm is taken, in
-    float64, so that a small one is not lost in the difference of two large squares.
+    Over weights, the `ridgeline.state.coordinates`: floating tensors that are no running statistics
+    (Lucas et al.'s released code leaves out the same); names that share one tensor count once. The
+    residual is formed before its norm is taken, in float64, so that a small one is not lost in the
+    difference of two large squares.
 
     Args:
         route: T states, in the order of training.
@@ -105,8 +102,7 @@ def normalised_distance(a: State, b: State, *, by: Literal["start", "end"] = "st
 
 def _weights(state: Mapping[str, Tensor]) -> list[str]:
     """Names of the tensors that distances are over."""
-    named = states.coordinates(state, statistics=True)
-    names = [name for name in named if not any(part in name for part in _NOT_WEIGHTS)]
+    names = list(states.coordinates(state))
     if not names:
         raise UsageError("A state needs at least one weight.", got=f"{list(state)[:10]}")
     return names

@@ -3,7 +3,7 @@
 from ridgeline.profiles.gauss import GaussLength, GaussMethod, gauss_length
 from ridgeline.profiles.layerwise import layerwise
 from ridgeline.profiles.outputs import Linearity, Projection, linearity, output_paths, project
-from ridgeline.profiles.profile import Objectives, Precision, Profile, Progress, profile
+from ridgeline.profiles.profile import Objectives, Precision, Profile, profile
 from ridgeline.profiles.surface import Surface, surface
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "Objectives",
     "Precision",
     "Profile",
-    "Progress",
     "Projection",
     "Surface",
     "gauss_length",

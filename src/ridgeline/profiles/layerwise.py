@@ -5,7 +5,8 @@ from typing import Literal
 
 from ridgeline.engine import StrategyName
 from ridgeline.paths import Grid, Line
-from ridgeline.profiles.profile import Objectives, Profile, Progress, profile
+from ridgeline.profiles.profile import Objectives, Profile, as_splits, profile
+from ridgeline.progress import Progress, under
 from ridgeline.state import State, layers
 
 __all__ = ["layerwise"]
@@ -20,7 +21,7 @@ def layerwise(
     hold: Literal["a", "b"] = "a",
     points: Grid = 51,
     strategy: StrategyName = "auto",
-    progress: Callable[[str], Progress] | None = None,
+    progress: Progress | None = None,
     interrupted: Callable[[], bool] | None = None,
 ) -> dict[str, Profile]:
     """Profiles of the layers of two networks (Adilova et al. 2023; Vlaar & Frankle 2021).
@@ -42,12 +43,13 @@ def layerwise(
         hold: Which state the other layers are of.
         points: As in `profile`.
         strategy: As in `profile`.
-        progress: Given a layer's name, a callback for its profile.
+        progress: Told how far each layer is, and each split where there are several.
         interrupted: As in `profile`; finished layers are returned.
 
     Returns:
         Layer name to its profile, in the order of the state.
     """
+    several = len(as_splits(objective)) > 1
     found: dict[str, Profile] = {}
     for layer in only if only is not None else layers(a):
         if interrupted is not None and interrupted():
@@ -57,8 +59,14 @@ def layerwise(
             objective,
             points=points,
             strategy=strategy,
-            progress=progress(layer) if progress else None,
+            progress=_of_layer(progress, layer, several),
             interrupted=interrupted,
             whole=(a, b),
         )
     return found
+
+
+def _of_layer(progress: Progress | None, layer: str, several: bool) -> Progress | None:
+    if progress is None or not several:
+        return under(progress, layer)
+    return lambda split, done, of: progress(f"{layer} ({split})", done, of)

@@ -23,17 +23,16 @@ from ridgeline.measures import (
 from ridgeline.objective import Objective
 from ridgeline.paths import Combination, Grid, Path, grid
 from ridgeline.profiles.records import about
+from ridgeline.progress import Progress, under
 from ridgeline.repairs import Repair, along, check_one_network
 from ridgeline.state import State
 
-__all__ = ["Objectives", "Precision", "Profile", "Progress", "as_splits", "profile"]
+__all__ = ["Objectives", "Precision", "Profile", "as_splits", "profile"]
 
 ROUNDING = 4
 """Units in the last place of the largest mean."""
 Objectives = Objective | Mapping[str, Objective]
 """One objective, or several by the name of their split."""
-Progress = Callable[[str, int, int], None]
-"""Told (split, samples done, samples in all)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,7 +222,7 @@ def profile(
             strategy=strategy,
             enough=enough if wanted else None,
             interrupted=interrupted,
-            progress=(lambda done, of, s=split: progress(s, done, of)) if progress else None,
+            progress=under(progress, split),
             seed=seed,
             places=[f"t = {s:g}" for s in t],
             overrides=corrected,

@@ -10,8 +10,9 @@ from ridgeline.engine import StrategyName, evaluate
 from ridgeline.errors import GridError, UnknownName
 from ridgeline.measures import Array
 from ridgeline.paths import Plane
-from ridgeline.profiles.profile import Objectives, Progress, as_splits
+from ridgeline.profiles.profile import Objectives, as_splits
 from ridgeline.profiles.records import about
+from ridgeline.progress import Progress, under
 
 __all__ = ["Surface", "surface"]
 
@@ -92,7 +93,7 @@ def surface(
             joint=False,
             places=[f"x = {p[0]:.4g}, y = {p[1]:.4g}" for p in at],
             interrupted=interrupted,
-            progress=(lambda done, of, s=split: progress(s, done, of)) if progress else None,
+            progress=under(progress, split),
         )
         shape = (len(y), len(x))
         values[split] = {n: m.mean.reshape(shape) for n, m in found.moments.items()}

@@ -1,9 +1,10 @@
 """What a page's template does with values: cells of tables, and lines of provenance."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ridgeline.dotted import leaves
 from ridgeline.numerals import number
 from ridgeline.report.estimates import estimate_words
 
@@ -18,15 +19,17 @@ WORDY = 36
 
 def flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """Nested values as lines of dotted name and text."""
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from flat(inner, f"{name}.{key}" if name else key)
-    elif isinstance(value, list):
-        yield name, ", ".join(cell(v) for v in value) or "-"
-    elif value is None or value == {}:
-        yield name, "-"
-    else:
-        yield name, f"{value:.6g}" if isinstance(value, float) else str(value)
+    nested = isinstance(value, Mapping) and value
+    for path, leaf in leaves(value, name) if nested else [(name, value)]:
+        yield path, _line(leaf)
+
+
+def _line(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(cell(v) for v in value) or "-"
+    if value is None or value == {}:
+        return "-"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def cell(value: Any) -> str:

@@ -5,7 +5,6 @@ initial weights a quarter of He's, biases everywhere, SGD with momentum. It was 
 result was seen.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ridgeline import data, state
@@ -13,7 +12,8 @@ from ridgeline.nets import fcn
 from ridgeline.objective import Objective
 from ridgeline.paths import Line, Plane, homogeneous_biases
 from ridgeline.profiles import Profile, Surface, layerwise, profile, surface
-from ridgeline.training import SGD, Keep, Member, Progress, Recipe, Run, train_together
+from ridgeline.progress import Progress, silent
+from ridgeline.training import SGD, Keep, Member, Recipe, Run, TrainingStatus, train_together
 
 __all__ = ["MODEL", "Demo", "demo"]
 
@@ -25,9 +25,6 @@ BATCH = 100
 EPOCHS = 60
 POINTS = 51
 SIDE = 31
-
-Tell = Callable[[str, int, int], None]
-"""Told (what is being done, how much is done, of how much)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +47,7 @@ class Demo:
     """Distances in weight space."""
 
 
-def demo(progress: Tell | None = None) -> Demo:
+def demo(progress: Progress | None = None) -> Demo:
     """Train two networks on scikit-learn's digits and trace the paths between their points.
 
     Args:
@@ -62,7 +59,7 @@ def demo(progress: Tell | None = None) -> Demo:
     Raises:
         MissingExtra: If scikit-learn is not installed.
     """
-    tell = progress or (lambda *_: None)
+    tell = progress or silent
     digits = data.load("digits")
     train_split, test_split = digits["train"], digits["test"]
     runs = dict(zip("ab", _trained(train_split, tell), strict=True))
@@ -73,8 +70,11 @@ def demo(progress: Tell | None = None) -> Demo:
     }
     start, a, b = runs["a"].initial, runs["a"].final, runs["b"].final
 
-    def told(what: str) -> Callable[[str, int, int], None]:
+    def told(what: str) -> Progress:
         return lambda split, done, of: tell(f"{what} ({split})", done, of)
+
+    def layer(what: str, done: int, of: int) -> None:
+        tell(f"layer {what}", done, of)
 
     example = train_split.inputs[:2]
     descent = {
@@ -89,7 +89,7 @@ def demo(progress: Tell | None = None) -> Demo:
         ),
     }
     between = profile(Line(a, b), splits, points=POINTS, progress=told("minimum to minimum"))
-    layers = layerwise(a, b, splits, points=POINTS, progress=lambda layer: told(f"layer {layer}"))
+    layers = layerwise(a, b, splits, points=POINTS, progress=layer)
     plane = Plane(start, a, b)
     trajectories = {
         name: [plane.project(run.states[step]) for step in sorted(run.states)]
@@ -105,7 +105,7 @@ def demo(progress: Tell | None = None) -> Demo:
     return Demo(runs, descent, between, layers, found, trajectories, spent)
 
 
-def _trained(split: data.Split, tell: Tell) -> list[Run]:
+def _trained(split: data.Split, tell: Progress) -> list[Run]:
     """Two networks in one stack, with states kept more densely where they move fast."""
     steps = -(-len(split) // BATCH) * EPOCHS
     recipe = Recipe(
@@ -116,7 +116,7 @@ def _trained(split: data.Split, tell: Tell) -> list[Run]:
     )
     members = [Member(fcn(*WIDTHS, scale=SCALE, seed=seed), recipe, seed=seed) for seed in (0, 1)]
 
-    def told(progress: Progress) -> None:
-        tell("training two networks", progress.step, progress.planned)
+    def told(status: TrainingStatus) -> None:
+        tell("training two networks", status.step, status.planned)
 
-    return train_together(members, split, progress=told)
+    return train_together(members, split, watch=told)

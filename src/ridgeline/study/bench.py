@@ -14,6 +14,7 @@ from ridgeline.objective import Metric
 from ridgeline.paths import Path
 from ridgeline.paths import grid as positions
 from ridgeline.profiles import Profile, profile
+from ridgeline.progress import Progress, silent
 from ridgeline.study.keys import Key, version_of
 from ridgeline.study.lines import line
 from ridgeline.study.measured import Measurements, arrays_of, profile_of
@@ -24,10 +25,8 @@ from ridgeline.study.scales import Scale
 from ridgeline.study.store import Store
 from ridgeline.study.subjects import Subject
 
-__all__ = ["Bench", "Tell", "line"]
+__all__ = ["Bench", "line"]
 
-Tell = Callable[[str, int, int], None]
-"""Told (what is being done, how much is done, of how much)."""
 PROFILE = "1"
 """Version of `Bench.profile`: raised if the engine or the objective gives other numbers."""
 
@@ -41,7 +40,7 @@ class Bench(Rows):
         item: Whose settings come first.
         sources: Of data.
         device: Where objectives are measured.
-        tell: Told how far the work is.
+        progress: Told how far the work is.
     """
 
     def __init__(
@@ -52,11 +51,11 @@ class Bench(Rows):
         item: str = "",
         sources: Sources | None = None,
         device: str = "cpu",
-        tell: Tell | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self.scale, self.store, self.item, self.device = scale, store, item, device
         self._sources = sources or Sources()
-        self._tell = tell or (lambda *_: None)
+        self._tell = progress or silent
         self._measurements = Measurements(store)
         self._subjects: dict[str, list[Subject]] = {}
 
@@ -68,7 +67,7 @@ class Bench(Rows):
             item=item,
             sources=self._sources,
             device=self.device,
-            tell=self._tell,
+            progress=self._tell,
         )
         made._subjects = self._subjects
         return made

@@ -1,12 +1,13 @@
 """Defaults that have moved under a stored run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from ridgeline.dotted import leaves
 from ridgeline.study.canonical import text_of
 from ridgeline.study.config import RunConfig
 
-__all__ = ["leaves", "moved_defaults"]
+__all__ = ["moved_defaults"]
 
 
 def moved_defaults(
@@ -27,13 +28,3 @@ def moved_defaults(
     return {
         path: (then[path], now[path]) for path in both if text_of(then[path]) != text_of(now[path])
     }
-
-
-def leaves(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted path and value of all that is no table, or an empty one."""
-    for name, value in values.items():
-        here = f"{path}.{name}" if path else name
-        if isinstance(value, Mapping) and value:
-            yield from leaves(value, here)
-        else:
-            yield here, value

@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from ridgeline.dotted import get_at, leaves
 from ridgeline.state import capture, coordinates
 from ridgeline.study.canonical import hints, kind_of, plain
 from ridgeline.study.checks import samples_of
 from ridgeline.study.config import DataConfig, NetConfig, RunConfig
-from ridgeline.study.defaults import leaves
-from ridgeline.study.grid import Axis, Table, get_at
+from ridgeline.study.grid import Axis, Table
 from ridgeline.study.spec import Spec
 from ridgeline.training import Duration, Library
 
@@ -170,7 +170,7 @@ def _source(spec: Spec, path: str) -> str:
         return "grid"
     try:
         get_at(spec.base, path)
-    except KeyError:
+    except LookupError:
         spawned = path == "training.keep.spawn" and "spawn" in spec.base
         return "spawn" if spawned else "default"
     return "file"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from ridgeline.dotted import put_at
 from ridgeline.errors import RidgelineError, SpecError, UsageError
 from ridgeline.nets import catalogue
 from ridgeline.study.canonical import rebuilt
@@ -14,7 +15,7 @@ from ridgeline.study.parts import check_start
 from ridgeline.study.validation import NONE, problems_of, without_none
 from ridgeline.training import Augment, Recipe
 
-__all__ = ["Axis", "Children", "Table", "axes_of", "expand", "get_at", "points", "put_at"]
+__all__ = ["Axis", "Children", "Table", "axes_of", "expand", "points"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,23 +234,3 @@ def _defaults(net: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _dotted(path: Sequence[str | int]) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).strip(".")
-
-
-def get_at(table: Mapping[str, Any], path: str) -> Any:
-    """What stands at a dotted path; KeyError if nothing does."""
-    here: Any = table
-    for part in path.split("."):
-        if not isinstance(here, Mapping):
-            raise KeyError(path)
-        here = here[part]
-    return here
-
-
-def put_at(table: dict[str, Any], path: str, value: Any) -> None:
-    """Put a value at a dotted path, making tables on the way."""
-    *way, last = path.split(".")
-    here = table
-    for part in way:
-        inner = here.get(part)
-        here[part] = here = dict(inner) if isinstance(inner, Mapping) else {}
-    here[last] = value

@@ -2,9 +2,9 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
+from ridgeline.dotted import leaves, without_options
 from ridgeline.study.config import RunConfig
 
 __all__ = ["names_of"]
@@ -34,22 +34,8 @@ def names_of(runs: Iterable[RunConfig]) -> dict[str, str]:
 
 def _differing(configs: Sequence[RunConfig]) -> list[str]:
     """For each of some runs of one name, the values by which they differ, or the hash."""
-    flat = [dict(_flat(config.full())) for config in configs]
+    flat = [{without_options(p): v for p, v in leaves(c.full())} for c in configs]
     paths = dict.fromkeys(path for one in flat for path in one)
     differ = [path for path in paths if len({repr(one.get(path)) for one in flat}) > 1]
-    said = [
-        ", ".join(
-            f"{path.replace('.options.', '.')}={json.dumps(one.get(path))}" for path in differ
-        )
-        for one in flat
-    ]
+    said = [", ".join(f"{path}={json.dumps(one.get(path))}" for path in differ) for one in flat]
     return [s if s and len(s) <= TOLD else c.hash[:8] for s, c in zip(said, configs, strict=True)]
-
-
-def _flat(values: Mapping[str, Any], at: str = "") -> Iterable[tuple[str, Any]]:
-    """Dotted path and value of every leaf."""
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{at}{name}.")
-        else:
-            yield f"{at}{name}", value

@@ -31,7 +31,7 @@ class Watcher:
         """A plan is made or read: all runs' hashes and names; so many are in the store."""
 
     def progress(self, names: Sequence[str], said: Mapping[str, Any]) -> None:
-        """The named members of a group are so far; see `training.Progress`."""
+        """The named members of a group are so far; see `training.TrainingStatus`."""
 
     def ended(self, names: Sequence[str], failure: Failure | None) -> None:
         """A group is done, or has failed."""

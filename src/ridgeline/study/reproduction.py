@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ridgeline.errors import RidgelineError
-from ridgeline.study.bench import Bench, Tell
+from ridgeline.progress import Progress
+from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Verdict
 from ridgeline.study.config import RunConfig
 from ridgeline.study.executors import Failure
@@ -115,7 +116,7 @@ def reproduce(
     machine: Machine | None = None,
     sources: Sources | None = None,
     watcher: Watcher | None = None,
-    tell: Tell | None = None,
+    progress: Progress | None = None,
 ) -> Reproduction:
     """Train what a paper's items need, measure them, and decide their claims.
 
@@ -130,7 +131,7 @@ def reproduce(
         machine: What to train on.
         sources: Of data.
         watcher: Told about training.
-        tell: Told about measuring.
+        progress: Told about measuring.
 
     Returns:
         Findings and verdicts. An item whose runs failed, or that refuses what it is given, says so
@@ -150,7 +151,7 @@ def reproduce(
     trained = (
         populate(runs, store, machine=machine, sources=sources, watcher=watcher) if runs else None
     )
-    bench = Bench(scale, store, sources=sources, device=machine.device, tell=tell)
+    bench = Bench(scale, store, sources=sources, device=machine.device, progress=progress)
     answers = tuple(_answer(item, bench) for item in items)
     return Reproduction(
         paper=paper,

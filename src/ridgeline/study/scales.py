@@ -30,8 +30,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ridgeline.dotted import put_at
 from ridgeline.errors import RidgelineError, SpecError, UnknownName, UsageError
-from ridgeline.study.grid import put_at
 from ridgeline.study.spec import Spec, parsed, parsed_overrides, read_text, spec_of
 
 __all__ = ["Scale", "UnknownSetting", "load_scale", "network_words"]

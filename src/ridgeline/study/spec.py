@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ridgeline.dotted import put_at
 from ridgeline.errors import DataError, RidgelineError, SpecError, UsageError
 from ridgeline.study.checks import problems_in
 from ridgeline.study.config import RunConfig
-from ridgeline.study.grid import Axis, axes_of, expand, points, put_at
+from ridgeline.study.grid import Axis, axes_of, expand, points
 
 __all__ = ["Spec", "load_spec", "parsed", "parsed_overrides", "read_text", "spec_of"]
 

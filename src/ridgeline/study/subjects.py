@@ -8,6 +8,7 @@ from torch import nn
 
 from ridgeline import io
 from ridgeline.data import Split
+from ridgeline.dotted import get_at
 from ridgeline.errors import DataError, UnknownName
 from ridgeline.nets import catalogue
 from ridgeline.objective import Metric, Objective, error, metric
@@ -100,13 +101,7 @@ class Subject:
         Raises:
             UnknownName: If there is none.
         """
-        value: Any = self.config.full()
-        for part in path.split("."):
-            known = {**value, **value.get("options", {})} if isinstance(value, Mapping) else {}
-            if part not in known:
-                raise UnknownName(f"field of a run, within {path},", part, known)
-            value = known[part]
-        return value
+        return get_at(self.config.full(), path)
 
     # --- states --------------------------------------------------------------------------
 

@@ -38,7 +38,8 @@ def train_group(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     Args:
         task: ``store``: its place. ``configs`` and ``names`` of the members, in order. ``key`` of
             the group. ``plan``, ``device``, ``root``, ``download``, ``snapshot_seconds``.
-        tell: Given how far the members are, as `training.Progress` says it, with their ``names``.
+        tell: Given how far the members are, as `training.TrainingStatus` says it, with their
+            ``names``.
 
     Returns:
         ``trained``: hashes of the runs that were. ``busy``: who else is at work on a member,
@@ -83,7 +84,7 @@ def _train(
         test=prepared[0].test,
         device=task["device"],
         keeper=lambda i, step, state: scratch.keep(members[i], step, state),
-        progress=lambda progress: tell(asdict(progress) | {"names": names}),
+        watch=lambda status: tell(asdict(status) | {"names": names}),
         resume=resume,
         snapshot=scratch.write,
         snapshot_seconds=task["snapshot_seconds"],

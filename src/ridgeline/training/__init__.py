@@ -35,9 +35,9 @@ from ridgeline.training.recipe import Relabel as Relabel
 from ridgeline.training.runs import Keeper as Keeper
 from ridgeline.training.runs import Member as Member
 from ridgeline.training.runs import Origin as Origin
-from ridgeline.training.runs import Progress as Progress
 from ridgeline.training.runs import Run as Run
 from ridgeline.training.runs import Snapshot as Snapshot
+from ridgeline.training.runs import TrainingStatus as TrainingStatus
 from ridgeline.training.schedules import SCHEDULES as SCHEDULES
 from ridgeline.training.schedules import Constant as Constant
 from ridgeline.training.schedules import Cosine as Cosine

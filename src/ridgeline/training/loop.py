@@ -17,7 +17,7 @@ from ridgeline.training.durations import Duration
 from ridgeline.training.grouping import likeness
 from ridgeline.training.population import Population
 from ridgeline.training.recipe import Recipe
-from ridgeline.training.runs import Keeper, Member, Origin, Progress, Run, Snapshot
+from ridgeline.training.runs import Keeper, Member, Origin, Run, Snapshot, TrainingStatus
 from ridgeline.training.snapshots import restore, snapshot_of
 
 __all__ = ["train", "train_many", "train_together"]
@@ -33,7 +33,7 @@ def train(
     origin: Origin | None = None,
     device: str | torch.device | None = None,
     keeper: Keeper | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    watch: Callable[[TrainingStatus], None] | None = None,
 ) -> Run:
     """Train a copy of a network; the network itself is left as it is.
 
@@ -50,7 +50,7 @@ def train(
         origin: Where to go on from, for a child of another run.
         device: Where to train; the model's own by default.
         keeper: Takes the states that are kept, in place of `Run.states`.
-        progress: Told after each epoch, and some times a second.
+        watch: Told after each epoch, and some times a second.
 
     Returns:
         The run. One whose loss is not finite stops and says `diverged`.
@@ -64,9 +64,7 @@ def train(
     if device is None:
         device = next((p.device for p in model.parameters()), "cpu")
     member = Member(model, recipe, seed=seed, origin=origin)
-    (run,) = train_together(
-        [member], data, test=test, device=device, keeper=keeper, progress=progress
-    )
+    (run,) = train_together([member], data, test=test, device=device, keeper=keeper, watch=watch)
     return run
 
 
@@ -77,7 +75,7 @@ def train_together(
     test: Any = None,
     device: str | torch.device = "cpu",
     keeper: Keeper | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    watch: Callable[[TrainingStatus], None] | None = None,
     resume: Snapshot | None = None,
     snapshot: Callable[[Snapshot], None] | None = None,
     snapshot_seconds: float = 60.0,
@@ -94,7 +92,7 @@ def train_together(
         test: What they are assessed on.
         device: Where to train.
         keeper: Takes the states that are kept, in place of `Run.states`.
-        progress: Told after each epoch, and some times a second.
+        watch: Told after each epoch, and some times a second.
         resume: Go on from here, to the same end as without a break. The members and the data
             must be those of the snapshot.
         snapshot: Given all that is needed to go on, now and then and at the end.
@@ -115,7 +113,7 @@ def train_together(
         population = Population(members, data, test, torch.device(device), keeper)
         if resume is not None:
             restore(population, resume)
-        clock = _Clock(population, progress)
+        clock = _Clock(population, watch)
         while population.running and population.clock < population.planned:
             population.step()
             ended = population.clock == population.planned or not population.running
@@ -137,7 +135,7 @@ def train_many(
     device: str | torch.device = "cpu",
     together: int | None = None,
     keeper: Keeper | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    watch: Callable[[TrainingStatus], None] | None = None,
 ) -> list[Run]:
     """Train any runs in this process, in stacks of those that are alike.
 
@@ -148,7 +146,7 @@ def train_many(
         device: Where to train.
         together: Largest size of a stack; measured by default.
         keeper: Takes the states that are kept, in place of `Run.states`.
-        progress: Told of each stack as it trains.
+        watch: Told of each stack as it trains.
 
     Returns:
         One run for each member, in order.
@@ -177,7 +175,7 @@ def train_many(
                 test=test,
                 device=device,
                 keeper=_renumbered(keeper, stack),
-                progress=progress,
+                watch=watch,
             )
             runs |= dict(zip(stack, done, strict=True))
     return [runs[i] for i in range(len(members))]
@@ -266,8 +264,10 @@ def _run(population: Population, i: int, seconds: float) -> Run:
 class _Clock:
     """Wall time: what was spent, when to tell, when to take a snapshot."""
 
-    def __init__(self, population: Population, progress: Callable[[Progress], None] | None) -> None:
-        self.population, self.progress = population, progress
+    def __init__(
+        self, population: Population, watch: Callable[[TrainingStatus], None] | None
+    ) -> None:
+        self.population, self.watch = population, watch
         self.begun = self.told = self.taken = time.perf_counter()
         self.first = population.clock
         self.before = population.spent
@@ -286,9 +286,9 @@ class _Clock:
         return True
 
     def tell(self, ended: bool) -> None:
-        """Pass progress on, four times a second at most."""
+        """Say how far it is, four times a second at most."""
         now = time.perf_counter()
-        if self.progress is None or (now - self.told < 0.25 and not ended):
+        if self.watch is None or (now - self.told < 0.25 and not ended):
             return
         self.told = now
         population = self.population
@@ -298,8 +298,8 @@ class _Clock:
             return [r.log[name][-1] if r.log[name] else math.nan for r in records]
 
         factor = population.rate_factor
-        self.progress(
-            Progress(
+        self.watch(
+            TrainingStatus(
                 step=population.clock,
                 planned=population.planned,
                 epoch=population.clock / population.orders.per_epoch,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ridgeline.state import State
 from ridgeline.training.recipe import Recipe
 
-__all__ = ["Keeper", "Member", "Origin", "Progress", "Run", "Snapshot"]
+__all__ = ["Keeper", "Member", "Origin", "Run", "Snapshot", "TrainingStatus"]
 
 Keeper = Callable[[int, int, State], None]
 """Told (which member, after how many steps, the state) of each state that is kept."""
@@ -87,7 +87,7 @@ class Run:
 
 
 @dataclass(frozen=True, eq=False)
-class Progress:
+class TrainingStatus:
     """How far a population is."""
 
     step: int

@@ -35,7 +35,7 @@ def test_two_valleys_are_two_clusters():
     found = barrier_matrix(
         states, goal, names="abcde", points=21, progress=lambda *x: told.append(x)
     )
-    assert told == [(i, 10) for i in range(1, 11)]
+    assert told == [("pairs", i, 10) for i in range(1, 11)]
     assert (found.heights == found.heights.T).all() and (np.diag(found.heights) == 0).all()
     for i in range(5):
         for j in range(i):

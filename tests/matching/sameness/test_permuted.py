@@ -39,7 +39,7 @@ def test_permutations_of_one_network_are_found_alike(setting):
     assert low < 0 < high
     assert 0.2 < found.superiority < 0.8
     assert found.independent.shape == (6, 6) and found.permuted.shape == (6, 2)
-    assert told == [(i, 27) for i in range(1, 28)]
+    assert told == [("lines", i, 27) for i in range(1, 28)]
     again = random_permutation_test(copies, symmetry, objective, draws=2)
     assert np.allclose(again.permuted, found.permuted, rtol=1e-5)
     assert "between permutations of one (2 draws each)" in str(found)

@@ -13,6 +13,7 @@ from ridgeline.measures import Array, BarrierKind
 from ridgeline.objective import Objective
 from ridgeline.paths import Grid, Line
 from ridgeline.profiles import profile
+from ridgeline.progress import Progress
 from ridgeline.state import State
 
 __all__ = ["BarrierMatrix", "Clusters", "barrier_matrix"]
@@ -109,7 +110,7 @@ def barrier_matrix(
     kind: BarrierKind = "chord",
     metric: str = "loss",
     points: Grid = 11,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> BarrierMatrix:
     """The barriers of the lines between all pairs of networks.
 
@@ -121,7 +122,7 @@ def barrier_matrix(
         kind: Of barrier; see `measures.barrier`. ``"convexity_gap"`` is that of Juneja et al.
         metric: Which of the objective's metrics.
         points: Positions on each line.
-        progress: Told (pairs done, pairs in all).
+        progress: Told of pairs.
 
     Returns:
         A symmetrical matrix with standard errors.
@@ -149,5 +150,5 @@ def barrier_matrix(
         stderr[i, j] = stderr[j, i] = found.stderr
         n = curve.curve(metric).n
         if progress:
-            progress(done, len(pairs))
+            progress("pairs", done, len(pairs))
     return BarrierMatrix(called, heights, stderr, kind, metric, n)

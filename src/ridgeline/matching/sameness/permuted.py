@@ -1,6 +1,6 @@
 """Are independent networks random permutations of one? Their barriers say whether they may be."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from ridgeline.measures import Array, BarrierKind, Interval
 from ridgeline.objective import Objective
 from ridgeline.paths import Grid, Line
 from ridgeline.profiles import profile
+from ridgeline.progress import Progress
 from ridgeline.rng import seed_of
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry
@@ -105,7 +106,7 @@ def random_permutation_test(
     kind: BarrierKind = "chord",
     metric: str = "loss",
     points: Grid = 11,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> PermutationTest:
     """The "real world" beside "our model" (Entezari et al. 2021, figure 5).
 
@@ -122,7 +123,7 @@ def random_permutation_test(
         kind: Of barrier. The paper's is ``"chord"``, taken at 1/2.
         metric: Which of the objective's metrics.
         points: Positions on each line.
-        progress: Told (lines done, lines in all).
+        progress: Told of lines.
 
     Returns:
         All barriers, with the difference of their means and its interval.
@@ -138,7 +139,7 @@ def random_permutation_test(
         symmetry.check(state)
     k = len(states)
     pairs, total = k * (k - 1) // 2, k * (k - 1) // 2 + k * draws
-    told = (lambda done, _: progress(done, total)) if progress else None
+    told = (lambda _, done, __: progress("lines", done, total)) if progress else None
     matrix = barrier_matrix(
         states, objective, kind=kind, metric=metric, points=points, progress=told
     )
@@ -149,5 +150,5 @@ def random_permutation_test(
             along = profile(Line(state, other), objective, points=points)
             permuted[i, d] = along.barrier(kind, metric=metric).height
             if progress:
-                progress(pairs + i * draws + d + 1, total)
+                progress("lines", pairs + i * draws + d + 1, total)
     return PermutationTest(matrix.heights, permuted, kind, metric)

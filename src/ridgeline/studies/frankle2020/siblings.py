@@ -1,8 +1,6 @@
 """Two children of one parent: the error between them, and how far apart they are."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ridgeline import state as states
 from ridgeline.profiles import Profile
@@ -95,11 +93,5 @@ def _measured(bench: Bench, parent: Subject, one: Subject, other: Subject) -> Si
 @versioned("distance of siblings", "1")
 def _distances(parent: Subject, one: Subject, other: Subject) -> dict[str, float]:
     ends = one.final, other.final
-    names = _weights(ends[0])
-    far = [states.distance(parent.initial, end, names=names) for end in ends]
-    return {"apart": states.distance(*ends, names=names), "travelled": sum(far) / 2}
-
-
-def _weights(state: Mapping[str, Any]) -> Sequence[str]:
-    """Trained numbers: statistics of normalisation are none."""
-    return [n for n in states.coordinates(state) if "running" not in n and "batches" not in n]
+    far = [states.distance(parent.initial, end) for end in ends]
+    return {"apart": states.distance(*ends), "travelled": sum(far) / 2}

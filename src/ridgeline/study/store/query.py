@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ridgeline.dotted import leaves, without_options
 from ridgeline.errors import MissingExtra, StoreError
 from ridgeline.study.store.records import StoredRun
 
@@ -53,14 +54,12 @@ def flat(record: Mapping[str, Any], prefix: str = "", joint: str = "_") -> dict[
 
     A level called ``options`` is left out of paths, as it is in a spec: ``net.widths``.
     """
-    found: dict[str, Any] = {}
-    for name, value in record.items():
-        path = f"{prefix}{joint}{name}" if prefix else name
-        if isinstance(value, Mapping):
-            found |= flat(value, prefix if name == "options" and prefix else path, joint)
-        else:
-            found[path] = json.dumps(value) if isinstance(value, list) else value
-    return found
+    named = ((f"{prefix}.{path}" if prefix else path, value) for path, value in leaves(record))
+    return {
+        without_options(path).replace(".", joint): json.dumps(x) if isinstance(x, list) else x
+        for path, x in named
+        if not isinstance(x, Mapping)
+    }
 
 
 def _refused(sql: str, error: Exception) -> StoreError:
