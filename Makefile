@@ -5,7 +5,7 @@ STAMP := .venv/installed
 PIP_FLAGS := --quiet --disable-pip-version-check
 JOBS ?= 2
 
-.PHONY: demo test test-all check format bench docs results clean
+.PHONY: demo test test-all mutants check format bench docs results clean
 .DEFAULT_GOAL := demo
 
 demo: $(STAMP)  ## the whole story on bundled data, to demo/report.html
@@ -16,6 +16,9 @@ test: $(STAMP)  ## what a change is tried on, minutes
 
 test-all: $(STAMP)  ## every test, the long ones too, with coverage
 	$(BIN)/pytest -n $(JOBS) --cov --cov-report=term
+
+mutants: $(STAMP)  ## slips in what changed, and the tests that notice them; ARGS="--package objective"
+	$(BIN)/python tools/mutants.py $(ARGS)
 
 check: $(STAMP)  ## lint, format, types, import contracts, docs
 	$(BIN)/ruff check .
