@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 import ridgeline as rl
 import zoo
@@ -317,6 +318,66 @@ def test_control_points_of_a_curve_have_the_chain_rules_gradient():
         torch.testing.assert_close(p.grad, share[1] * found[name], rtol=1e-6, atol=1e-9)
 
 
+class Again(nn.Module):
+    """Computes its activations again, going backwards."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner, self.head = nn.Linear(5, 6), nn.Linear(6, 4)
+
+    def forward(self, x):
+        inner = lambda z: self.inner(z).tanh().square()  # noqa: E731 (closes over its weights)
+        return self.head(checkpoint(inner, x, use_reentrant=False))
+
+
+def test_what_is_computed_again_is_computed_at_the_state_and_not_at_the_models_own():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model, other, (x, y) = Again().double(), Again().double(), data()
+    objective, state = objective_of(model, (x, y)), other.state_dict()
+    want = plain(model, state, x, y)[1]
+    found = rl.gradient(objective, state)
+    agree(found, want)
+    rows = rl.per_sample_gradients(objective, state)
+    near = {"rtol": 1e-9, "atol": 1e-12}
+    share = np.full(len(x), 1 / len(x))
+    np.testing.assert_allclose(rows.T @ share, rows.flatten(found), **near)
+    each = [g["inner.weight"].mean(0) * len(w) / len(x) for g, w in rows.chunks()]
+    torch.testing.assert_close(sum(each), found["inner.weight"])
+    for name, p in rl.diagonal_fisher(objective, state, labels="empirical").items():
+        squares = [g[name].square().sum(0) / len(x) for g, _ in rows.chunks()]
+        torch.testing.assert_close(p, sum(squares))
+    moved = {n: p.requires_grad_() for n, p in state.items()}
+    with pytest.raises(UsageError, match=r"computes nothing again.*checkpoint.*rl.gradient"):
+        rl.batch_loss(objective, moved, objective.samples)
+
+
+def test_a_tensor_that_nothing_depends_on_has_zeros():
+    model, (x, y) = tiny(), data()
+    model.register_parameter("idle", nn.Parameter(torch.ones(2, dtype=torch.float64)))
+    found = rl.gradient(objective_of(model, (x, y)), model.state_dict())
+    assert found["idle"].tolist() == [0, 0]
+
+
+def test_a_sparse_gradient_is_given_dense():
+    class Bag(nn.Module):
+        def __init__(self, sparse):
+            super().__init__()
+            self.table, self.head = nn.Embedding(7, 3, sparse=sparse), nn.Linear(3, 4)
+
+        def forward(self, x):
+            return self.head(self.table(x).tanh().mean(1))
+
+    x = torch.randint(0, 7, (6, 2), generator=torch.Generator().manual_seed(0))
+    y = torch.arange(6) % 4
+    sparse, dense = (Bag(kind).double() for kind in (True, False))
+    state = dense.state_dict()
+    found = rl.gradient(objective_of(sparse, (x, y)), state)
+    agree(found, plain(dense, state, x, y)[1])
+    rows = rl.per_sample_gradients(objective_of(sparse, (x, y)), state)
+    assert not any(g["table.weight"].is_sparse for g, _ in rows.chunks())
+
+
 # --- refusals -----------------------------------------------------------------------------------
 
 
@@ -365,6 +426,12 @@ def test_other_states_names_and_values_are_refused():
         rl.gradient(objective, state | {"0.bias": state["0.bias"] * torch.nan})
     with pytest.raises(UsageError, match="state maps names"):
         rl.gradient(objective, model)
+    with pytest.raises(UsageError, match=r"is an `rl.Objective`.*Got objective of type Mlp"):
+        rl.gradient(model, state)
+    with pytest.raises(UsageError, match="Got batch of type tuple"):
+        rl.gradient(objective, state, batch=pair)
+    with pytest.raises(UsageError, match="Got names of type int"):
+        rl.gradient(objective, state, names=3)
 
 
 def test_a_batch_in_which_nothing_counts_has_no_mean():

@@ -52,8 +52,9 @@ def test_seed_and_purpose_name_the_order_and_nothing_else_does():
 
 def test_a_batch_of_nothing_is_refused_at_once():
     _, objective = objective_of()
-    with pytest.raises(UsageError, match=r"at least one sample.*Got 0"):
-        rl.minibatches(objective, 0)
+    for rows in (0, 2.5):
+        with pytest.raises(UsageError, match=rf"at least one sample.*Got {rows}"):
+            rl.minibatches(objective, rows)
 
 
 def test_the_loss_of_a_batch_is_a_tensor_with_a_history():

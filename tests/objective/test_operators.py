@@ -406,6 +406,23 @@ def test_an_error_has_no_curvature():
             of(objective, model.state_dict()) @ np.ones(39)
 
 
+def test_half_precision_has_vectors_in_single():
+    model, (x, y) = seeded(NETS["tanh"][0]).bfloat16(), data()
+    objective = rl.Objective(model, (x.bfloat16(), y), dtype=torch.bfloat16)
+    found = rl.hessian(objective, model.state_dict()) @ np.ones(39)
+    assert found.dtype == np.float32
+    whole = dense(model.double(), doubled(model.state_dict()), dict(model.named_parameters()),
+                  x.bfloat16().double(), y).sum(1)  # fmt: skip
+    assert np.corrcoef(found, whole)[0, 1] > 0.99
+
+
+def test_a_complex_vector_is_refused():
+    model, pair = seeded(NETS["tanh"][0]), data()
+    found = rl.hessian(objective_of(model, pair), model.state_dict())
+    with pytest.raises(UsageError, match=r"Vectors are real.*Got a vector of complex128"):
+        found @ np.ones(39, complex)
+
+
 def test_nothing_that_counts_and_products_that_are_not_finite_are_refused():
     model, (x, y) = seeded(NETS["tanh"][0]), data()
     objective = objective_of(model, (x, torch.where(torch.arange(9) < 4, -100, y)))

@@ -3,17 +3,14 @@
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ridgeline.errors import ForwardFailed, RidgelineError, UsageError
+from ridgeline.objective.objective import Objective
 from ridgeline.objective.plain import Plain
-
-if TYPE_CHECKING:
-    from ridgeline.objective.objective import Objective
 
 __all__ = ["casting", "check_twice", "derivable", "differentiating", "flat", "severed", "twice"]
 
@@ -46,6 +43,13 @@ def derivable(where: str = "") -> Iterator[None]:
         reason = (str(failure).strip().splitlines() or [""])[0]
         if any(sign in reason for sign in SIGNS):
             raise severed(reason) from failure
+        if reason.startswith("hooks on saved tensors"):
+            raise UsageError(
+                "A loss with a history needs a network that computes nothing again backwards.",
+                got=reason,
+                remedy="Turn checkpointing off, or take `rl.gradient`, which keeps the state in "
+                "place meanwhile.",
+            ) from failure
         if where and any(sign in reason for sign in MISSING):
             raise _missing(reason) from failure
         if not where:
@@ -54,7 +58,7 @@ def derivable(where: str = "") -> Iterator[None]:
 
 
 @contextmanager
-def casting(objective: "Objective") -> Iterator[None]:
+def casting(objective: Objective) -> Iterator[None]:
     """The precision of an objective's matrix products."""
     kind, lower = objective.device.type, objective.autocast
     with torch.autocast(kind, dtype=lower, enabled=lower is not None):
@@ -62,7 +66,7 @@ def casting(objective: "Objective") -> Iterator[None]:
 
 
 @contextmanager
-def differentiating(objective: "Objective", where: str) -> Iterator[None]:
+def differentiating(objective: Objective, where: str) -> Iterator[None]:
     """Gradients, whatever the caller has turned off, in the precision of an objective.
 
     Args:

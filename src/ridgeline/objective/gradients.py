@@ -2,23 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from ridgeline.objective.objective import Objective
 from ridgeline.objective.point import Names, Part, Point, accumulate, gradients
 from ridgeline.objective.samples import Samples
 from ridgeline.objective.weighted import Weighted
 from ridgeline.state import State
 
-if TYPE_CHECKING:
-    from ridgeline.objective.objective import Objective
-
 __all__ = ["Ratio", "counted", "gradient", "ratio", "total", "value_and_gradient"]
 
 
 def gradient(
-    objective: "Objective",
+    objective: Objective,
     state: Mapping[str, Tensor],
     *,
     names: Names = None,
@@ -29,7 +26,7 @@ def gradient(
 
 
 def value_and_gradient(
-    objective: "Objective",
+    objective: Objective,
     state: Mapping[str, Tensor],
     *,
     names: Names = None,

@@ -11,9 +11,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.graph import disable_saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
+from ridgeline.errors import RidgelineError
 from ridgeline.objective.derivable import differentiating
 from ridgeline.objective.point import Point
 from ridgeline.objective.samples import Samples
@@ -43,10 +45,14 @@ class LinearLayers:
     @classmethod
     def of(cls, point: Point) -> "LinearLayers | None":
         """The network so, or None if it is another."""
-        made = cls(point)
+        made, first = cls(point), next(point.chunks(1))
         for size in SIZES:
-            made.forward(next(point.chunks(1))[torch.zeros(size, dtype=torch.long)])
-            known = [call for call in made._calls if len(call.out) == size and call.out.ndim == 2]
+            try:
+                with disable_saved_tensors_hooks("what is computed again is not watched"):
+                    made.forward(first[torch.zeros(size, dtype=torch.long)])
+            except RidgelineError:
+                return None
+            known = [call for call in made._calls if call.out.ndim == 2 and len(call.out) == size]
             moved = [x for call in known for x in (call.weight, call.bias) if x is not None]
             if made._elsewhere or len(known) < len(made._calls):
                 return None

@@ -1,28 +1,29 @@
 """Minibatches of an objective's samples, and the loss on one, differentiable."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import disable_saved_tensors_hooks
 from torch.utils import _pytree as pytree
 
 from ridgeline import state as states
 from ridgeline.errors import UsageError
 from ridgeline.objective.derivable import casting, derivable, flat, severed
+from ridgeline.objective.objective import Objective
 from ridgeline.objective.samples import Samples
 from ridgeline.objective.statistics import recompute
 from ridgeline.objective.weighted import mean
 from ridgeline.rng import stream
 
-if TYPE_CHECKING:
-    from ridgeline.objective.objective import Objective
+AGAIN = "hooks on saved tensors, as of torch.utils.checkpoint"
 
 __all__ = ["batch_loss", "check_reached", "minibatches", "statistics_on"]
 
 
 def minibatches(
-    objective: "Objective", rows: int, *, seed: int = 0, purpose: str = "minibatches"
+    objective: Objective, rows: int, *, seed: int = 0, purpose: str = "minibatches"
 ) -> Iterator[Samples]:
     """Batches without end: each epoch is a new order of all samples, the last batch left out.
 
@@ -35,12 +36,12 @@ def minibatches(
     Raises:
         UsageError: If a batch is of no sample.
     """
-    if rows < 1:
-        raise UsageError("A batch holds at least one sample.", got=f"{rows}")
+    if not isinstance(rows, int) or rows < 1:
+        raise UsageError("A batch holds at least one sample, a whole number.", got=f"{rows}")
     return _batches(objective, rows, stream(seed, purpose))
 
 
-def _batches(objective: "Objective", rows: int, draws: torch.Generator) -> Iterator[Samples]:
+def _batches(objective: Objective, rows: int, draws: torch.Generator) -> Iterator[Samples]:
     n = len(objective)
     while True:
         order = torch.randperm(n, generator=draws).to(objective.device)
@@ -48,7 +49,7 @@ def _batches(objective: "Objective", rows: int, draws: torch.Generator) -> Itera
             yield objective.samples[order[start : start + rows]]
 
 
-def batch_loss(objective: "Objective", state: Mapping[str, Tensor], batch: Samples) -> Tensor:
+def batch_loss(objective: Objective, state: Mapping[str, Tensor], batch: Samples) -> Tensor:
     """The mean loss on a batch, differentiable by the tensors of the state.
 
     These may be made of others, such as the control points of a curve, and the derivative goes on
@@ -74,7 +75,9 @@ def batch_loss(objective: "Objective", state: Mapping[str, Tensor], batch: Sampl
     held |= statistics_on(objective, held, batch)
     criterion = objective.metrics["loss"]
     with casting(objective), derivable("computing the loss of a batch"):
-        outputs = objective.network(held, batch.inputs)
+        # What is computed again, going backwards, would be so with the model's own tensors.
+        with disable_saved_tensors_hooks(AGAIN):
+            outputs = objective.network(held, batch.inputs)
         loss = mean(criterion.scores(outputs, batch.targets))
     if torch.is_grad_enabled():
         check_reached(held.values(), outputs, loss, criterion.called)
@@ -82,7 +85,7 @@ def batch_loss(objective: "Objective", state: Mapping[str, Tensor], batch: Sampl
 
 
 def statistics_on(
-    objective: "Objective", tensors: Mapping[str, Tensor], batch: Samples
+    objective: Objective, tensors: Mapping[str, Tensor], batch: Samples
 ) -> dict[str, Tensor]:
     """Statistics of normalisation gathered on one batch, if the policy recomputes them."""
     if objective.statistics != "recompute":

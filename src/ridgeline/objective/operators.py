@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from numpy.typing import NDArray
@@ -13,20 +13,18 @@ from torch.utils import _pytree as pytree
 from ridgeline import state as states
 from ridgeline.objective.derivable import twice
 from ridgeline.objective.gradients import Ratio, counted, ratio, total
+from ridgeline.objective.objective import Objective
 from ridgeline.objective.point import Names, Part, Point, accumulate, gradients
 from ridgeline.objective.samples import Samples
 from ridgeline.objective.vectors import Vectors
 from ridgeline.objective.weighted import Weighted
 from ridgeline.state import State
 
-if TYPE_CHECKING:
-    from ridgeline.objective.objective import Objective
-
 __all__ = ["Curvature", "GaussNewton", "Hessian", "gauss_newton", "hessian"]
 
 
 def hessian(
-    objective: "Objective",
+    objective: Objective,
     state: Mapping[str, Tensor],
     *,
     names: Names = None,
@@ -59,7 +57,7 @@ def hessian(
 
 
 def gauss_newton(
-    objective: "Objective",
+    objective: Objective,
     state: Mapping[str, Tensor],
     *,
     names: Names = None,

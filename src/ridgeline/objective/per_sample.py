@@ -1,7 +1,8 @@
 """Gradients of the losses of single samples, and products with the matrix that they are."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,13 +14,11 @@ from torch.utils import _pytree as pytree
 from ridgeline.functional.looping import looping_quietly
 from ridgeline.objective.derivable import differentiating, twice
 from ridgeline.objective.minibatches import check_reached
+from ridgeline.objective.objective import Objective
 from ridgeline.objective.point import Names, Part, Point, accumulate, gradients
 from ridgeline.objective.samples import Samples
 from ridgeline.objective.vectors import Vectors
 from ridgeline.state import State
-
-if TYPE_CHECKING:
-    from ridgeline.objective.objective import Objective
 
 __all__ = ["PerSample", "SampleGradients", "per_sample_gradients"]
 
@@ -28,7 +27,7 @@ BUDGET = 2**26
 
 
 def per_sample_gradients(
-    objective: "Objective",
+    objective: Objective,
     state: Mapping[str, Tensor],
     *,
     names: Names = None,
@@ -126,7 +125,7 @@ class SampleGradients(Vectors):
 
         with twice():
             self.point.visit("differentiating the losses of samples", look)
-        return torch.cat(found).cpu().numpy().astype(self.dtype)
+        return self._numpy(torch.cat(found))
 
     def _rmatmat(self, X: NDArray[Any]) -> NDArray[Any]:
         leaves, done = self.point.leaves, 0
@@ -189,8 +188,9 @@ class PerSample:
             ForwardFailed: If the model or its loss raises.
         """
 
-        def one(leaves: list[Tensor], inputs: Any, target: Any) -> Tensor:
-            outputs = self.network(self.point.placed(leaves), _alone(inputs))
+        def one(leaves: list[Tensor], inputs: Any, target: Any, network: Any = None) -> Tensor:
+            placed = network or partial(self.network, self.point.placed(leaves))
+            outputs = placed(_alone(inputs))
             number = loss(outputs, _alone(target))[0]
             if not self._seen:
                 check_reached(leaves, outputs, number, "the loss")
@@ -217,7 +217,8 @@ class PerSample:
 
     def _plain(self, one: Callable[..., Tensor], inputs: Any, target: Any) -> list[Tensor]:
         """The gradients of one sample, as training takes them: nothing is wrapped."""
-        return gradients(one(self.point.leaves, inputs, target), self.point.leaves)
+        with self.point.holding() as network:
+            return gradients(one(self.point.leaves, inputs, target, network), self.point.leaves)
 
 
 def _row(tree: Any, i: int) -> Any:

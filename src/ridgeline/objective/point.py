@@ -1,20 +1,20 @@
 """A state at which an objective is differentiated: what moves, and sums over the data."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ridgeline import state as states
+from ridgeline.errors import WrongKind
 from ridgeline.objective.derivable import differentiating
 from ridgeline.objective.minibatches import check_reached, statistics_on
+from ridgeline.objective.objective import Objective
 from ridgeline.objective.samples import Samples
 from ridgeline.objective.weighted import Weighted
 from ridgeline.state import State
-
-if TYPE_CHECKING:
-    from ridgeline.objective.objective import Objective
 
 __all__ = ["Names", "Part", "Point", "accumulate", "gradients"]
 
@@ -53,11 +53,19 @@ class Point:
 
     def __init__(
         self,
-        objective: "Objective",
+        objective: Objective,
         state: Mapping[str, Tensor],
         names: Names = None,
         batch: Samples | None = None,
     ) -> None:
+        if not isinstance(objective, Objective):
+            rule = "What is differentiated is an `rl.Objective`; it comes first, then the state."
+            raise WrongKind(rule, objective, name="objective")
+        if batch is not None and not isinstance(batch, Samples):
+            rule = (
+                "A batch is some of an objective's samples: `next(rl.minibatches(objective, 64))`."
+            )
+            raise WrongKind(rule, batch, name="batch")
         states.check_finite(states.detached(state, "the state"), "the state")
         self.objective, self.batch = objective, batch
         own = states.tensors_of(objective.network.module)
@@ -108,11 +116,17 @@ class Point:
         """
         criterion = self.objective.metrics["loss"]
         for samples in self.chunks(rows):
-            with differentiating(self.objective, where):
-                outputs = self.objective.network(self.placed(), samples.inputs)
+            with differentiating(self.objective, where), self.holding() as network:
+                outputs = network(samples.inputs)
                 scores = criterion.scores(outputs, samples.targets)
                 check_reached(self.leaves, outputs, scores.values, criterion.called)
                 look(Part(samples, outputs, scores))
+
+    @contextmanager
+    def holding(self) -> Iterator[Callable[[Any], Any]]:
+        """The network with the leaves in place, also for what it computes again going backwards."""
+        with self.objective.network.holding(self.placed()) as network:
+            yield network
 
     def zeros(self) -> list[Tensor]:
         """Sums to begin with, one for each leaf, in float64."""
@@ -159,7 +173,7 @@ def gradients(
         create_graph=again,
         materialize_grads=True,
     )
-    return list(found)
+    return [x.to_dense() if x.layout != torch.strided else x for x in found]
 
 
 def accumulate(sums: Sequence[Tensor], more: Sequence[Tensor]) -> None:

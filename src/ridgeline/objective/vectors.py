@@ -10,7 +10,7 @@ from scipy.sparse.linalg import LinearOperator
 from torch import Tensor
 
 from ridgeline import state as states
-from ridgeline.errors import NonFinite
+from ridgeline.errors import NonFinite, UsageError
 from ridgeline.objective.derivable import check_twice
 from ridgeline.objective.point import Point
 from ridgeline.state import State
@@ -55,7 +55,7 @@ class Vectors(LinearOperator):
         own = {n: given[n].detach().to(x) for n, x in self._like.items() if n in given}
         states.check_same(self._like, own, names=("the operator", "what is to be a vector"))
         own = {n: x.clone() for n, x in own.items()}  # each in a place of its own
-        return states.flatten(own).cpu().numpy().astype(self.dtype)
+        return self._numpy(states.flatten(own))
 
     def unflatten(self, vector: NDArray[Any]) -> State:
         """The tensors that a vector of shape (D,) holds, by name; the inverse of `flatten`.
@@ -67,7 +67,17 @@ class Vectors(LinearOperator):
         return found | {n: found[m] for n, m in self.point.aliases.items()}
 
     def columns(self, matrix: NDArray[Any]) -> list[list[Tensor]]:
-        """Columns of a matrix (D, K) as values for the leaves of the point."""
+        """Columns of a matrix (D, K) as values for the leaves of the point.
+
+        Raises:
+            UsageError: If they are complex.
+        """
+        if np.iscomplexobj(matrix):
+            raise UsageError(
+                "Vectors are real; a complex tensor's entries in one are pairs of real numbers.",
+                got=f"a vector of {np.asarray(matrix).dtype}",
+                remedy="Multiply real and imaginary part apart.",
+            )
         columns = torch.tensor(np.ascontiguousarray(matrix.T), device=self._device)
         found = [states.as_real(states.unflatten(x, self._like)) for x in columns]
         return [list(x.values()) for x in found]
@@ -82,13 +92,16 @@ class Vectors(LinearOperator):
             if found := states.non_finite(dict(zip(self.names, each, strict=True))):
                 raise NonFinite("a product with a vector", found)
         columns = [torch.cat([x.reshape(-1) for x in each]) for each in products]
-        return torch.stack(columns, 1).cpu().numpy().astype(self.dtype)
+        return self._numpy(torch.stack(columns, 1))
 
     def check(self, derivatives: Sequence[Tensor]) -> None:
         """Refuse derivatives that cannot be differentiated again; looked at once."""
         if not self._checked:
             check_twice(derivatives)
         self._checked = True
+
+    def _numpy(self, x: Tensor) -> NDArray[Any]:
+        return x.detach().cpu().double().numpy().astype(self.dtype)
 
     @property
     def _device(self) -> torch.device:

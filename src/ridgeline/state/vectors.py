@@ -6,7 +6,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from ridgeline.errors import UnknownName, UsageError
+from ridgeline.errors import UnknownName, UsageError, WrongKind
 from ridgeline.state.naming import State, coordinates
 from ridgeline.state.sharing import ties
 
@@ -26,10 +26,13 @@ def chosen(state: Mapping[str, Tensor], names: str | Collection[str] | None = No
         UnknownName: If the state has no tensor of a name.
         UsageError: If there is no coordinate among them.
     """
+    if names is not None and (isinstance(names, bytes) or not isinstance(names, Collection)):
+        rule = "Names are those of tensors: one, or a list of them."
+        raise WrongKind(rule, names, name="names")
     known = list(coordinates(state))
     asked = set(known) if names is None else {names} if isinstance(names, str) else set(names)
     if names is not None:
-        for name in sorted(asked - state.keys()):
+        for name in sorted(map(str, asked - state.keys())):
             raise UnknownName("tensor of the state", name, state)
         for group in ties(state):
             asked |= set(group) if asked & set(group) else set()
