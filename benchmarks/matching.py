@@ -28,12 +28,12 @@ from torch import Tensor, nn
 from benchmarks.harness import interleave, machine, ratio
 from ridgeline import data, nets
 from ridgeline import state as states
+from ridgeline.graph import Network
 from ridgeline.matching import align
 from ridgeline.matching.weights import WeightMatching
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry
 from ridgeline.symmetry.discovery import discover
-from ridgeline.tracing import Network
 
 
 @dataclass(frozen=True)

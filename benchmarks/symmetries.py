@@ -31,11 +31,11 @@ from torch import nn
 from benchmarks.harness import machine
 from benchmarks.orders import MISSED, known
 from ridgeline import nets
+from ridgeline.graph import Forward, Network
 from ridgeline.matching import align
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry, discover, prove
 from ridgeline.symmetry.proof import random_state
-from ridgeline.tracing import Forward, Network
 
 Case = tuple[nn.Module, Any, Forward | None]
 

@@ -33,15 +33,15 @@ _HOME = {
         "random_direction",
     ),
     "ridgeline.profiles": (
-        *("Precision", "Profile", "Surface", "gauss_length", "layerwise", "linearity"),
+        *("Precision", "Profile", "Surface", "layerwise", "linearity"),
         *("output_paths", "profile", "project", "surface"),
     ),
     "ridgeline.repairs": ("Repair", "calibrated", "collapse", "midpoint", "repaired"),
     "ridgeline.symmetry": ("Symmetry", "discover", "prove", "rescalable", "symmetries"),
+    "ridgeline.theory": ("gauss_length",),
     "ridgeline.training": ("Member", "Recipe", "Run", "train", "train_many", "train_together"),
 }
 _MODULES = (
-    "biases",
     "data",
     "engine",
     "errors",
@@ -55,6 +55,7 @@ _MODULES = (
     "study",
     "symmetry",
     "testing",
+    "theory",
     "training",
 )
 _WHERE = {name: module for module, names in _HOME.items() for name in names}

@@ -1,4 +1,3 @@
-from ridgeline import biases as biases
 from ridgeline import data as data
 from ridgeline import engine as engine
 from ridgeline import errors as errors
@@ -12,6 +11,7 @@ from ridgeline import state as state
 from ridgeline import study as study
 from ridgeline import symmetry as symmetry
 from ridgeline import testing as testing
+from ridgeline import theory as theory
 from ridgeline import training as training
 from ridgeline.explanations import explain as explain
 from ridgeline.io import inspect as inspect
@@ -69,7 +69,6 @@ from ridgeline.paths import random_direction as random_direction
 from ridgeline.profiles import Precision as Precision
 from ridgeline.profiles import Profile as Profile
 from ridgeline.profiles import Surface as Surface
-from ridgeline.profiles import gauss_length as gauss_length
 from ridgeline.profiles import layerwise as layerwise
 from ridgeline.profiles import linearity as linearity
 from ridgeline.profiles import output_paths as output_paths
@@ -86,6 +85,7 @@ from ridgeline.symmetry import discover as discover
 from ridgeline.symmetry import prove as prove
 from ridgeline.symmetry import rescalable as rescalable
 from ridgeline.symmetry import symmetries as symmetries
+from ridgeline.theory import gauss_length as gauss_length
 from ridgeline.training import Member as Member
 from ridgeline.training import Recipe as Recipe
 from ridgeline.training import Run as Run

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 import zoo
 from ridgeline.engine import evaluate
 from ridgeline.errors import ForwardFailed, NotTraceable, StateMismatch, UnknownName
-from ridgeline.functional.looping import looping_quietly
+from ridgeline.graph.looping import looping_quietly
 from ridgeline.objective import Objective
 from ridgeline.paths import (
     Bezier,

@@ -9,13 +9,13 @@ from torch import nn
 from planted import headed, normalised, planted
 from ridgeline import state as states
 from ridgeline.errors import UnknownName, UsageError
+from ridgeline.graph import Network, operation
 from ridgeline.matching import align
 from ridgeline.matching.activations import ActivationMatching
 from ridgeline.matching.cross_products import cross_products
 from ridgeline.objective import Objective
 from ridgeline.symmetry import Group, Sighting, Symmetry, orders_of, symmetries
 from ridgeline.testing.symmetries import of_chain
-from ridgeline.tracing import Network, operation
 
 
 def inputs(n=103, width=6, seed=0):

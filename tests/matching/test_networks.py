@@ -8,6 +8,7 @@ import ridgeline as rl
 from ridgeline import nets
 from ridgeline import state as states
 from ridgeline.errors import NonFinite, StateMismatch
+from ridgeline.graph import Network
 from ridgeline.matching import (
     ActivationMatching,
     FrankWolfe,
@@ -21,7 +22,6 @@ from ridgeline.matching import (
 from ridgeline.matching.weights import WeightMatching
 from ridgeline.objective import Objective
 from ridgeline.symmetry.discovery import discover
-from ridgeline.tracing import Network
 from symmetric import seeded
 from symmetry.blocks import BLOCKS, answer, lively, sample
 

@@ -4,9 +4,9 @@ from torch import nn
 
 from repairs.networks import Convolutions, Normalised, Odd, Tied, mlp
 from ridgeline.errors import UnknownName
+from ridgeline.graph import Network
 from ridgeline.nets import resnet20
 from ridgeline.repairs.sites import chosen, normalisers, sites
-from ridgeline.tracing import Network
 
 
 def found(model, *shape, inputs=None):

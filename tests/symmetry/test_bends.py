@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from ridgeline.graph import Network
 from ridgeline.symmetry import rescalable, symmetries
 from ridgeline.symmetry.signs import signs
-from ridgeline.tracing import Network
 
 PLAIN = torch.randn(32, 6, generator=torch.Generator().manual_seed(0))
 

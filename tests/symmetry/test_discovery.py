@@ -9,8 +9,8 @@ from torch import nn
 import zoo
 from ridgeline import state as states
 from ridgeline.errors import NotASymmetry, NotTraceable
+from ridgeline.graph import Network
 from ridgeline.symmetry import Group, discover, prove, symmetries
-from ridgeline.tracing import Network
 from symmetric import IMAGE, VECTOR, batchnormed, seeded
 from symmetry.blocks import BLOCKS, answer, lively, sample
 

@@ -10,6 +10,7 @@ from torch import nn
 
 import ridgeline as rl
 from ridgeline.errors import NonFinite, NotASymmetry, UnknownName, UsageError
+from ridgeline.graph import Network
 from ridgeline.symmetry import Group, Place, discover, prove, symmetries
 from ridgeline.symmetry.changes import change_of
 from ridgeline.symmetry.evaluation import (
@@ -21,7 +22,6 @@ from ridgeline.symmetry.evaluation import (
 )
 from ridgeline.symmetry.proof import Residual
 from ridgeline.symmetry.scaling import Rescalable
-from ridgeline.tracing import Network
 from symmetric import Run
 
 BATCH = torch.randn(3, 5, generator=torch.Generator().manual_seed(1))

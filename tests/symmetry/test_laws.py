@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ridgeline.errors import StateMismatch, UnknownName, UsageError
+from ridgeline.graph import Network
 from ridgeline.rng import stream
 from ridgeline.symmetry import Group, Place, discover
-from ridgeline.tracing import Network
 from symmetric import NETWORKS, seeded
 
 NAMES = st.sampled_from(list(NETWORKS))

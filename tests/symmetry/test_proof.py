@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from ridgeline.errors import NonFinite, NotASymmetry, UsageError
+from ridgeline.graph import Network
 from ridgeline.symmetry import Group, discover, prove, symmetries
-from ridgeline.tracing import Network
 from symmetric import IMAGE, TOKENS, VECTOR, Run, batchnormed, seeded
 
 MASK = torch.tensor([False, True, False])

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call
 
+from ridgeline.graph import Network
 from ridgeline.symmetry import discover, symmetries
-from ridgeline.tracing import Network
 from symmetric import Run, p, seeded
 from symmetry.derived import derive, fixed, sizes
 

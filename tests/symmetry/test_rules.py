@@ -9,8 +9,8 @@ from torch import nn
 
 from ridgeline import nets
 from ridgeline.errors import NotASymmetry
+from ridgeline.graph import Network
 from ridgeline.symmetry import Group, Place, discover, prove, symmetries
-from ridgeline.tracing import Network
 from symmetric import IMAGE, NETWORKS, STEPS, TOKENS, VECTOR, Run, conv, seeded
 
 

@@ -9,11 +9,11 @@ from torch import nn
 
 from ridgeline import nets
 from ridgeline.errors import NotASymmetry, UsageError
+from ridgeline.graph import Network
 from ridgeline.symmetry import prove, symmetries
 from ridgeline.symmetry.scales import rescalable, scales
 from ridgeline.symmetry.scaling import Rescalable, Scaling
 from ridgeline.symmetry.transform import Transform
-from ridgeline.tracing import Network
 
 torch.manual_seed(0)
 PLAIN = torch.randn(32, 6, generator=torch.Generator().manual_seed(0))

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ridgeline import nets
+from ridgeline.graph import Network
 from ridgeline.symmetry import symmetries
 from ridgeline.symmetry.bits import Equations, parity_space
 from ridgeline.symmetry.proof import Residual
 from ridgeline.symmetry.scaling import Rescalable, Scaling
 from ridgeline.symmetry.signs import signs
 from ridgeline.symmetry.transform import Transform
-from ridgeline.tracing import Network
 
 torch.manual_seed(0)
 PLAIN = torch.randn(32, 6, generator=torch.Generator().manual_seed(0))

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from ridgeline.errors import NotASymmetry
+from ridgeline.graph import Network
 from ridgeline.symmetry import Group, Place, discover, prove, symmetries
-from ridgeline.tracing import Network
 from symmetric import Run, heads, joined, p
 from symmetry.derived import sizes
 from symmetry.turned import false_groups

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from ridgeline.errors import NotASymmetry
+from ridgeline.graph import Network
 from ridgeline.symmetry import Group, Place, prove, symmetries
 from ridgeline.symmetry.evaluation import outputs_of
-from ridgeline.tracing import Network
 from symmetric import Run
 from symmetry.derived import sizes
 

@@ -10,6 +10,7 @@ from torch import nn
 
 import ridgeline as rl
 from ridgeline.errors import NotASymmetry
+from ridgeline.graph import Network
 from ridgeline.matching import (
     ActivationMatching,
     FrankWolfe,
@@ -22,7 +23,6 @@ from ridgeline.matching import (
 from ridgeline.symmetry import Group, Place, canonical, rescalable, symmetries
 from ridgeline.symmetry.scaling import Rescalable
 from ridgeline.symmetry.witness import witnessed
-from ridgeline.tracing import Network
 
 X = torch.randn(4, 5, generator=torch.Generator().manual_seed(0))
 

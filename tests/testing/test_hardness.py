@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from ridgeline.biases import IllConditioned, ScalarChain
 from ridgeline.measures import plateau
 from ridgeline.objective import Objective
 from ridgeline.paths import Line
 from ridgeline.profiles import profile
 from ridgeline.testing import given
 from ridgeline.testing.hardness import Repeated, ill_conditioned, scalar_chain
+from ridgeline.theory import IllConditioned, ScalarChain
 
 
 @pytest.mark.parametrize("degree", [2, 10, 20])

@@ -3,8 +3,8 @@ import torch
 from torch.func import vmap
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from ridgeline.graph import operation
 from ridgeline.nets import fcn, resnet20
-from ridgeline.tracing import operation
 from ridgeline.training import Recipe
 from ridgeline.training.heads import head_of
 from ridgeline.training.kernels import Kernel

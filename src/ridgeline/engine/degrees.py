@@ -14,8 +14,8 @@ from typing import Literal
 from torch import Tensor, fx
 from torch.utils import _pytree as pytree
 
+from ridgeline.graph import Trace, arguments, operation
 from ridgeline.state import is_continuous
-from ridgeline.tracing import Trace, arguments, operation
 
 __all__ = ["CONSTANT", "GENERAL", "Degree", "degrees"]
 

@@ -6,7 +6,7 @@ from typing import Any
 from torch import fx
 
 from ridgeline.engine.degrees import CONSTANT, GENERAL, Degree
-from ridgeline.tracing import Trace
+from ridgeline.graph import Trace
 
 __all__ = ["Program", "Programs", "cut"]
 

@@ -18,10 +18,10 @@ from ridgeline.engine.degrees import CONSTANT, GENERAL, Degree, degrees
 from ridgeline.engine.programs import Programs, cut
 from ridgeline.engine.residents import Resident
 from ridgeline.errors import NotTraceable
-from ridgeline.functional.looping import looping_quietly
+from ridgeline.graph import Trace, flatten
+from ridgeline.graph.looping import looping_quietly
 from ridgeline.objective import Objective
 from ridgeline.state import cast, is_continuous, matching
-from ridgeline.tracing import Trace, flatten
 
 __all__ = ["Batched", "Loop", "Shared", "Strategy", "trace_for"]
 

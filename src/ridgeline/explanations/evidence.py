@@ -6,7 +6,8 @@ import numpy as np
 
 from ridgeline.explanations.variants import HOMOGENEOUS, UNIFORM
 from ridgeline.measures import Array, Interval, interval
-from ridgeline.profiles import GaussLength, Profile
+from ridgeline.profiles import Profile
+from ridgeline.theory import GaussLength
 
 __all__ = ["Dominant", "Evidence", "Layer"]
 

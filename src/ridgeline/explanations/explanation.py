@@ -5,16 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from ridgeline import state as states
-from ridgeline.biases import decompose
 from ridgeline.errors import RidgelineError
 from ridgeline.explanations.evidence import Dominant, Evidence
 from ridgeline.explanations.variants import UNIFORM, reason, variants
 from ridgeline.explanations.words import explained
 from ridgeline.objective import Objective
 from ridgeline.paths import Grid, Path
-from ridgeline.profiles import Profile, gauss_length, layerwise, profile
+from ridgeline.profiles import Profile, layerwise, profile
 from ridgeline.progress import Progress, silent, under
 from ridgeline.state import State
+from ridgeline.theory import decompose, gauss_length
 
 __all__ = ["Explanation", "explain"]
 

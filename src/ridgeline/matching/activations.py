@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ridgeline.errors import UnknownName, UsageError
+from ridgeline.graph import Forward
 from ridgeline.matching.align import Matched
 from ridgeline.matching.assignment import assign, value
 from ridgeline.matching.cross_products import Products, cross_products
@@ -27,7 +28,6 @@ from ridgeline.objective import Objective
 from ridgeline.progress import Progress
 from ridgeline.symmetry import Sighting, Symmetry
 from ridgeline.symmetry.frame import Orders, children, compose, identities
-from ridgeline.tracing import Forward
 
 __all__ = ["ActivationMatching", "Likeness"]
 

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from ridgeline import state as states
 from ridgeline.errors import UnknownName
+from ridgeline.graph import Forward, Network, Trace
+from ridgeline.graph.values import Values
 from ridgeline.objective import collect
 from ridgeline.progress import Progress
 from ridgeline.symmetry import Sighting
-from ridgeline.tracing import Forward, Network, Trace
-from ridgeline.values import Values
 
 __all__ = ["Products", "cross_products"]
 

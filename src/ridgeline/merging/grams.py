@@ -5,11 +5,11 @@ from torch import Tensor
 from ridgeline.engine.evaluation import sample_order
 from ridgeline.engine.strategies import trace_for
 from ridgeline.errors import UsageError
+from ridgeline.graph import Trace, arguments, operation
+from ridgeline.graph.values import Seen, observe
 from ridgeline.objective import Objective
 from ridgeline.objective.samples import Samples
 from ridgeline.state import State
-from ridgeline.tracing import Trace, arguments, operation
-from ridgeline.values import Seen, observe
 
 __all__ = ["fed_by", "gram_matrices", "some"]
 

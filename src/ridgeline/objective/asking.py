@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ridgeline import state as states
 from ridgeline.errors import ForwardFailed, RidgelineError
+from ridgeline.graph import check_follows, check_outside, empty_caches, unpacked
 from ridgeline.objective.batches import check_batches
 from ridgeline.objective.contract import Questioned
 from ridgeline.objective.conventions import criteria, on_trust
@@ -20,7 +21,6 @@ from ridgeline.objective.criteria import Criterion
 from ridgeline.objective.forms import Metric
 from ridgeline.objective.probe import activation_bytes, check_labels, check_shares, probe, unpicked
 from ridgeline.objective.statistics import kept_layers
-from ridgeline.tracing import check_follows, check_outside, empty_caches, unpacked
 
 __all__ = ["Asked", "ask"]
 

@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 import torch
 
+from ridgeline.graph import Network
 from ridgeline.objective.criteria import Criterion
 from ridgeline.objective.samples import Samples
-from ridgeline.tracing import Network
 
 __all__ = ["Described", "Questioned"]
 

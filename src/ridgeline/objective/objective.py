@@ -20,6 +20,7 @@ from ridgeline.errors import (
     RidgelineWarning,
     UsageError,
 )
+from ridgeline.graph import Forward, Network, Trace
 from ridgeline.objective import names
 from ridgeline.objective.asking import ask
 from ridgeline.objective.conventions import of_classes
@@ -36,7 +37,6 @@ from ridgeline.objective.statistics import calibrating, normalisers, recompute
 from ridgeline.objective.telling import described, notes_on, provenance_of
 from ridgeline.objective.weighted import Weighted, concatenated, linearised
 from ridgeline.state import State
-from ridgeline.tracing import Forward, Network, Trace
 
 __all__ = ["Objective", "StatisticsPolicy"]
 

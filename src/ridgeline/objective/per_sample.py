@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.func import grad, vmap
 from torch.utils import _pytree as pytree
 
-from ridgeline.functional.looping import looping_quietly
+from ridgeline.graph.looping import looping_quietly
 from ridgeline.objective.derivable import differentiating, twice
 from ridgeline.objective.minibatches import check_reached
 from ridgeline.objective.objective import Objective

@@ -9,10 +9,10 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ridgeline.errors import DataError, NotDeterministic, UsageError
+from ridgeline.graph import Network, close, forget_compiled
 from ridgeline.objective.forms import Labels
 from ridgeline.objective.samples import Samples, equal
 from ridgeline.rng import untouched
-from ridgeline.tracing import Network, close, forget_compiled
 
 CLASSES_LAST = Labels()
 

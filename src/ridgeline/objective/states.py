@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ridgeline import state as states
 from ridgeline.errors import StateMismatch
-from ridgeline.tracing import Network
+from ridgeline.graph import Network
 
 __all__ = ["check_state", "dtype_of", "settle_other_buffers"]
 

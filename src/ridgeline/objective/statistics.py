@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from ridgeline.graph import Network
 from ridgeline.objective.reading import collect
 from ridgeline.objective.samples import Samples
 from ridgeline.state import is_statistic
-from ridgeline.tracing import Network
 
 __all__ = ["calibrating", "gather", "kept_layers", "normalisers", "recompute"]
 

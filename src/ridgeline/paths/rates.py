@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from ridgeline.errors import NoLayerIndex, UnknownName, UsageError
-from ridgeline.tracing import Forward, layer_index
+from ridgeline.graph import Forward, layer_index
 
 __all__ = ["Curved", "Power", "Rate", "TwoPowers", "homogeneous_biases"]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, fx
 
-from ridgeline.tracing import arguments, operation
+from ridgeline.graph import arguments, operation
 
 __all__ = [
     "Layer",

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from torch import Tensor
 
+from ridgeline.graph import Trace
+from ridgeline.graph.values import Change, Values
 from ridgeline.objective import Objective, Samples
 from ridgeline.state import cast
-from ridgeline.tracing import Trace
-from ridgeline.values import Change, Values
 
 __all__ = ["HELD", "Graphs", "Run"]
 

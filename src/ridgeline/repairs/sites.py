@@ -12,6 +12,7 @@ from typing import Literal
 from torch import Tensor, fx
 
 from ridgeline.errors import UnknownName
+from ridgeline.graph import Trace, arguments, operation
 from ridgeline.repairs.layers import (
     added_bias,
     biases,
@@ -21,7 +22,6 @@ from ridgeline.repairs.layers import (
     source_of,
     users,
 )
-from ridgeline.tracing import Trace, arguments, operation
 
 __all__ = ["Correctable", "Normaliser", "Site", "chosen", "hidden", "normalisers", "sites"]
 

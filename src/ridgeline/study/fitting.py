@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from ridgeline.data import Split
 from ridgeline.errors import DataError
+from ridgeline.graph import call, unpacked
 from ridgeline.objective import Samples
-from ridgeline.tracing import call, unpacked
 
 __all__ = ["check_fit", "misfit"]
 

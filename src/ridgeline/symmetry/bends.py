@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from ridgeline.tracing import Trace, arguments, operation
+from ridgeline.graph import Trace, arguments, operation
 
 __all__ = ["comparisons", "conditions", "reaching"]
 

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import fx
 
+from ridgeline.graph import Trace, operation
 from ridgeline.symmetry.labels import Value
 from ridgeline.symmetry.moves import moved, pointwise
 from ridgeline.symmetry.reach import of_state
 from ridgeline.symmetry.units import Labels, Units, coordinates
-from ridgeline.tracing import Trace, operation
 
 __all__ = ["by_position", "by_run", "cut_into", "uneven"]
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from ridgeline.graph import Network, Trace
 from ridgeline.state import tensors_of
 from ridgeline.symmetry.blocks import blocks_follow
 from ridgeline.symmetry.confined import uneven
@@ -18,7 +19,6 @@ from ridgeline.symmetry.symmetry import Fixed, Symmetry
 from ridgeline.symmetry.units import FIXED, Units
 from ridgeline.symmetry.walk import Tracing
 from ridgeline.symmetry.words import shapes_of, told
-from ridgeline.tracing import Network, Trace
 
 __all__ = ["discover"]
 

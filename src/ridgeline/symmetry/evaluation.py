@@ -10,12 +10,12 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ridgeline.errors import UsageError
+from ridgeline.graph import Network
+from ridgeline.graph.refusals import refusing
 from ridgeline.rng import seed_of, stream, untouched
 from ridgeline.state import State, is_mask
 from ridgeline.symmetry.transform import Transform
 from ridgeline.symmetry.widening import widely
-from ridgeline.tracing import Network
-from ridgeline.tracing.refusals import refusing
 
 __all__ = ["Carried", "drawn", "far", "outputs_of", "random_state", "steadily"]
 

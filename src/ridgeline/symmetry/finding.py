@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from ridgeline.graph import Forward, Network, check_follows, empty_caches
 from ridgeline.symmetry.discovery import discover
 from ridgeline.symmetry.lengths import of_one
 from ridgeline.symmetry.outputs import Counted, Which, network_of
@@ -13,7 +14,6 @@ from ridgeline.symmetry.proof import Bench, Wrong
 from ridgeline.symmetry.symmetry import Fixed, Symmetry
 from ridgeline.symmetry.witness import witnessed
 from ridgeline.symmetry.words import made_in
-from ridgeline.tracing import Forward, Network, check_follows, empty_caches
 
 __all__ = ["symmetries"]
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx
 from torch.fx.node import map_arg
 
-from ridgeline.functional import arguments, operation
+from ridgeline.graph import arguments, operation
 
 __all__ = ["FACTORIES", "KEEPS", "MOVES", "moved", "pointwise"]
 

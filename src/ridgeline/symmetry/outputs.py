@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from ridgeline.errors import UnknownName, UsageError
-from ridgeline.tracing import Forward, Network, whole
+from ridgeline.graph import Forward, Network, whole
 
 __all__ = ["Counted", "Which", "network_of"]
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ridgeline.errors import NotASymmetry
+from ridgeline.graph import Network
 from ridgeline.symmetry.evaluation import drawn, outputs_of, random_state
 from ridgeline.symmetry.group import Order
 from ridgeline.symmetry.lengths import many
@@ -16,7 +17,6 @@ from ridgeline.symmetry.symmetry import Symmetry
 from ridgeline.symmetry.transform import Transform
 from ridgeline.symmetry.turns import cycles, sets
 from ridgeline.symmetry.words import made_in
-from ridgeline.tracing import Network
 
 __all__ = ["Bench", "Proof", "Wrong", "drawn", "outputs_of", "prove", "random_state"]
 

@@ -12,9 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from ridgeline.functional import arguments, operation
+from ridgeline.graph import Trace, arguments, operation
 from ridgeline.symmetry.moves import KEEPS, MOVES, moved, pointwise
-from ridgeline.tracing import Trace
 
 __all__ = ["of_state", "unreached"]
 

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from ridgeline.errors import NonFinite, UsageError
+from ridgeline.graph import Network
 from ridgeline.state import State, is_statistic
 from ridgeline.symmetry import lengths
 from ridgeline.symmetry.changes import change_of, finite
 from ridgeline.symmetry.evaluation import Carried, drawn, far, outputs_of
 from ridgeline.symmetry.transform import Transform
-from ridgeline.tracing import Network
 
 __all__ = ["Residual"]
 

@@ -28,6 +28,8 @@ import torch
 from torch import Tensor, nn
 
 from ridgeline import state as states
+from ridgeline.graph import Forward, Network, Trace, flatten
+from ridgeline.graph.values import outputs_in, values_of
 from ridgeline.rng import stream
 from ridgeline.state import State
 from ridgeline.symmetry.bases import ZERO, echelon, null_space
@@ -39,8 +41,6 @@ from ridgeline.symmetry.proof import prove
 from ridgeline.symmetry.scaling import Rescalable
 from ridgeline.symmetry.symmetry import Symmetry
 from ridgeline.symmetry.witness import witnessed
-from ridgeline.tracing import Forward, Network, Trace, flatten
-from ridgeline.values import outputs_in, values_of
 
 __all__ = ["rescalable", "scales"]
 

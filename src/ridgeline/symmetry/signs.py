@@ -19,14 +19,14 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
+from ridgeline.graph import Network, Trace, flatten
+from ridgeline.graph.values import run, values_of
 from ridgeline.symmetry.bends import reaching
 from ridgeline.symmetry.bits import Equations, forms_from, parity_space
 from ridgeline.symmetry.evaluation import drawn, random_state, steadily
 from ridgeline.symmetry.group import Group
 from ridgeline.symmetry.scaling import Rescalable, multiplied
 from ridgeline.symmetry.symmetry import Symmetry
-from ridgeline.tracing import Network, Trace, flatten
-from ridgeline.values import run, values_of
 
 __all__ = ["signs"]
 

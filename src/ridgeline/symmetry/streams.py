@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from ridgeline.errors import UsageError
+from ridgeline.graph import Forward, Trace, arguments, operation
 from ridgeline.rng import stream as random_stream
 from ridgeline.symmetry.group import Group
 from ridgeline.symmetry.mixing import Mixing
@@ -28,7 +29,6 @@ from ridgeline.symmetry.residual import Residual
 from ridgeline.symmetry.scaling import Rescalable, Scaling
 from ridgeline.symmetry.symmetry import Symmetry
 from ridgeline.symmetry.transform import Transform
-from ridgeline.tracing import Forward, Trace, arguments, operation
 
 __all__ = ["Circuit", "Stream", "orthogonal", "streams"]
 

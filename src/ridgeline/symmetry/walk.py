@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, fx
 from torch.fx.node import map_arg
 
+from ridgeline.graph import Trace, arguments, operation
 from ridgeline.symmetry.confined import by_position, by_run, cut_into
 from ridgeline.symmetry.labels import Value, combine, move, varies
 from ridgeline.symmetry.moves import FACTORIES, MOVES, moved, pointwise
@@ -16,7 +17,6 @@ from ridgeline.symmetry.reach import unreached
 from ridgeline.symmetry.rules import RULES, Walk, chosen, unknown
 from ridgeline.symmetry.settling import settle
 from ridgeline.symmetry.units import Labels, Units
-from ridgeline.tracing import Trace, arguments, operation
 
 __all__ = ["Tracing"]
 

@@ -14,13 +14,13 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from ridgeline.errors import NotASymmetry
+from ridgeline.graph import Network
 from ridgeline.rng import seed_of
 from ridgeline.state import State, is_statistic
 from ridgeline.symmetry.changes import change_of, finite
 from ridgeline.symmetry.evaluation import drawn, far, outputs_of
 from ridgeline.symmetry.transform import Transform
 from ridgeline.symmetry.words import made_in
-from ridgeline.tracing import Network
 
 __all__ = ["Witness", "check_carried", "witnessed"]
 

@@ -8,9 +8,9 @@ import numpy as np
 from torch import Tensor, fx
 from torch.utils import _pytree as pytree
 
+from ridgeline.graph import Trace, operation
 from ridgeline.symmetry.group import Group, Place
 from ridgeline.symmetry.scaling import Rescalable
-from ridgeline.tracing import Trace, operation
 
 __all__ = ["describe", "made_in", "outputs_left_out", "shapes_of", "told"]
 

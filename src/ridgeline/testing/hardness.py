@@ -1,15 +1,15 @@
 """Landscapes on which the shape of the curve says nothing about hardness.
 
-The closed forms are those of `ridgeline.biases.hardness`; here are the modules, to be measured
+The closed forms are those of `ridgeline.theory.hardness`; here are the modules, to be measured
 through an ordinary objective.
 """
 
 import torch
 from torch import Tensor, nn
 
-from ridgeline.biases import IllConditioned, ScalarChain
 from ridgeline.state import State
 from ridgeline.testing.landscapes import Quadratic
+from ridgeline.theory import IllConditioned, ScalarChain
 
 __all__ = ["Repeated", "ill_conditioned", "scalar_chain"]
 

@@ -20,9 +20,9 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ridgeline.errors import ForwardFailed, NotStackable, RidgelineError
-from ridgeline.functional.looping import looping_quietly
+from ridgeline.graph import Network
+from ridgeline.graph.looping import looping_quietly
 from ridgeline.rng import untouched
-from ridgeline.tracing import Network
 from ridgeline.training.heads import Head, counted, written_out
 from ridgeline.training.lowering import draws, lower
 from ridgeline.training.stacks import Stack

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, fx
 from torch.fx.graph import CodeGen
 
-from ridgeline.tracing import operation
+from ridgeline.graph import operation
 
 __all__ = ["draws", "lower"]
 

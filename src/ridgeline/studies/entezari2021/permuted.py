@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from ridgeline.charts import Mark, Panel, Panels, Series, Table
-from ridgeline.matching.sameness import PermutationTest, random_permutation_test
 from ridgeline.measures import Array
 from ridgeline.studies.common import mean_sd
 from ridgeline.studies.matched import symmetry_of
@@ -16,6 +15,7 @@ from ridgeline.study.claims import Claim, Mean
 from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
+from ridgeline.theory.sameness import PermutationTest, random_permutation_test
 
 __all__ = ["ITEMS", "excess"]
 

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from ridgeline.measures import Array, bumps, normalised_distance, trajectory
-from ridgeline.profiles import Profile, gauss_length, linearity
-from ridgeline.profiles.gauss import GaussMethod
+from ridgeline.profiles import Profile, linearity
 from ridgeline.studies.common import sound
 from ridgeline.study.bench import Bench, line
 from ridgeline.study.keys import versioned
 from ridgeline.study.subjects import Subject
+from ridgeline.theory import gauss_length
+from ridgeline.theory.gauss import GaussMethod
 
 __all__ = [
     "NAMES",

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from ridgeline.charts import Panel, Panels, Series, Table
-from ridgeline.profiles.gauss import GaussMethod
 from ridgeline.studies.common import mean_sd
 from ridgeline.studies.lucas2021 import counting
 from ridgeline.studies.lucas2021.counting import distances, gauss, kind, reached, rise, setting
@@ -14,6 +13,7 @@ from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Correlation, Difference
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
+from ridgeline.theory.gauss import GaussMethod
 
 __all__ = ["ITEMS", "bends", "fit", "moved", "rises"]
 

@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from ridgeline.biases import IllConditioned, ScalarChain
 from ridgeline.charts import Panel, Panels, Series, Table
 from ridgeline.errors import UsageError
 from ridgeline.measures import Array, plateau
-from ridgeline.nets.homogeneous import HomogeneousFlow
 from ridgeline.studies.common import mean_sd
+from ridgeline.studies.wang2023.homogeneous import HomogeneousFlow
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim, Correlation, Every, Mean, Share
 from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
+from ridgeline.theory import IllConditioned, ScalarChain
 
 __all__ = ["ITEMS"]
 

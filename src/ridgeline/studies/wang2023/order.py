@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from ridgeline.biases import last_bias, learned_at
 from ridgeline.charts import Panel, Panels, Series, Table
 from ridgeline.measures import Array
 from ridgeline.studies.common import groups, mean_sd, sound
@@ -14,6 +13,7 @@ from ridgeline.study.claims import Claim, Mean
 from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
+from ridgeline.theory import last_bias, learned_at
 
 __all__ = ["ITEMS"]
 

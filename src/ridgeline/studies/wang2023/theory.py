@@ -7,12 +7,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ridgeline.biases import (
-    decompose,
-    loss_floor,
-    network_interval,
-    zero_start_prediction,
-)
 from ridgeline.charts import Panel, Panels, Table, band
 from ridgeline.measures import Array
 from ridgeline.profiles import Profile
@@ -22,6 +16,12 @@ from ridgeline.study.claims import Claim, Every, Mean
 from ridgeline.study.keys import versioned
 from ridgeline.study.papers import Finding, Item
 from ridgeline.study.subjects import Subject
+from ridgeline.theory import (
+    decompose,
+    loss_floor,
+    network_interval,
+    zero_start_prediction,
+)
 
 __all__ = ["ITEMS"]
 

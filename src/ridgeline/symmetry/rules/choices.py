@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import fx
 
-from ridgeline.functional import arguments, operation
+from ridgeline.graph import arguments, operation
 from ridgeline.symmetry.labels import Value, combine, move, varies
 from ridgeline.symmetry.rules.joining import side_by_side
 from ridgeline.symmetry.rules.lookups import picked

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import fx
 
-from ridgeline.functional import operation
+from ridgeline.graph import operation
 from ridgeline.symmetry.labels import Value, combine, move, reduce, varies
 from ridgeline.symmetry.moves import MOVES
 from ridgeline.symmetry.rules.registry import Walk, rule, unknown, why_of

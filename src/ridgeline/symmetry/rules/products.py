@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import fx
 
-from ridgeline.functional import operation
+from ridgeline.graph import operation
 from ridgeline.symmetry.labels import Value, combine, contract, move, reduce, spatial
 from ridgeline.symmetry.rules.ordered import in_order
 from ridgeline.symmetry.rules.registry import Walk, over, rule, why_of

@@ -1,0 +1,125 @@
+"""Check that a network follows its weights: what was computed of others is found, or refused.
+
+Asking twice at one state cannot see a kernel that was computed at the first call and kept. So one
+other state is put in place of the network's own and compared with a copy of the user's module that
+has loaded it. What a module that was used before has kept is emptied, where it is filled again.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import _lru_cache_wrapper
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ridgeline.errors import StaleWeights
+from ridgeline.graph.copies import duplicate
+from ridgeline.graph.emptying import computed, fresh, put
+from ridgeline.graph.keeping import holders_of
+from ridgeline.graph.modes import Caller
+from ridgeline.graph.network import Network
+from ridgeline.graph.shaking import close, shaken
+from ridgeline.rng import untouched
+
+__all__ = ["check_follows"]
+
+SAME = 1e-5
+"""Outputs of the same operations on the same numbers, over the largest."""
+
+
+def check_follows(
+    model: nn.Module, network: Network, tensors: Mapping[str, Tensor], inputs: Any
+) -> None:
+    """Refuse a network whose outputs stay those of weights that it had before.
+
+    Args:
+        model: The caller's; left as it is.
+        network: Of it.
+        tensors: A state, in the type and on the device of the inputs.
+        inputs: A few samples.
+
+    Raises:
+        StaleWeights: Naming the module, and what it may be that keeps something.
+    """
+    if any(x.is_meta for x in tensors.values()):
+        return  # there is nothing to compute with
+    other = shaken(network, tensors)
+    with untouched(), torch.no_grad():
+        loaded = _loaded(model, network, other)
+        torch.manual_seed(0)  # what is random is the same in both
+        try:
+            want = loaded(inputs)
+        except Exception:  # the other state may be one at which the user's code refuses to work
+            return
+        # Weights move in place along a path: what is kept by a tensor's identity is found again.
+        held = {n: x.clone() for n, x in tensors.items()}
+        network(held, inputs)
+        for n, x in held.items():
+            x.copy_(other[n])
+        torch.manual_seed(0)
+        if not close(network(held, inputs), want, SAME):
+            culprit = _culprit(network, other, loaded, inputs)
+            raise StaleWeights(culprit, _keepers(culprit[1]))
+
+
+def _loaded(model: nn.Module, network: Network, tensors: Mapping[str, Tensor]) -> Caller:
+    """A copy of the caller's module that has loaded a state, in evaluation mode."""
+    copied = duplicate(model)
+    parts = dict(copied.named_modules())
+    for name, key, value in network.emptied:
+        put(parts[name], key, fresh(value, deep=True))
+    like = next((x for x in tensors.values() if x.is_floating_point()), None)
+
+    def cast(x: Tensor) -> Tensor:
+        if like is None:
+            return x
+        wide = like.dtype.to_complex() if x.is_complex() else like.dtype
+        return x.to(like.device, wide if x.is_floating_point() or x.is_complex() else None)
+
+    copied._apply(cast)
+    of = {place: name for name, places in network.places.items() for place in places}
+    held = copied.state_dict()
+    state = {k: tensors[of[k]] if of.get(k) in tensors else x for k, x in held.items()}
+    copied.load_state_dict(state)
+    return Caller(copied.eval(), network.forward, blank=network.blank_classes)
+
+
+def _culprit(
+    network: Network, tensors: Mapping[str, Tensor], loaded: Caller, inputs: Any
+) -> tuple[str, nn.Module]:
+    """The innermost part that gives other outputs to equal inputs than its loaded twin."""
+    ours = _calls(network.module, lambda: network(tensors, inputs))
+    theirs = _calls(loaded.inner, lambda: loaded(inputs))
+    for (name, part, given, x), (again, _, given_again, y) in zip(ours, theirs, strict=False):
+        if name == again and close(given, given_again, SAME) and not close(x, y, SAME):
+            return name, part
+    return "", network.module
+
+
+def _calls(module: nn.Module, run: Callable[[], Any]) -> list[tuple[str, nn.Module, Any, Any]]:
+    calls: list[tuple[str, nn.Module, Any, Any]] = []
+    hooks = [
+        m.register_forward_hook(
+            lambda m, args, kwargs, out, n=n: calls.append((n, m, (args, kwargs), out)),
+            with_kwargs=True,
+        )
+        for n, m in module.named_modules()
+    ]
+    try:
+        run()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return calls
+
+
+def _keepers(culprit: nn.Module) -> list[str]:
+    """Return what of a part may keep something."""
+    found = [k for _, part, k, x in holders_of(culprit) if part is culprit and computed(x)]
+    cached = [
+        key
+        for kind in type(culprit).__mro__
+        for key, x in vars(kind).items()
+        if isinstance(x, _lru_cache_wrapper)
+    ]
+    return found + [f"what {key} gave, by functools" for key in cached]
