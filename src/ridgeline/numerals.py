@@ -4,7 +4,7 @@ import math
 
 from ridgeline.measures import interval
 
-__all__ = ["Z", "change", "number", "plus_minus", "position", "several"]
+__all__ = ["Z", "change", "duration", "number", "plus_minus", "position", "several"]
 
 Z = interval(0.0, 1.0)[1]
 """Half the width of a 95 % interval in standard errors."""
@@ -77,3 +77,17 @@ def position(t: float | None) -> str:
 def several(count: int, what: str) -> str:
     """A number of things: ``1 state``, ``3 states``."""
     return f"{count} {what}{'s' * (count != 1)}"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as one or two units: ``"48 s"``, ``"3 min 20 s"``, ``"2 h 5 min"``."""
+    if not math.isfinite(seconds):
+        return "-"
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from ridgeline.cli.live import Lines, Table, duration, shortened
+from ridgeline.cli.live import Lines, Table, shortened
+from ridgeline.numerals import duration
 from ridgeline.study.executors import Failure
 from ridgeline.study.plan import Group, Plan
 from ridgeline.study.store import Store

@@ -13,6 +13,7 @@ from ridgeline.cli.points import in_format_of, load_points, save_like
 from ridgeline.cli.setting import Setting
 from ridgeline.cli.strategies import MIXED, check_strategy, prepared
 from ridgeline.cli.streams import tell_json
+from ridgeline.cli.writing import fill
 from ridgeline.errors import NotTraceable, UsageError
 from ridgeline.matching import Aligned, align
 from ridgeline.paths import Line
@@ -115,23 +116,6 @@ def _write(
     chosen: argparse.Namespace,
     folder: Path,
 ) -> None:
-    barriers, *moved = report.alignment_tables(found, profiles)
-    sections = [
-        report.Section(
-            "The line before and after",
-            text=told["provenance"]["notes"],
-            figures=[report.alignment_figure(profiles)],
-            tables=[barriers],
-        ),
-        report.Section("What moved", text=report.aligned_sentences(found, {}), tables=moved),
-    ]
-    page = report.Page(
-        title=f"{Path(chosen.b).name}, aligned to {Path(chosen.a).name}",
-        lead=report.alignment_headline(profiles),
-        sections=sections,
-        provenance=told["provenance"],
-    )
+    page = report.alignment_page(found, profiles, (chosen.a, chosen.b), told["provenance"])
     rows = [row for name, one in profiles.items() for row in report.rows(one, path=name)]
-    report.to_json(told, folder / "alignment.json")
-    report.write_parquet(rows, folder / "profiles.parquet")
-    report.write_page(page, folder)
+    fill(folder, page, {"profiles": rows}, {"alignment": told})

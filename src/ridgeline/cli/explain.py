@@ -2,16 +2,15 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 import torch
 
-from ridgeline import io, report
+from ridgeline import report
 from ridgeline.cli.consoles import progress_bar, say, stderr_console, stdout_console
 from ridgeline.cli.points import load_points
 from ridgeline.cli.setting import Setting, words
 from ridgeline.cli.streams import tell_json
-from ridgeline.cli.writing import check_out
+from ridgeline.cli.writing import check_out, write_results
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.explanations import Explanation, explain, explained
 from ridgeline.explanations.variants import ends
@@ -92,38 +91,8 @@ def _check_ends(chosen: argparse.Namespace, a: State, b: State, objective: Objec
 
 
 def _write(found: Explanation, about: dict, chosen: argparse.Namespace) -> None:
-    said = explained(found)
-    paths, *layers = report.explanation_figures(found)
-    shapes, *table = report.explanation_tables(found)
-    whole = {h: s for h, s in said.items() if h != "Layers"}
-    sections = [
-        report.Section(
-            "The line",
-            text=[
-                *(f"{heading}. {' '.join(sentences)}" for heading, sentences in whole.items()),
-                *about["notes"],
-            ],
-            figures=[paths],
-            tables=[shapes],
-        )
-    ]
-    if layers:
-        sections.append(
-            report.Section("Layer by layer", text=said["Layers"], figures=layers, tables=table)
-        )
-    page = report.Page(
-        title=f"{Path(chosen.a).name} to {Path(chosen.b).name}, explained",
-        lead=" ".join(said["Monotone or not"]),
-        sections=sections,
-        provenance=about,
-    )
+    page = report.explanation_page(found, (chosen.a, chosen.b), about)
     profiles = {**found.profiles, **{f"layer {n}": p for n, p in found.layers.items()}}
     rows = [row for name, one in profiles.items() for row in report.rows(one, path=name)]
-    with io.fresh_directory(chosen.out, overwrite=chosen.overwrite) as folder:
-        report.to_json(
-            report.summarise_explanation(found) | {"provenance": about},
-            folder / "explanation.json",
-        )
-        report.write_parquet(rows, folder / "profiles.parquet")
-        report.write_page(page, folder)
-    print(f"written: {Path(chosen.out) / 'report.html'}", file=sys.stderr)
+    told = report.summarise_explanation(found) | {"provenance": about}
+    write_results(chosen, chosen.out, page, {"profiles": rows}, {"explanation": told})

@@ -12,7 +12,7 @@ from ridgeline.cli.writing import check_out, write_layers
 from ridgeline.errors import UsageError
 from ridgeline.paths import Line
 from ridgeline.profiles import layerwise, profile
-from ridgeline.report import render_layers, summarise
+from ridgeline.report import render_layers, summarise_layers
 
 __all__ = ["run"]
 
@@ -51,9 +51,7 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.out:
         write_layers(found, whole, about, chosen)
     if chosen.json:
-        layers = {name: summarise(one) for name, one in found.items()}
-        told = {"format": "ridgeline-layers", "version": 1, "whole": summarise(whole)}
-        tell_json({**told, "layers": layers, "provenance": about})
+        tell_json(summarise_layers(found, whole, about))
     else:
         render_layers(found, stdout_console(), whole=whole)
         say(about["notes"])

@@ -9,11 +9,12 @@ from itertools import takewhile
 from typing import Any
 
 from ridgeline.cli.consoles import stderr_console
+from ridgeline.numerals import duration
 from ridgeline.study.executors import Failure
 from ridgeline.study.plan import Plan
 from ridgeline.study.populations import Watcher
 
-__all__ = ["Lines", "Table", "duration", "shortened", "watcher"]
+__all__ = ["Lines", "Table", "shortened", "watcher"]
 
 ROWS = 20
 """Runs in the table; of more, those that run now are shown and the others counted."""
@@ -25,20 +26,6 @@ COLUMNS = ("run", "step", "loss", "error", "test error", "rate", "steps/s", "lef
 def watcher() -> "Lines":
     """A table if standard error is a terminal, lines if not."""
     return Table() if stderr_console().is_terminal else Lines()
-
-
-def duration(seconds: float) -> str:
-    """Seconds as one or two units: ``"48 s"``, ``"3 min 20 s"``, ``"2 h 5 min"``."""
-    if not math.isfinite(seconds):
-        return "-"
-    if seconds < 10:
-        return f"{seconds:.2g} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def shortened(names: Collection[str]) -> dict[str, str]:

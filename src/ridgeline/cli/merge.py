@@ -19,10 +19,10 @@ from ridgeline.cli.setting import Setting
 from ridgeline.cli.strategies import MIXED, prepared
 from ridgeline.cli.streams import tell_json
 from ridgeline.cli.together import many_of
+from ridgeline.cli.writing import fill
 from ridgeline.io.naming import fit
 from ridgeline.matching import align, align_many
 from ridgeline.merging import Merged, merge
-from ridgeline.numerals import several
 from ridgeline.progress import Progress
 from ridgeline.repairs import repaired_among
 from ridgeline.report import Scores
@@ -155,22 +155,8 @@ def _write(
     told: dict[str, Any], scores: Scores | None, chosen: argparse.Namespace, folder: Path
 ) -> None:
     assert scores is not None  # a report without data was refused
-    table = report.score_table(scores)
-    page = report.Page(
-        title=f"{several(len(chosen.states), 'checkpoint')} merged by {chosen.by}",
-        lead=report.score_sentence(scores),
-        sections=[
-            report.Section(
-                "Before and after",
-                text=told["said"],
-                figures=[report.scores_figure(scores)],
-                tables=[table],
-            )
-        ],
-        provenance=told["provenance"],
-    )
-    report.to_json(told, folder / "merge.json")
-    report.write_page(page, folder)
+    page = report.merge_page(scores, chosen.by, told["said"], told["provenance"])
+    fill(folder, page, {}, {"merge": told})
 
 
 def _tell_result(chosen: argparse.Namespace, told: dict[str, Any], scores: Scores | None) -> None:

@@ -5,17 +5,19 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from ridgeline import io, report
 from ridgeline.cli.consoles import progress_bar, stderr_console, stdout_console
 from ridgeline.cli.listed import list_papers
-from ridgeline.cli.live import duration, watcher
-from ridgeline.cli.reproduced import header, told, warnings, written
+from ridgeline.cli.live import watcher
 from ridgeline.cli.setting import device_of
 from ridgeline.cli.signals import Terminated, terminable
 from ridgeline.cli.streams import tell_json
 from ridgeline.cli.writing import check_out
 from ridgeline.errors import UsageError
+from ridgeline.numerals import duration
 from ridgeline.studies import catalogue
 from ridgeline.study.members import Sources
 from ridgeline.study.papers import Item, Paper
@@ -69,9 +71,9 @@ def run(chosen: argparse.Namespace) -> int:
         )
         return 128 + (signal.SIGTERM if isinstance(ended, Terminated) else signal.SIGINT)
     if chosen.json:
-        tell_json(told(found))
+        tell_json(report.summarise_reproductions(found))
     if chosen.out is not None:
-        for page in written(chosen, found):
+        for page in _written(chosen, found):
             print(f"written: {page}", file=sys.stderr)
     return FAILED if any(map(_failed, found)) else 0
 
@@ -165,7 +167,6 @@ def _dry(chosen: argparse.Namespace, asked: Sequence[Asked]) -> int:
 
 
 def _say(found: Reproduction, *, as_json: bool) -> None:
-    from ridgeline import report
     from ridgeline.cli.train import complain
 
     for failure in found.failures:  # whose traceback is not above
@@ -177,9 +178,40 @@ def _say(found: Reproduction, *, as_json: bool) -> None:
     if as_json:
         return
     console = stdout_console()
-    for line in header(found):
+    for line in report.reproduction_header(found):
         print(line)
     for verdicts in filter(None, (found.measured, found.constructed)):
         report.render_verdicts(verdicts, console)
-    for warning in warnings(found):
+    for warning in report.reproduction_warnings(found):
         print(f"warning: {warning}", file=sys.stderr)
+
+
+def _written(chosen: argparse.Namespace, found: Sequence[Reproduction]) -> list[Path]:
+    """A page for each paper, with its figures, tables and verdicts."""
+    several = len(found) > 1
+    pages = []
+    with io.fresh_directory(chosen.out, overwrite=chosen.overwrite) as folder:
+        for one in found:
+            own, command = folder / one.paper.name if several else folder, _command(chosen, one)
+            report.to_json(report.summarise_reproductions([one]), own / "verdicts.json")
+            if rows := one.rows():
+                report.write_csv(rows, own / "verdicts.csv")
+            with io.atomic_path(own / "verdicts.md") as temporary:
+                text = report.reproduction_markdown(one, command)
+                temporary.write_text(text, encoding="utf-8")
+            store = Store(chosen.store).place.url
+            report.write_page(report.reproduction_page(one, command, store), own)
+            pages.append(own.relative_to(folder) / "report.html")
+    return [Path(chosen.out) / page for page in pages]
+
+
+def _command(chosen: argparse.Namespace, found: Reproduction) -> str:
+    paper, asked = found.paper, [answer.item for answer in found.answers]
+    names = [paper.name]
+    if len(asked) < len(paper.items):
+        names = [f"{paper.name}/{item.name}" for item in asked]
+    words = ["ridgeline reproduce", *names, "--scale", chosen.scale]
+    words += [f"--set '{given}'" for given in chosen.set]
+    words += [f"--seeds {chosen.seeds}"] if chosen.seeds is not None else []
+    words += [f"--data-root {chosen.data_root}"] if chosen.data_root else []
+    return " ".join(words)

@@ -9,10 +9,10 @@ from typing import Any
 
 from ridgeline import io
 from ridgeline.cli.consoles import stderr_console, stdout_console
-from ridgeline.cli.live import duration
 from ridgeline.cli.setting import words
 from ridgeline.cli.streams import tell_json
 from ridgeline.errors import UsageError
+from ridgeline.numerals import duration
 from ridgeline.report.terminal import print_table
 from ridgeline.study.store import Store, StoredRun
 from ridgeline.study.store.selection import fields, ordered, select

@@ -9,10 +9,12 @@ from dataclasses import asdict
 from typing import Any
 
 from ridgeline.cli.consoles import stderr_console, stdout_console
-from ridgeline.cli.live import duration, shortened, watcher
+from ridgeline.cli.live import shortened, watcher
 from ridgeline.cli.setting import device_of
 from ridgeline.cli.signals import Terminated, terminable
 from ridgeline.cli.streams import tell_json
+from ridgeline.numerals import duration
+from ridgeline.report.summary import envelope
 from ridgeline.report.terminal import print_table
 from ridgeline.study.config import DataConfig
 from ridgeline.study.describe import describe, plan_summary
@@ -83,15 +85,9 @@ def _dry(spec: Spec, store: Store, machine: Machine, sources: Sources, *, as_jso
     there = store.find_all(config.hash for config in runs)
     missing = [config for config in runs if config.hash not in there]
     if as_json:
-        about = {
-            "format": "ridgeline-plan",
-            "version": 1,
-            "spec": dict(summary),
-            "store": store.place.url,
-            "in_store": len(runs) - len(missing),
-            **asdict(plan),
-        }
-        tell_json(about)
+        about = {"spec": dict(summary), "store": store.place.url}
+        about |= {"in_store": len(runs) - len(missing), **asdict(plan)}
+        tell_json(envelope("plan", **about))
         return 0
     print(summary)
     for line in _planned(plan, len(runs), len(missing)):
@@ -133,21 +129,20 @@ def _told(spec: Spec, store: Store, found: Population) -> dict[str, Any]:
             }
         )
     count = {how: sum(r["how"] == how for r in rows) for how in ("found", "trained", "failed")}
-    return {
-        "format": "ridgeline-population",
-        "version": 1,
-        "spec": spec.name,
-        "store": store.place.url,
+    return envelope(
+        "population",
+        spec=spec.name,
+        store=store.place.url,
         **count,
-        "steps": found.steps,
-        "seconds": found.seconds,
-        "plan": found.plan.key,
-        "runs": rows,
-        "failures": [
+        steps=found.steps,
+        seconds=found.seconds,
+        plan=found.plan.key,
+        runs=rows,
+        failures=[
             {"runs": f.task["names"], "configs": f.task["configs"], "kind": f.kind, "text": f.text}
             for f in found.failures
         ],
-    }
+    )
 
 
 def _render(told: Mapping[str, Any]) -> None:

@@ -16,37 +16,19 @@ __all__ = [
     "check_file",
     "check_folder",
     "check_out",
+    "fill",
     "write_layers",
     "write_profile",
+    "write_results",
     "write_surface",
 ]
 
 
 def write_profile(found: Profile, chosen: argparse.Namespace) -> None:
     """Write a profile's tables, figures and page."""
-    summary = report.summarise(found)
-    section = report.Section(
-        "Along the line",
-        text=[
-            " ".join(report.sentences(found, metric=metric, split=split))
-            for split, metrics in found.curves.items()
-            for metric in metrics
-        ]
-        + found.provenance["notes"],
-        figures=[report.profile_figure({"a to b": found}, metrics=_metrics(found))],
-        tables=[report.measures_table({"a to b": found})],
-    )
-    page = report.Page(
-        title=f"{Path(chosen.a).name} to {Path(chosen.b).name}",
-        lead=report.headline(found),
-        sections=[section],
-        provenance=found.provenance,
-    )
-    with io.fresh_directory(chosen.out, overwrite=chosen.overwrite) as folder:
-        report.to_json(summary, folder / "profile.json")
-        report.write_parquet(report.rows(found), folder / "profile.parquet")
-        report.write_page(page, folder)
-    _told(chosen.out)
+    page = report.profile_page(found, (chosen.a, chosen.b))
+    tables = {"profile": report.rows(found)}
+    write_results(chosen, chosen.out, page, tables, {"profile": report.summarise(found)})
 
 
 def write_layers(
@@ -57,38 +39,9 @@ def write_layers(
 ) -> None:
     """Write the tables, figures and page of all layers."""
     rows = [row for n, one in found.items() for row in report.rows(one, layer=n)]
-    section = report.Section(
-        "One layer at a time",
-        text=[
-            "Each curve moves one layer from a to b and holds all others. Bars are the layer-wise "
-            "barrier of Adilova et al. (2023): what averaging that layer alone costs, against the "
-            "mean of the two whole networks.",
-            *about["notes"],
-        ],
-        figures=[
-            report.layers_figure(found, whole),
-            report.profile_figure({"all layers": whole}, metrics=_metrics(whole)),
-        ],
-        tables=[report.measures_table({"all layers": whole, **found})],
-    )
-    page = report.Page(
-        title=f"{Path(chosen.a).name} to {Path(chosen.b).name}, layer by layer",
-        lead=report.headline(whole),
-        sections=[section],
-        provenance=dict(about),
-    )
-    summary = {
-        "format": "ridgeline-layers",
-        "version": 1,
-        "whole": report.summarise(whole),
-        "layers": {name: report.summarise(one) for name, one in found.items()},
-        "provenance": dict(about),
-    }
-    with io.fresh_directory(chosen.out, overwrite=chosen.overwrite) as folder:
-        report.to_json(summary, folder / "layers.json")
-        report.write_parquet(rows, folder / "layers.parquet")
-        report.write_page(page, folder)
-    _told(chosen.out)
+    page = report.layers_page(found, whole, (chosen.a, chosen.b), about)
+    told = {"layers": report.summarise_layers(found, whole, about)}
+    write_results(chosen, chosen.out, page, {"layers": rows}, told)
 
 
 def write_surface(
@@ -97,58 +50,44 @@ def write_surface(
     chosen: argparse.Namespace,
 ) -> None:
     """Write a surface's tables, figures and page."""
-    names = [Path(state).stem for state in chosen.states]
-    points = {
-        name: (float(x), float(y)) for name, (x, y) in zip(names, found.corners, strict=False)
-    }
-    lines = {name: [(x, y) for x, y, _ in line] for name, line in drawn.items()}
-    several = len(found.values) > 1
-    figures = [
-        report.surface_figure(
-            found,
-            metric=metric,
-            split=split,
-            trajectories=lines,
-            points=points,
-            name=f"surface-{split}-{metric}" if several else f"surface-{metric}",
-            title=f"The {metric} on {split} over the plane",
-        )
-        for split, metrics in found.values.items()
-        for metric in metrics
-    ]
-    text = ["Distances on the plane are distances in weight space."]
-    if found.provenance["plane"]["centred"]:
-        text = [
-            f"The plane is about {names[0]}, along two random directions. At 1 each filter has "
-            "moved by as much as it is long (Li et al. 2018); biases and the gains of norms stay."
-        ]
-    if drawn:
-        off = [f"up to {max(o for *_, o in line):.3g} ({name})" for name, line in drawn.items()]
-        text.append(
-            "A trajectory is drawn at the nearest points of the plane; its states lie off it by "
-            + "; ".join(off)
-            + "."
-        )
-    text += found.provenance["notes"]
-    page = report.Page(
-        title="The plane of " + ", ".join(names),
-        lead=f"Loss over {found.x.size} by {found.y.size} states.",
-        sections=[report.Section("Over the plane", text=text, figures=figures)],
-        provenance=found.provenance,
-    )
-    with io.fresh_directory(chosen.out, overwrite=chosen.overwrite) as folder:
-        report.to_json(report.summarise_surface(found), folder / "surface.json")
-        report.write_parquet(report.surface_rows(found), folder / "surface.parquet")
-        report.write_page(page, folder)
-    _told(chosen.out)
+    page = report.surface_page(found, [Path(state).stem for state in chosen.states], drawn)
+    tables = {"surface": report.surface_rows(found)}
+    write_results(chosen, chosen.out, page, tables, {"surface": report.summarise_surface(found)})
 
 
-def _metrics(found: Profile) -> tuple[str, ...]:
-    return tuple(next(iter(found.curves.values())))
+def write_results(
+    chosen: argparse.Namespace,
+    out: str,
+    page: "report.Page",
+    tables: Mapping[str, Sequence[Mapping[str, Any]]],
+    told: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Write a page, Parquet tables and JSON to one folder, all or nothing, and say so.
 
-
-def _told(out: str) -> None:
+    Args:
+        chosen: Parsed options.
+        out: The folder.
+        page: With its figures.
+        tables: By name, tidy rows.
+        told: By name, plain values.
+    """
+    with io.fresh_directory(out, overwrite=chosen.overwrite) as folder:
+        fill(folder, page, tables, told)
     print(f"written: {Path(out) / 'report.html'}", file=sys.stderr)
+
+
+def fill(
+    folder: Path,
+    page: "report.Page",
+    tables: Mapping[str, Sequence[Mapping[str, Any]]],
+    told: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Write a page, Parquet tables and JSON to a folder that is there; see `write_results`."""
+    for name, values in told.items():
+        report.to_json(values, folder / f"{name}.json")
+    for name, rows in tables.items():
+        report.write_parquet(rows, folder / f"{name}.parquet")
+    report.write_page(page, folder)
 
 
 def check_out(chosen: argparse.Namespace) -> None:

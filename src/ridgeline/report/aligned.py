@@ -7,7 +7,7 @@ from ridgeline.charts import Table
 from ridgeline.numerals import number, plus_minus
 from ridgeline.report.figures import Figure
 from ridgeline.report.panels import profile_figure
-from ridgeline.report.summary import plain, summarise
+from ridgeline.report.summary import envelope, plain, summarise
 
 if TYPE_CHECKING:
     from ridgeline.matching import Aligned
@@ -22,8 +22,6 @@ __all__ = [
     "summarise_alignment",
 ]
 
-FORMAT = "ridgeline-alignment"
-VERSION = 1
 Profiles = Mapping[str, "Profile"]
 
 
@@ -147,10 +145,9 @@ def summarise_alignment(found: "Aligned", profiles: Profiles) -> dict[str, Any]:
         ``format``, ``version``, what `Aligned.summary` says (by, measure, objective, distance
         {before, after}, moved, notes), ``said`` and ``profiles.<line>`` as `summarise` gives.
     """
-    return {
-        "format": FORMAT,
-        "version": VERSION,
+    return envelope(
+        "alignment",
         **plain(found.summary()),
-        "said": aligned_sentences(found, profiles),
-        "profiles": {name: summarise(one) for name, one in profiles.items()},
-    }
+        said=aligned_sentences(found, profiles),
+        profiles={name: summarise(one) for name, one in profiles.items()},
+    )

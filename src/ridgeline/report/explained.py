@@ -6,15 +6,12 @@ from ridgeline.charts import Table
 from ridgeline.explanations.words import explained, metrics_of
 from ridgeline.report.figures import Figure
 from ridgeline.report.panels import profile_figure
-from ridgeline.report.summary import plain, summarise
+from ridgeline.report.summary import envelope, plain, summarise
 
 if TYPE_CHECKING:
     from ridgeline.explanations import Explanation
 
 __all__ = ["explanation_figures", "explanation_tables", "summarise_explanation"]
-
-FORMAT = "ridgeline-explanation"
-VERSION = 1
 
 
 def explanation_tables(found: "Explanation") -> list[Table]:
@@ -61,19 +58,18 @@ def summarise_explanation(found: "Explanation") -> dict[str, Any]:
     """
     saved = {m: found.saved(m) for m in metrics_of(found.uniform)}
     gauss = found.gauss
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "said": explained(found),
-        "profiles": {name: summarise(one) for name, one in found.profiles.items()},
-        "layers": {name: summarise(one) for name, one in found.layers.items()},
-        "matter": plain([vars(layer) for layer in found.matter()]),
-        "saved": plain(
+    return envelope(
+        "explanation",
+        said=explained(found),
+        profiles={name: summarise(one) for name, one in found.profiles.items()},
+        layers={name: summarise(one) for name, one in found.layers.items()},
+        matter=plain([vars(layer) for layer in found.matter()]),
+        saved=plain(
             {m: {"share": s[0], "interval": list(s[1])} for m, s in saved.items() if s is not None}
         ),
-        "distance": found.distance,
-        "start_norm": found.start_norm,
-        "gauss": plain({"mean": gauss.mean, "stderr": gauss.stderr}) if gauss else None,
-        "dominant": plain(vars(found.dominant)) if found.dominant else None,
-        "why_not": dict(found.why_not),
-    }
+        distance=found.distance,
+        start_norm=found.start_norm,
+        gauss=plain({"mean": gauss.mean, "stderr": gauss.stderr}) if gauss else None,
+        dominant=plain(vars(found.dominant)) if found.dominant else None,
+        why_not=dict(found.why_not),
+    )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ridgeline.charts import Row, Table
 from ridgeline.numerals import plus_minus, several
-from ridgeline.report.summary import plain
+from ridgeline.report.summary import envelope, plain
 
 if TYPE_CHECKING:
     from ridgeline.merging import Merged
@@ -23,9 +23,6 @@ __all__ = [
     "score_table",
     "summarise_merge",
 ]
-
-FORMAT = "ridgeline-merge"
-VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,14 +180,13 @@ def summarise_merge(
             entry["above"] = {"value": above, "stderr": spread}
         told.setdefault(split, {}).setdefault(metric, {})[name] = entry
     return plain(
-        {
-            "format": FORMAT,
-            "version": VERSION,
-            "by": type(found.by).__name__,
-            "count": found.count,
-            "weights": found.weights,
-            "merged": list(found.merged),
-            "said": [*said, merge_sentence(found), *found.notes],
-            "scores": told,
-        }
+        envelope(
+            "merge",
+            by=type(found.by).__name__,
+            count=found.count,
+            weights=found.weights,
+            merged=list(found.merged),
+            said=[*said, merge_sentence(found), *found.notes],
+            scores=told,
+        )
     )

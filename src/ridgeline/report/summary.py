@@ -19,11 +19,19 @@ from ridgeline.measures import BARRIER_KINDS, Barrier, BarrierKind, Curve
 if TYPE_CHECKING:
     from ridgeline.profiles import Profile, Surface
 
-__all__ = ["FORMAT", "SURFACE_FORMAT", "VERSION", "plain", "summarise", "summarise_surface"]
+__all__ = ["VERSION", "envelope", "plain", "summarise", "summarise_layers", "summarise_surface"]
 
-FORMAT = "ridgeline-profile"
-SURFACE_FORMAT = "ridgeline-surface"
 VERSION = 1
+
+
+def envelope(kind: str, **values: Any) -> dict[str, Any]:
+    """Values of a stated format: ``format`` and ``version`` before them.
+
+    Args:
+        kind: Of what; the format is ``ridgeline-<kind>``.
+        **values: Plain ones.
+    """
+    return {"format": f"ridgeline-{kind}", "version": VERSION, **values}
 
 
 def summarise(profile: "Profile") -> dict[str, Any]:
@@ -48,17 +56,16 @@ def summarise(profile: "Profile") -> dict[str, Any]:
         - ``provenance``: the profile's.
     """
     curves = profile.curves
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "t": plain(profile.t),
-        "splits": _each(curves, lambda c: plain(c.mean)),
-        "stderr": _each(curves, lambda c: plain(c.stderr)),
-        "samples": {split: _samples(metrics) for split, metrics in curves.items()},
-        "measures": _each(curves, _measures),
-        "nonfinite": _each(curves, _nonfinite),
-        "provenance": plain(profile.provenance),
-    }
+    return envelope(
+        "profile",
+        t=plain(profile.t),
+        splits=_each(curves, lambda c: plain(c.mean)),
+        stderr=_each(curves, lambda c: plain(c.stderr)),
+        samples={split: _samples(metrics) for split, metrics in curves.items()},
+        measures=_each(curves, _measures),
+        nonfinite=_each(curves, _nonfinite),
+        provenance=plain(profile.provenance),
+    )
 
 
 def summarise_surface(surface: "Surface") -> dict[str, Any]:
@@ -74,18 +81,17 @@ def summarise_surface(surface: "Surface") -> dict[str, Any]:
         ``corners`` of the three states, ``samples`` and ``provenance``.
     """
     about = surface.provenance.get("splits", {})
-    return {
-        "format": SURFACE_FORMAT,
-        "version": VERSION,
-        "x": plain(surface.x),
-        "y": plain(surface.y),
-        "values": plain(surface.values),
-        "stderr": plain(surface.stderr),
-        "lowest": {
+    return envelope(
+        "surface",
+        x=plain(surface.x),
+        y=plain(surface.y),
+        values=plain(surface.values),
+        stderr=plain(surface.stderr),
+        lowest={
             split: {name: _lowest(surface, z) for name, z in found.items()}
             for split, found in surface.values.items()
         },
-        "nonfinite": {
+        nonfinite={
             split: {
                 name: [
                     {"x": float(surface.x[i]), "y": float(surface.y[j]), "value": called(z[j, i])}
@@ -95,13 +101,31 @@ def summarise_surface(surface: "Surface") -> dict[str, Any]:
             }
             for split, found in surface.values.items()
         },
-        "corners": plain(surface.corners),
-        "samples": {
+        corners=plain(surface.corners),
+        samples={
             split: {"evaluated": e.get("samples_evaluated"), "of": e.get("samples")}
             for split, e in plain(about).items()
         },
-        "provenance": plain(surface.provenance),
-    }
+        provenance=plain(surface.provenance),
+    )
+
+
+def summarise_layers(
+    layers: "Mapping[str, Profile]", whole: "Profile", about: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A profile of each layer and one of all, in plain values.
+
+    Args:
+        layers: From `ridgeline.layerwise`.
+        whole: The profile on which every layer moves.
+        about: Origin of the numbers.
+
+    Returns:
+        ``format``, ``version``, ``whole`` and ``layers.<layer>`` as `summarise` gives them, and
+        ``provenance``.
+    """
+    each = {name: summarise(one) for name, one in layers.items()}
+    return envelope("layers", whole=summarise(whole), layers=each, provenance=dict(about))
 
 
 def plain(value: Any) -> Any:
