@@ -1,6 +1,9 @@
 """Messages have three parts: the rule, what was received, what to do."""
 
+import ast
 import pickle
+import re
+from pathlib import Path
 
 import pytest
 
@@ -138,3 +141,49 @@ def test_an_error_with_a_rule_alone_survives_a_process_boundary():
 @pytest.mark.parametrize("name", errors.__all__)
 def test_every_public_error_has_a_docstring(name):
     assert getattr(errors, name).__doc__
+
+
+def test_a_remedy_is_in_pythons_words_and_in_those_of_a_surface():
+    remedy = errors.Remedy(
+        "Pass {}, or see `{}`.",
+        errors.Argument("extrapolate", True),
+        errors.Verb("inspect", "rl.inspect"),
+    )
+    error = errors.GridError("A rule.", got="2", remedy=remedy)
+    assert str(error) == "A rule. Got 2. Pass extrapolate=True, or see `rl.inspect`."
+    said = error.worded(lambda part: part.name.upper())
+    assert said == "A rule. Got 2. Pass EXTRAPOLATE, or see `INSPECT`."
+
+
+def test_a_remedy_keeps_its_parts_across_a_process_boundary():
+    error = errors.UsageError("Rule.", remedy=errors.Remedy("Use {}.", errors.Argument("t", 0.5)))
+    back = pickle.loads(pickle.dumps(error))
+    assert str(back) == "Rule. Use t=0.5." and back.worded(lambda part: "it") == "Rule. Use it."
+
+
+def test_a_remedy_in_plain_words_is_the_same_everywhere():
+    error = errors.UsageError("Rule.", got="x", remedy="Use points=5.")
+    assert error.worded(lambda part: "?") == str(error) == "Rule. Got x. Use points=5."
+
+
+def test_no_message_of_the_library_names_an_option():
+    """Every surface calls arguments its own way: see `ridgeline.errors.Remedy`."""
+    root = Path(errors.__file__).parent
+    found = []
+    for path in sorted(root.rglob("*.py")):
+        if {"cli", "studies"} & set(path.relative_to(root).parts):
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        spoken = {
+            id(node.body[0].value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef)
+            and node.body
+            and isinstance(node.body[0], ast.Expr)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                flags = re.findall(r"(?<![\w-])--[a-z][\w-]+", node.value)
+                if flags and id(node) not in spoken and " " in node.value:
+                    found.append((path.name, node.lineno, flags))
+    assert found == []

@@ -6,9 +6,11 @@ builds its message from facts, so that a caller raises with facts and the wordin
 
 import difflib
 import errno
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 __all__ = [
+    "Argument",
     "CheckpointError",
     "DataError",
     "ForwardFailed",
@@ -23,6 +25,7 @@ __all__ = [
     "NotTraceable",
     "OutputError",
     "QuantisedWeights",
+    "Remedy",
     "RidgelineError",
     "RidgelineWarning",
     "SpecError",
@@ -32,6 +35,7 @@ __all__ = [
     "StoreError",
     "UnknownName",
     "UsageError",
+    "Verb",
     "WrongKind",
 ]
 
@@ -41,17 +45,95 @@ UNWRITTEN = frozenset(
 """Numbers of system errors that say, wherever they come from, that writing failed."""
 
 
+@dataclass(frozen=True)
+class Argument:
+    """An argument that a remedy gives, which every surface calls its own way.
+
+    Args:
+        name: Of the argument.
+        value: What to give it.
+        code: How Python gives it; ``name=value`` by default.
+    """
+
+    name: str
+    value: object
+    code: str = ""
+
+    def __str__(self) -> str:
+        return self.code or f"{self.name}={self.value!r}"
+
+
+@dataclass(frozen=True)
+class Verb:
+    """Something that a remedy tells to do, which every surface calls its own way.
+
+    Args:
+        name: Of the verb.
+        code: How Python does it.
+        arguments: What a surface that has the verb gives it besides.
+    """
+
+    name: str
+    code: str
+    arguments: tuple[Argument, ...] = ()
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Remedy(str):
+    """What to do about an error; as a string it is in Python's words.
+
+    Args:
+        text: Words, with ``{}`` in the place of each part.
+        *parts: Arguments to give and things to do, in the order of their places.
+    """
+
+    text: str
+    parts: tuple[Argument | Verb, ...]
+
+    def __new__(cls, text: str, *parts: Argument | Verb) -> "Remedy":  # noqa: D102
+        made = super().__new__(cls, text.format(*parts))
+        made.text, made.parts = text, parts
+        return made
+
+    def __reduce__(self) -> tuple[type["Remedy"], tuple[object, ...]]:
+        return Remedy, (self.text, *self.parts)
+
+    def worded(self, word: Callable[[Argument | Verb], str]) -> str:
+        """Return the remedy in the words of a surface.
+
+        Args:
+            word: Says a part.
+        """
+        return self.text.format(*map(word, self.parts))
+
+
 class RidgelineError(Exception):
     """Base of every error that Ridgeline raises on purpose."""
 
     def __init__(self, rule: str, *, got: str = "", remedy: str = "") -> None:
         self.rule, self.got, self.remedy = rule, got, remedy
-        parts = [rule.rstrip()]
-        if got:
-            parts.append(f"Got {got.rstrip('.')}." if "\n" not in got else f"Got:\n{got.rstrip()}")
-        if remedy:
-            parts.append(remedy.rstrip())
-        super().__init__(("\n" if "\n" in got else " ").join(parts))
+        super().__init__(_said(rule, got, remedy))
+
+    def worded(self, word: Callable[[Argument | Verb], str]) -> str:
+        """Return the message in the words of a surface.
+
+        Args:
+            word: Says a part of a `Remedy`, in place of Python's words.
+        """
+        remedy = self.remedy
+        said = remedy.worded(word) if isinstance(remedy, Remedy) else remedy
+        return _said(self.rule, self.got, said)
+
+
+def _said(rule: str, got: str, remedy: str) -> str:
+    parts = [rule.rstrip()]
+    if got:
+        parts.append(f"Got {got.rstrip('.')}." if "\n" not in got else f"Got:\n{got.rstrip()}")
+    if remedy:
+        parts.append(remedy.rstrip())
+    return ("\n" if "\n" in got else " ").join(parts)
 
 
 class UsageError(RidgelineError, ValueError):
@@ -191,8 +273,11 @@ class NonFinite(RidgelineError, ValueError):
         super().__init__(
             f"Every value of {where} must be finite.",
             got=", ".join(shown[:10]) + more,
-            remedy="The run that made it diverged or the file is damaged: use an earlier "
-            "checkpoint, or look at it with `ridgeline inspect`.",
+            remedy=Remedy(
+                "The run that made it diverged or the file is damaged: use an earlier "
+                "checkpoint, or look at it with `{}`.",
+                Verb("inspect", "rl.inspect"),
+            ),
         )
 
 
@@ -329,12 +414,24 @@ class SpecError(UsageError):
             place = ", ".join(part for part in (where, path) if part)
             super().__init__(f"{place}: {error.rule}", got=error.got, remedy=error.remedy)
             return
-        lines = [f"  {path or 'the whole'}: {error}" for path, error in self.problems[: self.SHOWN]]
+        super().__init__(self._many, got=self._listed(str))
+
+    @property
+    def _many(self) -> str:
+        return f"{self.where} has {len(self.problems)} values that cannot be taken."
+
+    def _listed(self, say: Callable[[RidgelineError], str]) -> str:
+        some = self.problems[: self.SHOWN]
+        lines = [f"  {path or 'the whole'}: {say(error)}" for path, error in some]
         if len(self.problems) > self.SHOWN:
             lines.append(f"  ... and {len(self.problems) - self.SHOWN} more")
-        super().__init__(
-            f"{where} has {len(self.problems)} values that cannot be taken.", got="\n".join(lines)
-        )
+        return "\n".join(lines)
+
+    def worded(self, word: Callable[[Argument | Verb], str]) -> str:
+        """Return the message in the words of a surface; see `RidgelineError.worded`."""
+        if len(self.problems) == 1:
+            return super().worded(word)
+        return _said(self._many, self._listed(lambda error: error.worded(word)), "")
 
 
 class StoreError(RidgelineError, OSError):

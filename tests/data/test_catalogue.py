@@ -103,9 +103,9 @@ def test_unknown_options_and_impossible_sizes_are_refused():
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("mnist", r"Provide them with `--download`"),
-        ("fashion-mnist", r"`apt-get install dataset-fashion-mnist`, or `--download`"),
-        ("cifar10", r"\(download=True in Python\), or say where they are with `--data-root`"),
+        ("mnist", r"Provide them with `download=True`"),
+        ("fashion-mnist", r"`apt-get install dataset-fashion-mnist`, or `download=True`"),
+        ("cifar10", r"`download=True`, or say where they are with `root=DIR`"),
     ],
 )
 def test_missing_files_list_the_places_and_the_command(tmp_path, monkeypatch, name, remedy):

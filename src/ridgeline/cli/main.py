@@ -1,7 +1,6 @@
 """``ridgeline``: parse, hand over to a verb, and turn every outcome into an exit code."""
 
 import argparse
-import re
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
@@ -10,12 +9,10 @@ from ridgeline import __version__
 from ridgeline.cli import options
 from ridgeline.cli.signals import Terminated, terminable
 from ridgeline.cli.streams import json_alone, silence_broken, stand_in, told_once
-from ridgeline.errors import UNWRITTEN, RidgelineError, UsageError
+from ridgeline.errors import UNWRITTEN, Argument, RidgelineError, UsageError, Verb
 
 __all__ = ["main", "parser"]
 
-KEYWORD = re.compile(r"""(?:(?<=[\s(`])|^)([a-z_]+)=(True|'[^']*'|"[^"]*"|-?\d+(?:\.\d+)?)""")
-"""An argument of Python's in a sentence, as ``overwrite=True`` or ``points=51``."""
 CALLED = {f"weights='{over}'": "mean_over" for over in ("samples", "tokens")}
 """Arguments whose option has another name: `--weights` are those of a merge."""
 EXITS = """exit codes:
@@ -105,24 +102,20 @@ def _refuse(refusal: RidgelineError, chosen: argparse.Namespace, code: int) -> i
 
 
 def _in_options(refusal: RidgelineError, chosen: argparse.Namespace) -> str:
-    """A refusal in the command's words.
+    """A refusal in the command's words: its arguments are options, where the verb has them."""
 
-    What its remedy would do with an argument in Python, the command does with the option of that
-    name, if it has one.
-    """
-    said, remedy = str(refusal), refusal.remedy.rstrip()
-    if not remedy or not said.endswith(remedy):
-        return said
+    def word(part: Argument | Verb) -> str:
+        if isinstance(part, Verb):
+            return " ".join(["ridgeline", part.name, *map(_option, part.arguments)])
+        known = hasattr(chosen, CALLED.get(str(part), part.name))
+        return _option(part) if known else str(part)
 
-    def option(found: re.Match[str]) -> str:
-        name, value = found.groups()
-        name = CALLED.get(found[0], name)
-        flag = f"--{name.replace('_', '-')}"
-        if not hasattr(chosen, name) or flag in remedy:
-            return found[0]
-        return flag if value == "True" else f"{flag} {value.strip(chr(39) + chr(34))}"
+    return refusal.worded(word)
 
-    return said.removesuffix(remedy) + KEYWORD.sub(option, remedy)
+
+def _option(part: Argument) -> str:
+    flag = f"--{CALLED.get(str(part), part.name).replace('_', '-')}"
+    return flag if part.value is True else f"{flag} {part.value}"
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 from ridgeline.data import cifar, digits, downloads, idx, mnist1d, own
 from ridgeline.data.images import STATISTICS, normalise, to_unit
 from ridgeline.data.sets import DataSet, Split
-from ridgeline.errors import DataError, UnknownName, UsageError
+from ridgeline.errors import Argument, DataError, Remedy, UnknownName, UsageError
 from ridgeline.progress import Progress
 
 __all__ = ["ENVIRONMENT", "known", "load"]
@@ -217,6 +217,10 @@ def _locate(
     raise DataError(
         f"The files of {name} must be on this machine.",
         got="none in " + ", ".join(f"'{place}'" for place in places),
-        remedy=f"Provide them with {install}`--download` (download=True in Python), or say where "
-        f"they are with `--data-root` (root=) or ${ENVIRONMENT}.",
+        remedy=Remedy(
+            f"Provide them with {install}`{{}}`, or say where they are with `{{}}` or "
+            f"${ENVIRONMENT}.",
+            Argument("download", True),
+            Argument("data_root", "DIR", "root=DIR"),
+        ),
     )

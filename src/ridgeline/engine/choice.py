@@ -11,10 +11,12 @@ from torch.utils import _pytree as pytree
 
 from ridgeline.engine.residents import Resident
 from ridgeline.engine.strategies import Batched, Loop, Shared, Strategy
-from ridgeline.errors import NotTraceable, UnknownName
+from ridgeline.errors import Argument, NotTraceable, Remedy, UnknownName
 from ridgeline.objective import Objective
 
 __all__ = ["STRATEGIES", "Choice", "StrategyName", "choose"]
+
+LOOP = Argument("strategy", "loop")
 
 StrategyName = Literal["auto", "loop", "batched", "shared", "shared+batched"]
 STRATEGIES: tuple[StrategyName, ...] = ("auto", "loop", "batched", "shared", "shared+batched")
@@ -128,13 +130,13 @@ def _check_agrees(objective: Objective, resident: Resident, strategy: Strategy) 
         raise NotTraceable(
             "A strategy that is asked for by name must be able to evaluate the network.",
             got=f"{strategy.name!r}: {type(reason).__name__}: {str(reason).splitlines()[0][:160]}",
-            remedy="Use strategy='loop', or 'auto', which takes what is able to.",
+            remedy=Remedy("Use {}, or 'auto', which takes what is able to.", LOOP),
         ) from reason
     if not _agree(want, got):
         raise NotTraceable(
             "A strategy must give what the loop gives.",
             got=f"other outputs from {strategy.name!r} at position {at[0]}",
-            remedy="Use strategy='loop', or 'auto', which takes no other that differs.",
+            remedy=Remedy("Use {}, or 'auto', which takes no other that differs.", LOOP),
         )
 
 

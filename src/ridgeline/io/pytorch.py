@@ -140,7 +140,7 @@ def _refused(path: Path, text: str) -> CheckpointError:
         remedy = (
             f"It holds settings beside the weights. Allow them: "
             f"torch.serialization.add_safe_globals([{', '.join(named)}]), before it is loaded "
-            "(for the command line, in the module that --model names). Or save the weights "
+            "(where a command loads it: in the module that builds the model). Or save the weights "
             "alone: torch.save(model.state_dict(), ...)."
         )
     return CheckpointError(

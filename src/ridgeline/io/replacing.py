@@ -4,7 +4,7 @@ import json
 import zipfile
 from pathlib import Path
 
-from ridgeline.errors import OutputError
+from ridgeline.errors import Argument, OutputError, Remedy
 
 __all__ = ["MAKER", "MANIFEST", "is_made_here", "refuse_existing_file", "refuse_existing_folder"]
 
@@ -36,7 +36,7 @@ def refuse_existing_file(final: Path, overwrite: bool) -> None:
         raise OutputError(
             "An existing file is not replaced unless asked.",
             got=f"'{final}'",
-            remedy="Choose another name, or allow it with overwrite=True.",
+            remedy=Remedy("Choose another name, or allow it with {}.", Argument("overwrite", True)),
         )
 
 
@@ -64,7 +64,7 @@ def refuse_existing_folder(final: Path, overwrite: bool) -> None:
         raise OutputError(
             "An existing folder is not replaced unless asked.",
             got=f"'{final}', which is not empty",
-            remedy="Choose another name, or allow it with overwrite=True.",
+            remedy=Remedy("Choose another name, or allow it with {}.", Argument("overwrite", True)),
         )
     if (strange := _not_ours(final)) is not None:
         raise OutputError(

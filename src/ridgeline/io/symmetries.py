@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ridgeline.errors import CheckpointError, RidgelineError, UsageError
+from ridgeline.errors import Argument, CheckpointError, Remedy, RidgelineError, UsageError, Verb
 from ridgeline.io.indices import Packed, pack, unpack
 from ridgeline.io.writing import atomic_path, version
 from ridgeline.symmetry import Fixed, Group, Place, Sighting, Symmetry
@@ -18,6 +18,8 @@ __all__ = ["load_symmetry", "save_symmetry", "symmetry_record"]
 
 FORMAT = "ridgeline-symmetry"
 VERSION = 1
+SAVING = Verb("symmetries", "rl.save_symmetry", (Argument("out", "FILE"),))
+"""What makes a file of a symmetry."""
 
 
 def save_symmetry(
@@ -130,7 +132,7 @@ def load_symmetry(path: str | os.PathLike[str]) -> Symmetry:
         raise CheckpointError(
             "A symmetry's file holds groups of positions within its tensors.",
             got=f"{where}: {error if isinstance(error, RidgelineError) else repr(error)}",
-            remedy="Write it anew with `ridgeline symmetries --out` or save_symmetry.",
+            remedy=Remedy("Write it anew with `{}`.", SAVING),
         ) from error
 
 
@@ -141,7 +143,7 @@ def _read(path: Path, where: str) -> Mapping[str, Any]:
         raise CheckpointError(
             "A symmetry's file must be there and readable.",
             got=f"'{where}' ({error.strerror or error})",
-            remedy="Make it with `ridgeline symmetries --model ... --out symmetry.json`.",
+            remedy=Remedy("Make it with `{}`.", SAVING),
         ) from error
     except (ValueError, RecursionError) as error:
         raise CheckpointError(
@@ -153,7 +155,7 @@ def _read(path: Path, where: str) -> Mapping[str, Any]:
         raise CheckpointError(
             f"A symmetry's file says that its format is {FORMAT!r}.",
             got=f"'{where}'",
-            remedy="Give a file that `ridgeline symmetries --out` wrote.",
+            remedy=Remedy("Give a file that `{}` wrote.", SAVING),
         )
     if tree.get("version") != VERSION:
         raise CheckpointError(

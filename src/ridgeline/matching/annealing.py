@@ -131,7 +131,7 @@ class SimulatedAnnealing:
             return ""
         return (
             f", {late} of the last {self._tail}: at these temperatures it is a random walk; lower "
-            "`hottest` and `coldest` (--hottest, --coldest)"
+            "`hottest` and `coldest`"
         )
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from ridgeline.errors import UnknownName, UsageError
+from ridgeline.errors import Argument, Remedy, UnknownName, UsageError
 from ridgeline.measures.curve import Array, Curve
 
 __all__ = ["Convexity", "convexity"]
@@ -79,6 +79,6 @@ def _step(t: Array) -> float:
         raise UsageError(
             "Convexity is measured on an equally spaced grid from 0 to 1.",
             got=f"steps from {steps.min():g} to {steps.max():g}",
-            remedy="Give the profile a number of points: points=51.",
+            remedy=Remedy("Give the profile a number of points: {}.", Argument("points", 51)),
         )
     return h

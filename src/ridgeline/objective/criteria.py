@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from ridgeline.errors import UsageError
+from ridgeline.errors import Argument, Remedy, UsageError
 from ridgeline.objective.declared import Directed, Masked, bare
 from ridgeline.objective.forms import AtPositions, Labels, Metric, labels_of, unwrapped
 from ridgeline.objective.losses import binary_cross_entropy
@@ -161,8 +161,11 @@ class Criterion:
                 "Class weights are of positions: a mean over samples of their means is another "
                 "quantity than the loss.",
                 got=f"class weights and positions of shape {tuple(values.shape[1:])}",
-                remedy="Use the loss' own mean, over all positions: weights='tokens'; "
-                "or pass loss(outputs, targets) -> (N,).",
+                remedy=Remedy(
+                    "Use the loss' own mean, over all positions: {}; or pass "
+                    "loss(outputs, targets) -> (N,).",
+                    Argument("weights", "tokens"),
+                ),
             )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ridgeline.errors import GridError
+from ridgeline.errors import Argument, GridError, Remedy
 
 __all__ = ["Grid", "grid"]
 
@@ -53,6 +53,8 @@ def grid(points: Grid, *, extrapolate: bool = False) -> NDArray[np.float64]:
         raise GridError(
             "Positions lie in [0, 1]: 0 is a and 1 is b.",
             got=f"{t[0]:g} to {t[-1]:g}",
-            remedy="Pass extrapolate=True (--extrapolate) to go beyond the ends on purpose.",
+            remedy=Remedy(
+                "Pass {} to go beyond the ends on purpose.", Argument("extrapolate", True)
+            ),
         )
     return t

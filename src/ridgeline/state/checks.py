@@ -7,7 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ridgeline.errors import NonFinite, StateMismatch, UsageError, WrongKind
+from ridgeline.errors import Argument, NonFinite, Remedy, StateMismatch, UsageError, WrongKind
 from ridgeline.state.kinds import is_continuous, is_mask, unusable
 from ridgeline.state.types import in_one_type
 
@@ -135,8 +135,10 @@ def check_same(
             changed=dtypes,
             a=names[0],
             b=names[1],
-            remedy="Say which precision is meant: `state.cast(b, dtype)`, "
-            "`load(path, dtype=...)`, or `--dtype float32` on the command line.",
+            remedy=Remedy(
+                "Say which precision is meant: `{}`, or `state.cast(b, dtype)`.",
+                Argument("dtype", "float32", "load(path, dtype=torch.float32)"),
+            ),
         )
 
 

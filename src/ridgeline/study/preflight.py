@@ -3,7 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ridgeline.errors import DataError, RidgelineError, SpecError, UnknownName, UsageError
+from ridgeline.errors import (
+    Argument,
+    DataError,
+    Remedy,
+    RidgelineError,
+    SpecError,
+    UnknownName,
+    UsageError,
+    Verb,
+)
 from ridgeline.study.config import RunConfig
 from ridgeline.study.fitting import check_fit
 from ridgeline.study.members import Sources, prepare, samples_of
@@ -75,7 +84,16 @@ def _lacking(items: Sequence[Item], scale: Scale) -> Iterable[tuple[str, Ridgeli
     has = ", ".join(scale.general) or "no settings"
     for name, by in wanted.items():
         rule = f"Scale {scale.name} lacks measure.{name}, which {_listed(by)}; it has: {has}."
-        yield f"measure.{name}", UsageError(rule, remedy=f"Add it, or --set measure.{name}=VALUE.")
+        yield (
+            f"measure.{name}",
+            UsageError(
+                rule,
+                remedy=Remedy(
+                    "Add it, or {}.",
+                    Argument("set", f"measure.{name}=VALUE", f"override measure.{name}"),
+                ),
+            ),
+        )
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -103,8 +121,10 @@ def check_named(paper: Paper, named: Sequence[Item], scale: Scale) -> None:
     raise UsageError(
         f"An item is measured on populations, and scale {scale.name} lacks them.",
         got=f"{told}; the scale has {', '.join(scale.tables) or 'none'}",
-        remedy="Add [populations.NAME] to the scale; "
-        f"`ridgeline reproduce --list {paper.name}/ITEM` says what an item needs.",
+        remedy=Remedy(
+            "Add [populations.NAME] to the scale; `{}` says what an item needs.",
+            Verb("reproduce", "Item.populations", (Argument("list", f"{paper.name}/ITEM"),)),
+        ),
     )
 
 

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from ridgeline.dotted import put_at
-from ridgeline.errors import RidgelineError, SpecError, UnknownName, UsageError
+from ridgeline.errors import Argument, Remedy, RidgelineError, SpecError, UnknownName, UsageError
 from ridgeline.study.spec import Spec, parsed, parsed_overrides, read_text, spec_of
 
 __all__ = ["Scale", "UnknownSetting", "load_scale", "network_words"]
@@ -109,7 +109,10 @@ class Scale:
             asks = f", which item {item} asks for" if item else ""
             raise UnknownSetting(
                 f"Scale {self.name} lacks the setting measure.{name}{asks}; it has: {has}.",
-                remedy=f"Add it, or --set measure.{name}=VALUE.",
+                remedy=Remedy(
+                    "Add it, or {}.",
+                    Argument("set", f"measure.{name}=VALUE", f"override measure.{name}"),
+                ),
             )
         return self.measure[name]
 
