@@ -96,7 +96,7 @@ def _asked(chosen: argparse.Namespace) -> Iterator[Asked]:
     for name, items in wanted.items():
         paper = catalogue.paper(name)
         scale = catalogue.scale(name, chosen.scale, chosen.set, chosen.seeds)
-        named = tuple(dict.fromkeys(one for item in items if item for one in paper.find(item)))
+        named = tuple({x.name: x for item in items if item for x in paper.find(item)}.values())
         # The whole paper may be asked for, whatever else; an item by its name has to be there.
         some = paper.items if "" in items else named
         check_scale(paper, some, scale)
