@@ -10,6 +10,8 @@ __version__ = "0.1.0"
 
 _HOME = {
     "ridgeline.explanations": ("explain",),
+    "ridgeline.explorations": ("Column", "Exploration", "explore", "pairs"),
+    "ridgeline.frame": ("Frame",),
     "ridgeline.io": ("load", "save", "inspect", "load_symmetry", "save_symmetry"),
     "ridgeline.matching": (
         *("ActivationMatching", "CycleConsistent", "FrankWolfe", "MergeMany", "OptimalTransport"),

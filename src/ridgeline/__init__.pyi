@@ -14,6 +14,11 @@ from ridgeline import testing as testing
 from ridgeline import theory as theory
 from ridgeline import training as training
 from ridgeline.explanations import explain as explain
+from ridgeline.explorations import Column as Column
+from ridgeline.explorations import Exploration as Exploration
+from ridgeline.explorations import explore as explore
+from ridgeline.explorations import pairs as pairs
+from ridgeline.frame import Frame as Frame
 from ridgeline.io import inspect as inspect
 from ridgeline.io import load as load
 from ridgeline.io import load_symmetry as load_symmetry

@@ -15,7 +15,8 @@ from ridgeline.frame.questions import (
     mean,
     share,
 )
-from ridgeline.frame.table import Cluster, Frame, Groups
+from ridgeline.frame.rows import Cluster
+from ridgeline.frame.table import Frame, Groups
 
 __all__ = [
     "Asked",

@@ -77,23 +77,25 @@ def plain_of(value: Any) -> Any:
     return str(value)
 
 
-def asked_for(function: Callable[..., Any], known: Iterable[str]) -> list[str]:
+def asked_for(function: Callable[..., Any], known: Iterable[str] | None = None) -> list[str]:
     """Return the columns that a function asks for: the names of its parameters.
 
     Args:
         function: Parameters with a default are left at it.
-        known: Names of columns, and ``row``.
+        known: Names of columns, to which ``row`` is added; None for any.
 
     Raises:
         UsageError: If a parameter is no column.
     """
-    known = [*known, "row"]
     names = [
         name
         for name, parameter in signature(function).parameters.items()
         if parameter.default is Parameter.empty
         and parameter.kind in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
     ]
+    if known is None:
+        return names
+    known = [*known, "row"]
     if unknown := [name for name in names if name not in known]:
         raise UsageError(
             "A function of columns names them by its parameters.",
