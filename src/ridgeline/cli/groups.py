@@ -116,7 +116,7 @@ def add_line(made: argparse.ArgumentParser) -> None:
 
 
 def add_engine(made: argparse.ArgumentParser, *, seed: bool = True, lines: bool = True) -> None:
-    """How it is computed.
+    """Return how it is computed.
 
     Args:
         made: The verb.

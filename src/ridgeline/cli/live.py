@@ -98,7 +98,7 @@ class Lines(Watcher):
 
 @dataclass
 class Row:
-    """What the table says of a run."""
+    """Row of the table on one run."""
 
     run: str
     state: str = "waiting"

@@ -65,7 +65,7 @@ def check_strategy(chosen: argparse.Namespace, name: str) -> None:
 def prepared(
     chosen: argparse.Namespace, setting: Setting, name: str, tell: Progress, said: list[str]
 ) -> tuple[Symmetry, Strategy]:
-    """How units are matched, and the symmetry that is searched.
+    """Return how units are matched, and the symmetry that is searched.
 
     Args:
         chosen: Parsed options.
@@ -173,7 +173,7 @@ def _rotates(stream: Stream) -> str:
 
 
 def _rescales(symmetry: Symmetry) -> str:
-    """Which units may be multiplied, in a sentence.
+    """Return which units may be multiplied, in a sentence.
 
     Raises:
         UsageError: If none may.

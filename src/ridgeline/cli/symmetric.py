@@ -173,7 +173,7 @@ def _symmetry(made: argparse.ArgumentParser, *, given: bool = True) -> None:
 def _strategy(
     group: "argparse._ArgumentGroup", flag: str, default: str, *, many: bool = False
 ) -> None:
-    """How two are matched; options say of which strategies they are.
+    """Return how two are matched; options say of which strategies they are.
 
     Args:
         group: Takes the options.

@@ -53,14 +53,14 @@ def check_many(chosen: argparse.Namespace) -> None:
 
 
 def _many(chosen: argparse.Namespace) -> str | None:
-    """How three and more are brought together; None where each goes to one that is given."""
+    """Return how three and more are brought together; None where each goes to one that is given."""
     if chosen.base or len(chosen.states) < 3:
         return None
     return chosen.align_many or "merge-many"
 
 
 def many_of(chosen: argparse.Namespace, by: Strategy) -> ManyStrategy:
-    """How many are brought into one frame.
+    """Return how many are brought into one frame.
 
     Args:
         chosen: Parsed options, checked by `check_many`.

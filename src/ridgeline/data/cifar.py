@@ -29,7 +29,7 @@ Bytes = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Layout:
-    """How one version of the data is laid out."""
+    """Layout of one version of the data."""
 
     folder: str
     archive: str
@@ -75,7 +75,7 @@ LAYOUTS: dict[str, tuple[Layout, Layout]] = {
 
 
 def find(name: str, folder: Path) -> tuple[Layout, Path] | None:
-    """Which layout lies in a folder, and its own folder or archive; None if there is none."""
+    """Layout that lies in a folder, with its own folder or archive; None if there is none."""
     for layout in LAYOUTS[name]:
         files = [file for files in layout.members.values() for file in files]
         if all((folder / layout.folder / file).is_file() for file in files):
@@ -170,14 +170,14 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def _empty_array(kind: object, shape: object, _code: object) -> NDArray[Any]:
-    """What numpy pickles as the start of an array; its values follow as the state."""
+    """Return what numpy pickles as the start of an array; its values follow as the state."""
     if kind is not _ARRAY or shape != (0,):
         raise _Refused(f"an array of {kind} with shape {shape}")
     return np.empty(0, np.uint8)
 
 
 def _latin1(text: str, encoding: str) -> bytes:
-    """How Python 3 writes bytes in old protocols."""
+    """Return how Python 3 writes bytes in old protocols."""
     if encoding != "latin1":
         raise _Refused(f"encoding {encoding}")
     return text.encode("latin1")

@@ -56,7 +56,7 @@ REMOTES: dict[str, tuple[Remote, ...]] = {
 
 
 def cache() -> Path:
-    """Where downloads go when no place is given: the user's cache folder."""
+    """Return where downloads go when no place is given: the user's cache folder."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "ridgeline"
 

@@ -29,7 +29,7 @@ TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: 
 
 
 def find(folder: Path) -> dict[str, Path] | None:
-    """Where the four files lie in a folder, plain before compressed; None if one is missing."""
+    """The four files in a folder, plain before compressed; None if one is missing."""
     found: dict[str, Path] = {}
     for names in FILES.values():
         for name in names:

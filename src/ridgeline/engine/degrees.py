@@ -107,7 +107,7 @@ def _degree(node: fx.Node, found: Mapping[fx.Node, Degree]) -> Degree:
 
 
 def _is_rounded(node: fx.Node) -> bool:
-    """Whether an operation rounds: a cast to integers, a division with a rounding mode."""
+    """True if an operation rounds: a cast to integers, a division with a rounding mode."""
     whole = [x for x in pytree.tree_leaves(node.meta.get("val")) if isinstance(x, Tensor)]
     if any(not is_continuous(x) for x in whole):
         return True

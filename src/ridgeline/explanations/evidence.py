@@ -14,7 +14,7 @@ __all__ = ["Dominant", "Evidence", "Layer"]
 
 @dataclass(frozen=True)
 class Layer:
-    """What one layer's way from its start to its end matters, the others at their end."""
+    """Effect of one layer's way from its start to its end, the others at their end."""
 
     name: str
     cost: float
@@ -105,7 +105,7 @@ class Evidence:
         return sorted(found, key=lambda layer: -layer.cost)
 
     def saved(self, metric: str = "error") -> tuple[float, Interval] | None:
-        """By how much homogeneous biases lower the area under a metric, of the uniform area.
+        """Return by how much homogeneous biases lower the area under a metric, of the uniform area.
 
         Returns:
             A share and its 95 % interval over samples, both curves taken as independent: wider

@@ -24,7 +24,7 @@ SAMPLES = 256
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Explanation(Evidence):
-    """What a line from an initialisation to a minimum does, and what it is due to.
+    """Account of a line from an initialisation to a minimum, and of what its shape is due to.
 
     As a string it is its words: what `ridgeline explain` prints.
     """

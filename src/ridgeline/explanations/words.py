@@ -11,7 +11,7 @@ NOTEWORTHY = 0.05
 
 
 def explained(found: Evidence) -> dict[str, list[str]]:
-    """What an explanation says.
+    """Return what an explanation says.
 
     Args:
         found: From `ridgeline.explain`.

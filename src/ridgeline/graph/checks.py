@@ -107,7 +107,7 @@ def _tensors(outputs: Any) -> list[Tensor]:
 
 
 def _alike(got: Tensor, want: Tensor) -> bool:
-    """Whether two results are one up to rounding: half of the digits, of the largest."""
+    """True if two results are one up to rounding: half of the digits, of the largest."""
     if (got.shape, got.dtype) != (want.shape, want.dtype):
         return False
     if torch.equal(got, want):

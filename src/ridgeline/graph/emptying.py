@@ -58,7 +58,7 @@ def empty_caches(network: Network, tensors: Mapping[str, Tensor], inputs: Any) -
 
 
 def _flags(part: nn.Module) -> list[tuple[str, Any]]:
-    """What may say that something is filled, and how it says that it is not."""
+    """Return what may say that something is filled, and how it says that it is not."""
     flags: list[tuple[str, Any]] = [
         (k, False) for k, x in vars(part).items() if x is True and k != "training"
     ]
@@ -165,7 +165,7 @@ def _looked(
     look: Callable[[], Any],
     begin: Callable[[], None] = lambda: None,
 ) -> list[list[Any]]:
-    """What is seen after a call with each state, which begins anew; nothing if a call fails."""
+    """Things seen after a call with each state, which begins anew; nothing if a call fails."""
     found: list[list[Any]] = []
     try:
         for state in states:
@@ -177,13 +177,13 @@ def _looked(
 
 
 def computed(x: Any) -> bool:
-    """Whether something holds numbers that may have been computed of weights."""
+    """True if something holds numbers that may have been computed of weights."""
     kinds = (Tensor, float, np.ndarray) if isinstance(x, float | np.ndarray) else Tensor
     return any(isinstance(y, kinds) and not isinstance(y, Parameter) for y in leaves_of(x))
 
 
 def _blanks(x: Any) -> Iterator[Any]:
-    """What may have stood in the place of something before it was computed."""
+    """Return what may have stood in the place of something before it was computed."""
     if isinstance(x, dict | list | tuple):
         if isinstance(x, dict):  # first: a key may be the weight's address
             yield type(x)()
@@ -220,7 +220,7 @@ def _home(part: nn.Module, key: str) -> dict[str, Any]:
 
 
 def alike(x: Any, y: Any) -> bool:
-    """Whether two things hold the same numbers."""
+    """True if two things hold the same numbers."""
     first, second = leaves_of(x), leaves_of(y)
     if len(first) != len(second):
         return False

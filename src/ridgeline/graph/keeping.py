@@ -153,7 +153,7 @@ def leaves_of(x: Any, levels: int = _LEVELS) -> list[Any]:
 
 
 def is_library(name: str | None) -> bool:
-    """Whether a module of Python, by its name, is no code of the user's."""
+    """True if a module of Python, by its name, is no code of the user's."""
     home = (name or "").partition(".")[0]
     return home in (*sys.stdlib_module_names, "torch", "numpy") and home != "__main__"
 

@@ -83,7 +83,7 @@ def _tried(network: Network, tensors: Mapping[str, Tensor], inputs: Any) -> Any:
 
 
 def _blanks(was: Held) -> Iterator[Held]:
-    """What may have been held before something was computed; nothing if nothing was."""
+    """Return what may have been held before something was computed; nothing if nothing was."""
     found = [k for k, x in was.items() if _computed(x)]
     if not found:
         return

@@ -27,7 +27,7 @@ TURNS = {"transpose", "t", "numpy_T", "mT", "swapaxes", "swapdims"}
 
 
 def put_back(graph: fx.Graph, part: fx.Node, parent: fx.Node, new: fx.Node) -> fx.Node | None:
-    """What a value becomes of which a part is written to.
+    """Return what a value becomes of which a part is written to.
 
     Args:
         graph: Changed.

@@ -49,7 +49,7 @@ def _size(x: Tensor) -> float:
 
 
 def close(x: Any, y: Any, tolerance: float) -> bool:
-    """Whether two outputs agree to a share of their largest value; NaN equals NaN."""
+    """True if two outputs agree to a share of their largest value; NaN equals NaN."""
     for once, again in zip(pytree.tree_leaves(x), pytree.tree_leaves(y), strict=True):
         if not isinstance(once, Tensor) or not isinstance(again, Tensor):
             continue

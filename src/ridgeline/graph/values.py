@@ -159,7 +159,7 @@ class _Watching(fx.Interpreter):
 def values_of(
     trace: Trace, given: Sequence[Tensor], *, through: bool = False
 ) -> dict[fx.Node, Any]:
-    """What every node of a trace gives.
+    """Return what every node of a trace gives.
 
     Args:
         trace: Of a network.
@@ -181,7 +181,7 @@ def values_of(
 
 
 def run(node: fx.Node, values: Mapping[fx.Node, Any]) -> Any:
-    """What one operation gives.
+    """Return what one operation gives.
 
     Args:
         node: The operation.

@@ -15,7 +15,7 @@ aten = torch.ops.aten
 
 
 def only_first(node: fx.Node) -> bool:
-    """Whether an operation writes to its first argument alone."""
+    """True if an operation writes to its first argument alone."""
     given = node.target._schema.arguments  # type: ignore[union-attr]  # of aten
     return [k for k, a in enumerate(given) if a.alias_info and a.alias_info.is_write] == [0]
 

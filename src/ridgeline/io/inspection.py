@@ -41,7 +41,7 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What is in a checkpoint."""
+    """Contents of a checkpoint."""
 
     path: Path
     """The file that was read: inside the folder, if a folder was given."""

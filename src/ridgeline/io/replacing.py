@@ -75,7 +75,7 @@ def refuse_existing_folder(final: Path, overwrite: bool) -> None:
 
 
 def _not_ours(folder: Path) -> str | None:
-    """Why the folder may hold somebody else's work; None when its manifest accounts for it."""
+    """Reason why a folder may hold somebody else's work; None when its manifest accounts for it."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -184,7 +184,7 @@ class _Search:
         self.before = self.after = 0.0
 
     def known(self, name: str) -> bool:
-        """Whether its units, or units inside of them, were seen."""
+        """True if its units, or units inside of them, were seen."""
         return name in self.likeness or any(self.known(n) for n in self.inside[name])
 
     def solved(self) -> Orders:
@@ -199,7 +199,7 @@ class _Search:
         return orders
 
     def _gain(self, name: str, at: int, of: int) -> np.ndarray:
-        """What the units of fibre `of` of b gain in the places of those of fibre `at` of a."""
+        """Gain of the units of fibre `of` of b in the places of those of fibre `at` of a."""
         group = self.groups[name]
         below = [child for child in self.inside[name] if self.known(child)]
         if not below:  # a unit's own positions are then taken to be in one order in a and b
@@ -234,7 +234,7 @@ class _Search:
         )
 
     def _identity(self, name: str, fibre: int) -> float:
-        """What the units of a fibre gain where they stand."""
+        """Return what the units of a fibre gain where they stand."""
         below = [child for child in self.inside[name] if self.known(child)]
         size = self.groups[name].size
         if not below:

@@ -88,7 +88,7 @@ def _settled(gain: np.ndarray, found: np.ndarray, current: np.ndarray) -> np.nda
 
 
 def value(gain: np.ndarray, order: Order) -> float:
-    """What an order gains, summed in float64.
+    """Return what an order gains, summed in float64.
 
     Args:
         gain: Shape (fibres, size, size).

@@ -77,7 +77,7 @@ def improve(overlap: Overlap, name: str, orders: Orders, tolerance: float) -> tu
 
 
 def _moved(overlap: Overlap, name: str, one: Orders, other: Orders) -> np.ndarray:
-    """Which units of a group, or of those inside of them, two orders place differently."""
+    """Return which units of a group, or of those inside of them, two orders place differently."""
     found = one[name] != other[name]
     for child in overlap.below(name):
         found = found | (one[child] != other[child]).reshape(*found.shape, -1).any(-1)

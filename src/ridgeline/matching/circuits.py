@@ -24,7 +24,7 @@ SINGULAR = 1e-10
 
 
 def _sides(state: Mapping[str, Tensor], circuit: Circuit) -> tuple[Tensor, Tensor]:
-    """What channels hold where they are made and where they are used: (heads, channels, rest)."""
+    """Weights of channels where they are made and where they are used: (heads, channels, rest)."""
     found = []
     for side in (1, -1):
         places = zip(circuit.group.places, circuit.powers, strict=True)

@@ -34,7 +34,7 @@ CELLS = 2**24
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """What each pair is worth, with the orders of contents that make it so.
+    """Gain of each pair, with the orders of contents that give it.
 
     Args:
         worth: Shape (n, n): of unit j of b in the place of unit i of a.
@@ -62,7 +62,7 @@ class _Crossing:
     b: Tensor
 
     def gains(self, order: np.ndarray) -> np.ndarray:
-        """What units of the group gain, for all pairs, those of the other in some order.
+        """Return what units of the group gain, for all pairs, those of the other in some order.
 
         Args:
             order: Of the other's m units, by pair: shape (n n, m).
@@ -111,7 +111,7 @@ class Contents:
 
     @staticmethod
     def suit(overlap: Overlap, name: str) -> bool:
-        """Whether a group's contents can be compared so.
+        """True if a group's contents can be compared so.
 
         Its units stand in no other unit, and once in each tensor of theirs; what they hold holds
         nothing; and of the contents either all stand on the units' own axis, or one stands on
@@ -182,7 +182,7 @@ class Contents:
         return order
 
     def _gains(self, child: str, found: Mapping[str, np.ndarray]) -> np.ndarray:
-        """What the contents of j gain in the places of i: shape (n n, size, size)."""
+        """Return what the contents of j gain in the places of i: shape (n n, size, size)."""
         n, k = self.group.size, self.sizes[child]
         gains = self.linear[child].reshape(n * n, k, k)
         for crossing in self.crossings[child]:
@@ -190,7 +190,7 @@ class Contents:
         return gains
 
     def _worth(self, found: Mapping[str, np.ndarray]) -> np.ndarray:
-        """What each pair overlaps, shape (n, n): tensors that are shared count once."""
+        """Return what each pair overlaps, shape (n, n): tensors that are shared count once."""
         worth = self.fixed.copy()
         for i, child in enumerate(self.inner):
             gains = self.linear[child]
@@ -217,7 +217,7 @@ def _blocks(x: Tensor, outer: int, along: Place, across: Place) -> Tensor:
 
 
 def _suits(overlap: Overlap, name: str, tensor: str) -> bool:
-    """Whether what a group and its contents hold of one tensor can be compared by pairs."""
+    """True if what a group and its contents hold of one tensor can be compared by pairs."""
     x, inner = overlap.a[tensor], overlap.inside[name]
     outers = [s.place for s in overlap.stands[tensor] if s.group == name]
     standings = [s for s in overlap.stands[tensor] if s.group in inner]
@@ -238,7 +238,7 @@ def _suits(overlap: Overlap, name: str, tensor: str) -> bool:
 
 
 def _confined(place: Place, outer: Place, x: Tensor) -> bool:
-    """Whether each fibre fills its axis, within just the positions of its outer unit."""
+    """True if each fibre fills its axis, within just the positions of its outer unit."""
     assert place.within is not None
     axis, where = place.within
     own = np.sort(outer.index[0].reshape(len(where), -1), 1)

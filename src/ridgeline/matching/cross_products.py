@@ -106,7 +106,7 @@ def _products(sums: list[Tensor], count: int) -> Products:
 
 
 def _tensors(network: Network, state: Mapping[str, Tensor], device: torch.device) -> states.State:
-    """What the network needs of a state, in float32 at least."""
+    """Return what the network needs of a state, in float32 at least."""
     return {n: states.wide(state[n].detach()).to(device) for n in network.tensors}
 
 
@@ -120,7 +120,7 @@ def _in_order(trace: Trace, seen: Mapping[str, Sighting]) -> list[tuple[str, Sig
 
 
 def _units(value: Tensor, sighting: Sighting, across: bool) -> Tensor:
-    """What the units answered, shape (blocks, units, samples and positions), float64."""
+    """Return what the units answered, shape (blocks, units, samples and positions), float64."""
     fibres, size, _ = sighting.index.shape
     at = torch.from_numpy(sighting.index.ravel()).to(value.device)
     held = value.movedim(sighting.axis, 0).index_select(0, at).double()

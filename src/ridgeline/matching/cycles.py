@@ -17,7 +17,7 @@ __all__ = ["CycleError", "cycle_error", "pairwise"]
 
 @dataclass(frozen=True, eq=False)
 class CycleError:
-    """How far maps around cycles of three are from the identity."""
+    """Distance of maps around cycles of three from the identity."""
 
     mean: float
     """Of ``|P_ab P_bc P_ca - I|``, Frobenius over all groups, over cycles."""
@@ -34,7 +34,7 @@ def cycle_error(
     *,
     cycles: Iterable[tuple[int, int, int]] | None = None,
 ) -> CycleError:
-    """How far pairwise maps are from composing (Crisostomi et al. 2024; memory, not checked).
+    """Distance of pairwise maps from composing (Crisostomi et al. 2024; memory, not checked).
 
     Args:
         maps: At ``(a, b)`` what carries network b to network a.

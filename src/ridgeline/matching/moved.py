@@ -18,7 +18,7 @@ CLOSE = 1e-6
 
 @dataclass(frozen=True)
 class Moved:
-    """What was done to the units of one group."""
+    """Movement of the units of one group."""
 
     share: float = 0.0
     """Of its units, those that do not stay in their place."""
@@ -39,7 +39,7 @@ class Moved:
 
 
 def moved_by(transform: Transform | None, symmetry: Symmetry) -> dict[str, Moved]:
-    """What a transform did, by group.
+    """Return what a transform did, by group.
 
     Args:
         transform: Of the symmetry; None moves nothing as a whole.
@@ -58,7 +58,7 @@ def moved_by(transform: Transform | None, symmetry: Symmetry) -> dict[str, Moved
 
 
 def _how(action: Action) -> list[str]:
-    """What an action does beside permuting."""
+    """Return what an action does beside permuting."""
     if isinstance(action, Scaling):
         scaled = (abs(abs(action.factors) - 1) > CLOSE).any()
         return ["scaled"] * bool(scaled) + ["sign-flipped"] * bool((action.factors < 0).any())

@@ -88,7 +88,7 @@ class Overlap:
         return found
 
     def twice(self, name: str) -> bool:
-        """Whether a group stands more than once in some tensor, so that the gain is not linear."""
+        """True if a group stands more than once in some tensor, so that the gain is not linear."""
         return len(self.of[name]) > len(self.tensors(name))
 
     def neighbours(self, name: str) -> list[str]:
@@ -125,7 +125,7 @@ class Overlap:
         return states.dot(self.a, {n: self.carried(n, orders) for n in names}, names=names)
 
     def perfect(self, orders: Orders) -> bool:
-        """Whether b, carried, is a to the last bit in all that counts: nothing overlaps more.
+        """True if b, carried, is a to the last bit in all that counts: nothing overlaps more.
 
         Args:
             orders: Of every group, in the frame.
@@ -133,7 +133,7 @@ class Overlap:
         return all(torch.equal(self.a[n], self.carried(n, orders)) for n in self.stands)
 
     def gains(self, name: str, orders: Orders, only: Collection[str] | None = None) -> np.ndarray:
-        """What each unit of b gains in each place; linearised where a group stands twice.
+        """Return what each unit of b gains in each place; linearised where a group stands twice.
 
         Args:
             name: A group's.
@@ -158,7 +158,7 @@ class Overlap:
         return [s for s in self.of[name] if only is None or s.place.tensor in only]
 
     def held(self, name: str, orders: Orders, only: Collection[str] | None = None) -> np.ndarray:
-        """What each unit of the result overlaps with a's, over all that it holds.
+        """Return what each unit of the result overlaps with a's, over all that it holds.
 
         Returns:
             Shape (fibres, size), float64.

@@ -32,7 +32,7 @@ class Standing:
 
 
 class Product:
-    """What unit j of b overlaps with unit i of a in one place, b carried by all others there.
+    """Overlap of unit j of b with unit i of a in one place, b carried by all others there.
 
     Args:
         place: Where.

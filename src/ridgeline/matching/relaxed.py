@@ -68,7 +68,7 @@ def _mixed(x: Tensor, axis: int, index: np.ndarray, p: Tensor) -> Tensor:
 
 
 def _is_all(index: np.ndarray, length: int) -> bool:
-    """Whether the units are the whole axis in its own order, as they mostly are."""
+    """True if the units are the whole axis in its own order, as they mostly are."""
     return index.size == length and bool((index.ravel() == np.arange(length)).all())
 
 

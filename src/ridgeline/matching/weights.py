@@ -155,7 +155,7 @@ class WeightMatching:
         restart: int,
         progress: Progress | None,
     ) -> tuple[Orders, list[float]]:
-        """Where a start leads, and the overlap after each sweep."""
+        """Return where a start leads, and the overlap after each sweep."""
         found, values = start, [overlap.value(start)]
         if overlap.perfect(start):
             return found, values * 2  # the round that would change nothing
@@ -220,7 +220,7 @@ class WeightMatching:
         draws: np.random.Generator,
         restart: int,
     ) -> Orders:
-        """Where one start begins; the first draws nothing."""
+        """Return where one start begins; the first draws nothing."""
         if self.init == "outward" and (restart == 0 or restart % 2):
             return outward(overlap, draws if restart else None)
         if isinstance(self.init, str) and restart:

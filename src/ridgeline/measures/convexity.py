@@ -18,7 +18,7 @@ UNEVEN = 1e-6
 
 @dataclass(frozen=True)
 class Convexity:
-    """How convex a curve is from t = 0 to 1 (Lim et al. 2024, their code's `mli_stats`)."""
+    """Convexity of a curve from t = 0 to 1 (Lim et al. 2024, their code's `mli_stats`)."""
 
     largest_step: float
     """``max_i L_{i+1} - L_i``, the largest rise in one step, negative where every step falls. It

@@ -15,7 +15,7 @@ STILL = 1e-20
 
 @dataclass(frozen=True)
 class Length:
-    """How long the graph of a curve is, in the plane of t and the metric's units."""
+    """Arc length of the graph of a curve, in the plane of t and the metric's units."""
 
     arc: float
     """Sum of ``sqrt(dt^2 + dL^2)``."""

@@ -19,7 +19,7 @@ LATEST_START = 0.1
 
 @dataclass(frozen=True)
 class Plateau:
-    """How long a curve stays near its reference level."""
+    """Plateau: the stretch on which a curve stays near its reference level."""
 
     start: float
     """First position at the level, at most 0.1."""

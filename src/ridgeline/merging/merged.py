@@ -29,7 +29,7 @@ class Merged:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What must be known before the state is used."""
+        """Return what must be known before the state is used."""
         if not self.averaged:
             return self.remarks
         note = (

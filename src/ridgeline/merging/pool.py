@@ -75,13 +75,13 @@ class Pool:
         return self.base
 
     def delta(self, index: int, name: str) -> Tensor:
-        """What changed in a tensor since the base, in float64 (a *task vector*)."""
+        """Return what changed in a tensor since the base, in float64 (a *task vector*)."""
         return _double(self.states[index][name], self.origin[name]) - self.origin[name].double()
 
 
 @dataclass(eq=False)
 class Plan:
-    """How a strategy merges one pool.
+    """Rule by which a strategy merges one pool.
 
     Args:
         rule: Called once for each tensor, so that no more than one tensor's float64 copies
@@ -100,7 +100,7 @@ class Strategy(Protocol):
 
     @property
     def needs_base(self) -> bool:
-        """Whether it starts from a common base."""
+        """True if it starts from a common base."""
         ...
 
     def plan(self, pool: Pool) -> Plan:

@@ -34,7 +34,7 @@ class Attention(nn.Module):
         return x_NTW.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
     def forward(self, x_NTW: Tensor) -> Tensor:
-        """What each token takes from those it sees."""
+        """Return what each token takes from those it sees."""
         query, key, value = (self._split(layer(x_NTW)) for layer in self._maps())
         y_NHTD = functional.scaled_dot_product_attention(query, key, value, is_causal=self.causal)
         return self.out(y_NHTD.transpose(1, 2).flatten(2))

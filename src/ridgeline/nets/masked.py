@@ -129,7 +129,7 @@ def _each(name: str, given: float | Sequence[float], layers: int) -> Sequence[fl
 
 
 def _held(layer: nn.Linear, name: str, count: float, seed: int) -> Tensor:
-    """Which entries of a weight are held: so many in each row, every set equally likely."""
+    """Return which entries of a weight are held: so many in each row, every set equally likely."""
     whole = isinstance(count, int) and not isinstance(count, bool)
     if not whole or not 0 <= count < layer.in_features:
         raise UsageError(
@@ -142,7 +142,7 @@ def _held(layer: nn.Linear, name: str, count: float, seed: int) -> Tensor:
 
 
 def _values(held: Tensor, name: str, constant: float, seed: int) -> Tensor:
-    """What held entries are held at, and zero elsewhere."""
+    """Return what held entries are held at, and zero elsewhere."""
     if not 0 <= constant < float("inf"):
         raise UsageError("`constant` is finite and not negative.", got=f"{constant!r} in {name}")
     draws = torch.randn(held.shape, generator=stream(seed, "held", f"{name}.weight"))

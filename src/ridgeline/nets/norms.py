@@ -23,7 +23,7 @@ class ChannelNorm(nn.LayerNorm):
 
 
 def norm_of(kind: str | None, channels: int) -> nn.Module:
-    """What follows a convolution: ``"batch"``, ``"layer"``, or None for nothing.
+    """Return what follows a convolution: ``"batch"``, ``"layer"``, or None for nothing.
 
     Raises:
         UnknownName: If there is no such norm.

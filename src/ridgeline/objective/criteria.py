@@ -94,7 +94,7 @@ class Criterion:
 
     @property
     def of_shares(self) -> bool:
-        """If it is a binary cross entropy of all targets, which must lie in [0, 1] then."""
+        """True if it is a binary cross entropy of all targets, which must lie in [0, 1] then."""
         if isinstance(self.form, TorchLoss):
             binary = isinstance(self.form.original, nn.BCELoss | nn.BCEWithLogitsLoss)
         else:
@@ -103,7 +103,7 @@ class Criterion:
 
     @property
     def total(self) -> bool:
-        """If a sample's number is the sum over its positions."""
+        """True if a sample's number is the sum over its positions."""
         return isinstance(self.form, TorchLoss) and self.form.total
 
     def _at_positions(self, function: Metric, outputs: Any, targets: Any) -> AtPositions:

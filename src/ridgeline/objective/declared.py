@@ -99,7 +99,7 @@ def bare(function: Any) -> Any:
 
 
 def direction(function: Any) -> bool | None:
-    """If more of a metric is better, where it says so; None if it does not.
+    """True if more of a metric is better, where it says so; None if it does not.
 
     It says so by `higher` or `lower`, or by an attribute `higher_is_better`, as the functions of
     this library and the metrics of `torchmetrics` have it.
@@ -134,7 +134,7 @@ LOWER = {"error", "errors", "err", "loss", "distance", "gap", "miss", "misses", 
 
 
 def sounds_higher(name: str) -> bool:
-    """If a metric of such a name is plainly one of which more is wanted.
+    """True if a metric of such a name is plainly one of which more is wanted.
 
     Words inside of the name are looked at, so that ``val_acc``, ``Top1Accuracy`` and ``mIoU``
     are, and ``dice_loss`` and ``accuracy gap`` are not.

@@ -87,7 +87,7 @@ class TorchLoss:
 
     @property
     def total(self) -> bool:
-        """If it is the sum over a sample, and not the mean."""
+        """True if it is the sum over a sample, and not the mean."""
         return self.reduction == "batchmean"
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "TorchLoss":
@@ -200,7 +200,7 @@ def _hashable(function: Any) -> bool:
 
 
 def _is(module: nn.Module, kind: type[nn.Module]) -> bool:
-    """If a module is of a kind and computes what the kind does."""
+    """True if a module is of a kind and computes what the kind does."""
     return isinstance(module, kind) and type(module).forward is kind.forward
 
 

@@ -24,7 +24,7 @@ class Rate(Protocol):
     """A schedule with r(0) = 0 and r(1) = 1."""
 
     def __call__(self, t: float, /) -> float:
-        """How far along its segment a tensor is at t."""
+        """Return how far along its segment a tensor is at t."""
         ...
 
     def slope(self, t: float, /) -> float:

@@ -129,7 +129,7 @@ def _replaced(like: State, function: Callable[[str, Tensor], Tensor]) -> State:
 
 
 def _linear(state: State, chain: Sequence[str]) -> set[str]:
-    """Which layers of a chain are linear; refuses what is no chain."""
+    """Return which layers of a chain are linear; refuses what is no chain."""
     known = layers(state)
     for name in chain:
         if name not in known:

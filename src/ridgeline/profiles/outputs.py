@@ -18,7 +18,7 @@ __all__ = ["Linearity", "Projection", "linearity", "output_paths", "project"]
 
 @dataclass(frozen=True, eq=False)
 class Linearity:
-    """How far outputs stray from the chord between their ends, on average over samples."""
+    """Distance of outputs from the chord between their ends, on average over samples."""
 
     mean: float
     """``int D(t) dt``, in squared units of the outputs; 0 where they move on straight lines."""

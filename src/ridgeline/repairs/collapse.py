@@ -122,7 +122,7 @@ def collapse(
 
 
 def _run(objective: Objective, state: State) -> dict[str, Tensor]:
-    """What the network computes with, statistics as the policy sets them."""
+    """Return what the network computes with, statistics as the policy sets them."""
     tensors = objective.tensors(state)
     with torch.no_grad():
         return {**tensors, **objective.recomputed(tensors)}

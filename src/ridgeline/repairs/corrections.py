@@ -14,7 +14,7 @@ __all__ = ["Corrected", "Correction", "Factors", "factors", "overrides"]
 
 @dataclass(frozen=True, eq=False)
 class Factors:
-    """Of one layer: its output z becomes ``scale * z + shift``, channel by channel.
+    """Correction of one layer: its output z becomes ``scale * z + shift``, channel by channel.
 
     Args:
         site: The layer's output.
@@ -83,7 +83,7 @@ class Correction:
 
     @property
     def names(self) -> Iterator[str]:
-        """Of the tensors that it changes."""
+        """Names of the tensors that it changes."""
         for layer in self.layers:
             yield layer.site.weight
             if layer.site.bias is not None:
@@ -142,7 +142,7 @@ def overrides(
     dtype: torch.dtype,
     device: torch.device,
 ) -> dict[str, Corrected]:
-    """What the engine takes in place of a path's own tensors.
+    """Return what the engine takes in place of a path's own tensors.
 
     Args:
         combination: The path at K positions.

@@ -27,7 +27,7 @@ Layer = tuple[object, bool, int, int, object, int]
 
 
 def layer_of(node: fx.Node) -> Layer | None:
-    """What an operation says of the layer that it is, if it is one."""
+    """Return what an operation says of the layer that it is, if it is one."""
     name = operation(node)
     if name not in _LAYERS:
         return None
@@ -85,14 +85,14 @@ def biases(axis: int, channels: int) -> set[tuple[int, ...]]:
 
 
 def normalises(user: fx.Node, value: fx.Node) -> bool:
-    """Whether a value goes into a normalisation with running statistics."""
+    """True if a value goes into a normalisation with running statistics."""
     if operation(user) != "batch_norm" or user.args[0] is not value:
         return False
     return isinstance(arguments(user).get("running_mean"), fx.Node)
 
 
 def users(node: fx.Node) -> int:
-    """How many operations use a tensor, by itself or turned."""
+    """Return how many operations use a tensor, by itself or turned."""
     return sum(users(u) if operation(u) in _TURNS else 1 for u in node.users)
 
 

@@ -106,7 +106,7 @@ class PairMoments:
 
     @property
     def covariance(self) -> Tensor:
-        """Of each channel of a with the same of b, shape (C,)."""
+        """Covariance of each channel of a with the same of b, shape (C,)."""
         assert self.products is not None
         return self.products / self.a.n
 

@@ -25,7 +25,7 @@ __all__ = ["KINDS", "Repair", "RepairKind"]
 
 @dataclass(frozen=True, eq=False)
 class Repair:
-    """How states between two ends are repaired.
+    """Repair of the states between two ends.
 
     Args:
         data: Inputs on which statistics are taken, as for `Objective`; labels are not looked at.

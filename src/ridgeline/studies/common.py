@@ -80,7 +80,7 @@ def area(profile: Profile, metric: str = "error", split: str | None = None) -> f
 
 
 def plateau_end(profile: Profile, metric: str = "error") -> float:
-    """Where the plateau at the start ends; see `ridgeline.measures.plateau`."""
+    """Return where the plateau at the start ends; see `ridgeline.measures.plateau`."""
     return profile.plateau(metric=metric).end
 
 

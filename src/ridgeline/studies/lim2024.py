@@ -34,7 +34,7 @@ DRAWN = (
 
 @versioned("smoothed cross entropy", "1")
 def smoothed(subject: Subject) -> Metric:
-    """What a run minimised: the cross entropy with its own label smoothing, per sample."""
+    """Return what a run minimised: the cross entropy with its own label smoothing, per sample."""
     share = float(subject.at("training.label_smoothing"))
 
     def loss(outputs: Tensor, targets: Tensor) -> Tensor:

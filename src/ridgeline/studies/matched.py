@@ -53,7 +53,7 @@ def symmetry_of(subject: Subject) -> Symmetry:
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
-    """How the second of a pair is carried to the first."""
+    """Method of alignment: how the second of a pair is carried to the first."""
 
     name: str
     make: Callable[[Pair, Bench], Strategy] | None

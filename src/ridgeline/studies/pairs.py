@@ -49,7 +49,7 @@ class Pair:
 
     @property
     def states(self) -> tuple[State, State]:
-        """Of both."""
+        """States of both at the end, or after a step."""
         if self.step is None:
             return self.a.final, self.b.final
         return self.a.state(self.step), self.b.state(self.step)
@@ -86,7 +86,7 @@ def apart(runs: Iterable[Subject]) -> list[Pair]:
 
 
 def learned(*runs: Subject) -> bool:
-    """Whether at their ends all runs know more than how frequent the classes of their data are."""
+    """True if at their ends all runs know more than how frequent the classes of their data are."""
     return all(run.loss < LEARNED * _guessing(run) for run in runs)
 
 

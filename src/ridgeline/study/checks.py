@@ -24,7 +24,7 @@ OPTIONS = ("train", "test", "seed", "normalise")
 
 
 def samples_of(config: DataConfig) -> int | None:
-    """How many training samples, if that is known from the name; for half of skewed data, about."""
+    """Number of training samples, if it is known from the name; for half of skewed data, about."""
     name, _, options = config.set.partition("?")
     if name not in SAMPLES:
         return None
@@ -44,7 +44,7 @@ def _steps(chosen: DataConfig, config: RunConfig) -> int | None:
 
 
 def problems_in(config: RunConfig) -> list[tuple[str, RidgelineError]]:
-    """What cannot be: data without a name, times beyond the end of the run, labels of no classes.
+    """Problems of a config: data without a name, times beyond the run's end, labels of no classes.
 
     Times are compared if they have one unit, or if the steps of an epoch are known.
 

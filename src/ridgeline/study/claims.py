@@ -66,7 +66,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a claim."""
+    """Verdict on a claim."""
 
     claim: Claim
     measured: Measured

@@ -87,7 +87,7 @@ class RunConfig:
 
     @property
     def recipe(self) -> Recipe:
-        """What the run trains by: the parent's recipe, with a child's own augmentation."""
+        """Return what the run trains by: the parent's recipe, with a child's own augmentation."""
         recipe = self.training
         if self.spawn is None:
             return recipe
@@ -100,7 +100,7 @@ class RunConfig:
 
     @property
     def trained_on(self) -> DataConfig:
-        """What the run trains on: `data`, unless it is a child with its own."""
+        """Return what the run trains on: `data`, unless it is a child with its own."""
         own = None if self.spawn is None else self.spawn.data
         return self.data if own is None else own
 

@@ -77,7 +77,7 @@ def describe(spec: Spec) -> Summary:
 
 
 def plan_summary(spec: Spec, *, samples: Mapping[DataConfig | str, int] | None = None) -> Summary:
-    """What a spec would take: runs, parameters, steps, states, bytes. No data are loaded.
+    """Return what a spec would take: runs, parameters, steps, states, bytes. No data are loaded.
 
     Args:
         spec: As loaded.
@@ -177,7 +177,7 @@ def _source(spec: Spec, path: str) -> str:
 
 
 def _meaning(hint: Any, path: str, values: Mapping[str, Any]) -> str:
-    """What stands under the field's declaration, in one line."""
+    """Return what stands under the field's declaration, in one line."""
     first, _, rest = path.partition(".")
     owner = kind_of(hint, values)
     if not isinstance(owner, type) or first not in hints(owner):

@@ -40,7 +40,7 @@ PATIENCE = 5.0
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a task came to nothing."""
+    """Failure of a task, with its reason."""
 
     kind: str
     """The exception's class; ``WorkerDied`` if its process ended."""
@@ -51,7 +51,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task: a value, or a failure."""
+    """Outcome of a task: a value, or a failure."""
 
     index: int
     """Which of the tasks."""
@@ -60,7 +60,7 @@ class Outcome:
 
 
 class Executor(Protocol):
-    """Where work runs."""
+    """Executor: runs tasks, here or in other processes."""
 
     def map(
         self, function: str, tasks: Sequence[Task], *, told: Told | None = None

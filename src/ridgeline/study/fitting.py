@@ -43,7 +43,7 @@ def check_fit(
 
 
 def misfit(model: nn.Module, data: Split, *, loss: object = "cross_entropy") -> str:
-    """Why a network cannot take data; empty if it can.
+    """Return why a network cannot take data; empty if it can.
 
     Args:
         model: The network.

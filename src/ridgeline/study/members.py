@@ -24,7 +24,7 @@ HELD = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """Where data sets come from."""
+    """Source of data sets."""
 
     root: str | None = None
     """A folder of data sets."""
@@ -101,7 +101,7 @@ def prepare(
 
 
 def samples_of(config: DataConfig | RunConfig, sources: Sources | None = None) -> int:
-    """How many training samples the data have; of a run, those of its `data`, as its parent's."""
+    """Number of training samples of the data; of a run, of its `data`, as its parent's."""
     chosen = config.data if isinstance(config, RunConfig) else config
     held, split, _ = _data(chosen, sources or Sources())
     rows = _rows(chosen, train_of(held).targets)
@@ -139,7 +139,7 @@ def _origin(
     parents: Parents | None,
     model: nn.Module,
 ) -> Origin:
-    """Where a child goes on; the time is in its parent's epochs."""
+    """Return where a child goes on; the time is in its parent's epochs."""
     at = Duration.parse(spawn.at).count(per_epoch)
     kept = spawn.optimiser == "kept"
     remembered = _remembered(parent) if kept else ()
@@ -163,7 +163,7 @@ def _remembered(config: RunConfig) -> tuple[str, ...]:
 
 
 def _rows(config: DataConfig, labels: Tensor) -> Tensor | None:
-    """Which samples are trained on; None for all."""
+    """Return which samples are trained on; None for all."""
     skew = config.skew
     return skewed(labels, skew.share, skew.seed)["ab".index(skew.part)] if skew else None
 

@@ -18,7 +18,7 @@ __all__ = ["Finding", "Item", "Paper"]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Finding:
-    """What an item measured."""
+    """Result of an item."""
 
     charts: Sequence[Chart] = ()
     tables: Sequence[Table] = ()
@@ -77,7 +77,7 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Paper:
-    """What a paper asks."""
+    """Paper with its items: what it asks, and how that is asked again."""
 
     name: str
     """Author and year: ``wang2023``."""

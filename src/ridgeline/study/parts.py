@@ -17,7 +17,7 @@ __all__ = ["DataConfig", "NetConfig", "SkewConfig", "SpawnConfig", "check_seed",
 
 @dataclass(frozen=True, kw_only=True)
 class NetConfig:
-    """Which network, and how large."""
+    """Network of a run: its kind and its size."""
 
     kind: str = "fcn"
     """One of `ridgeline.nets`, or ``module:function`` of your own."""
@@ -93,7 +93,7 @@ class SkewConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """Which data, and what is done to the training labels."""
+    """Data of a run, and what is done to the training labels."""
 
     set: str
     """As `ridgeline.data.load` takes it: ``"fashion-mnist?train=5000"``."""
@@ -117,7 +117,7 @@ class DataConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class SpawnConfig:
-    """How a child goes on from its parent."""
+    """Child of a run: how it goes on from its parent."""
 
     at: str
     """A duration from the parent's start."""

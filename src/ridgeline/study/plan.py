@@ -29,7 +29,7 @@ FOLDER = ".plans"
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """What a population is trained on; None where it is to be measured."""
+    """Machine that a population is trained on; None where it is to be measured."""
 
     device: str = "cpu"
     workers: int | None = None

@@ -42,7 +42,7 @@ class Watcher:
 
 @dataclass(frozen=True)
 class Population:
-    """What became of a spec's runs."""
+    """Outcome of a spec's runs."""
 
     runs: tuple[RunConfig, ...]
     """In the order of the spec, but parents before their children."""

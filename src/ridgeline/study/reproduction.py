@@ -27,7 +27,7 @@ UNTRAINED = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """What the runs of an item ended at, on the data they were trained on."""
+    """Final metrics of an item's runs, on the data they were trained on."""
 
     runs: int
     loss: tuple[float, float] | None = None
@@ -41,7 +41,7 @@ class Ended:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What became of an item."""
+    """Outcome of an item."""
 
     item: Item
     finding: Finding | None
@@ -72,7 +72,7 @@ class Reproduction:
 
     @property
     def verdicts(self) -> list[Verdict]:
-        """Of all items."""
+        """Verdicts of all items."""
         return [verdict for answer in self.answers for verdict in answer.verdicts]
 
     @property
@@ -88,7 +88,7 @@ class Reproduction:
         return [v for answer in self.answers if answer.item.populations for v in answer.verdicts]
 
     def count(self, outcome: str) -> int:
-        """How many verdicts are of this outcome."""
+        """Return how many verdicts are of this outcome."""
         return sum(verdict.outcome == outcome for verdict in self.verdicts)
 
     def rows(self) -> list[dict[str, Any]]:

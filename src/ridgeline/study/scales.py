@@ -46,7 +46,7 @@ KNOWN = ("paper", "about", "minutes", "seeds", "measure", "base", "populations")
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """What a paper is measured on, and how finely."""
+    """Scale: the runs a paper is measured on, and how finely."""
 
     name: str
     paper: str
@@ -78,12 +78,12 @@ class Scale:
 
     @property
     def general(self) -> dict[str, Any]:
-        """What is under ``measure`` for every item."""
+        """Return what is under ``measure`` for every item."""
         return {k: v for k, v in self.measure.items() if not isinstance(v, Mapping)}
 
     @property
     def described(self) -> str:
-        """What the file says it is; made from its data and networks if it says nothing."""
+        """Return what the file says it is; made from its data and networks if it says nothing."""
         if said := " ".join(self.about.split()):
             return said
         runs = [run for spec in self.populations.values() for run in spec.runs]
@@ -96,7 +96,7 @@ class Scale:
         return "; ".join(parts) or "no data and no networks"
 
     def setting(self, name: str, item: str = "") -> Any:
-        """What the file says for a name under ``measure``; the item's own value first.
+        """Return what the file says for a name under ``measure``; the item's own value first.
 
         Raises:
             UnknownName: If it says nothing.

@@ -24,7 +24,7 @@ TEXT = "the spec"
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """What a spec declares."""
+    """Spec: a grid of runs, as its file declares them."""
 
     name: str
     runs: tuple[RunConfig, ...]

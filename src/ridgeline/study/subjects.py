@@ -138,7 +138,7 @@ class Subject:
 
     @property
     def train(self) -> Split:
-        """What it was trained on, moved labels and chosen samples included."""
+        """Return what it was trained on, moved labels and chosen samples included."""
         found = self._prepared
         targets = found.member.targets if found.member.targets is not None else found.data.targets
         rows = found.member.rows
@@ -159,7 +159,7 @@ class Subject:
 
     @property
     def loss_function(self) -> Metric:
-        """What it was trained towards, per sample and without label smoothing."""
+        """Return what it was trained towards, per sample and without label smoothing."""
         loss = self.config.training.loss
         if not isinstance(loss, str):
             return loss

@@ -39,7 +39,7 @@ Refusal: TypeAlias = RidgelineError
 
 
 def problems_of(cls: type, values: Mapping[str, Any]) -> list[tuple[Path, Refusal]]:
-    """What keeps a table from being a dataclass, with the path of each.
+    """Return what keeps a table from being a dataclass, with the path of each.
 
     Args:
         cls: The dataclass.
@@ -114,7 +114,7 @@ def _translated(hint: Any, name: str) -> Any:
 
 
 def _path(values: Any, loc: Sequence[str | int], kind: str) -> Path:
-    """Where an error is in the table: pydantic's location without the branches of unions."""
+    """Return where an error is in the table: pydantic's location without the branches of unions."""
     path: list[str | int] = []
     here = values
     for i, part in enumerate(loc):

@@ -28,7 +28,7 @@ Tell = Callable[[Mapping[str, Any]], None]
 
 
 def slots_name(step: int) -> str:
-    """What the optimiser's slots at a spawn point are called, beside the states."""
+    """Return what the optimiser's slots at a spawn point are called, beside the states."""
     return f"slots-{step:08d}"
 
 
@@ -137,7 +137,7 @@ def _publish(
 
 
 def summary(run: training.Run) -> dict[str, Any]:
-    """What is said of a run in a table: JSON values, null for what is not finite."""
+    """Return what is said of a run in a table: JSON values, null for what is not finite."""
     return {
         "steps": run.steps,
         "planned": run.planned,

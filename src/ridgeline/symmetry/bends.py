@@ -56,7 +56,7 @@ TINY = 1e-9
 
 
 def comparisons(node: fx.Node, values: Mapping[fx.Node, Any]) -> list[tuple[Any, Any]]:
-    """What an operation compares, element by element: pairs of an argument and a threshold.
+    """Return what an operation compares, element by element: pairs of an argument and a threshold.
 
     Args:
         node: Of a trace.
@@ -119,7 +119,7 @@ def _along(node: fx.Node, x: Any) -> Iterator[Tensor]:
 
 
 def _alike(x: Any, y: Any) -> Tensor | None:
-    """What stays zero to first order if two values are multiplied by the same factor."""
+    """Return what stays zero to first order if two values are multiplied by the same factor."""
     y = y if isinstance(y, Tensor) else torch.tensor(float(y))
     if not (isinstance(x, Tensor) and x.is_floating_point()) or y.is_complex():
         return None

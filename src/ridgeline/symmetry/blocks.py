@@ -9,7 +9,7 @@ __all__ = ["blocks_follow"]
 
 
 def blocks_follow(family: Family, units: Units, kinds: Kinds) -> bool:
-    """Whether blocks of a weight that change places are of the same units, or carry theirs along.
+    """True if blocks of a weight that change places are of the same units, or carry theirs along.
 
     The columns of a stack of matrices are units of their own in each matrix. If two matrices
     change places, column k of the one comes to where column k of the other was: it must be of the

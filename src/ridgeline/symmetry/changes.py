@@ -16,7 +16,7 @@ FLOOR = 1e-5
 
 
 def finite(outputs: Sequence[Tensor]) -> bool:
-    """Whether there is something to compare: a finite number, or no number at all.
+    """True if there is something to compare: a finite number, or no number at all.
 
     Args:
         outputs: Of a network.
@@ -41,7 +41,7 @@ def change_of(before: Sequence[Tensor], after: Sequence[Tensor]) -> float:
 
 
 def _size(x: Tensor) -> float:
-    """Of the middle element of an output, zeros and what masks add left out."""
+    """Size of the middle element of an output, zeros and what masks add left out."""
     if not x.is_floating_point():
         return 0.0
     x = x.double().abs().flatten()

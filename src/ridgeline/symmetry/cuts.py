@@ -52,7 +52,7 @@ def _told(units: Units, labels: Labels, kind: Labels, why: str) -> None:
 
 
 def _outside(units: Units, labels: Labels, kind: Labels) -> list[tuple[Labels, Labels]]:
-    """What units stand inside of, by relation, and the kind of each by what stands in it."""
+    """Return what units stand inside of, by relation, and the kind of each by what stands in it."""
     if not units.held:
         return []
     inner, outer = (units.find(np.concatenate(side)) for side in zip(*units.held, strict=True))

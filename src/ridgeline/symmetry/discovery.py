@@ -143,7 +143,7 @@ def _names(found: list[Family], units: Units, kinds: Kinds) -> dict[int, str]:
 
 
 def _places(family: Family, units: Units, kinds: Kinds) -> list[Place]:
-    """Where the units of a family stand; none if that cannot be said in places."""
+    """Return where the units of a family stand; none if that cannot be said in places."""
     everyone = np.array(family.fibres)  # fibre, unit, what it carries along
     found = kinds.positions(everyone.reshape(-1, everyone.shape[2]))
     if found is None or not blocks_follow(family, units, kinds):

@@ -46,7 +46,7 @@ def children(groups: Iterable[Group]) -> dict[str, list[str]]:
 
 
 def depth(group: Group, known: Mapping[str, Group]) -> int:
-    """How many groups it stands inside of."""
+    """Return how many groups it stands inside of."""
     outer = known.get(group.inside or "")
     return 0 if outer is None else 1 + depth(outer, known)
 

@@ -28,7 +28,7 @@ the result is unit ``order[f, i]`` of what was."""
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where the units of a group stand in one tensor: along one axis.
+    """Place of the units of a group in one tensor: along one axis.
 
     Args:
         tensor: Its name in the state.
@@ -75,7 +75,7 @@ class Place:
         return moved.movedim((0, 1), (across, self.axis)).contiguous()
 
     def units(self, x: Tensor) -> Tensor:
-        """What the units hold of a tensor, a row for each.
+        """Return what the units hold of a tensor, a row for each.
 
         Args:
             x: The tensor.
@@ -97,7 +97,7 @@ class Place:
 
 @dataclass(frozen=True, eq=False)
 class Sighting:
-    """Where the units of a group are seen in a value that the network computes.
+    """Place of the units of a group in a value that the network computes.
 
     Args:
         value: The name of a node in the network's trace, the same at any number of samples.

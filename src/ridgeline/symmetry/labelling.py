@@ -36,7 +36,7 @@ def coordinates(shape: Sequence[int], *, inputs: bool = False) -> Labels:
 
 
 def of_inputs(labels: Labels) -> np.ndarray:
-    """Which labels are coordinates of the network's inputs."""
+    """Return which labels are coordinates of the network's inputs."""
     return (labels < NOTHING) & (labels > TIMES >> 1) & ((-1 - labels) >> 32 & 1 == 1)
 
 

@@ -83,7 +83,7 @@ def mixed_along(x: Tensor, place: Place, matrices: Tensor) -> Tensor:
 
 
 def gathered(x: Tensor, place: Place) -> Tensor:
-    """What units hold, of shape (fibres, size, width, rest)."""
+    """Return what units hold, of shape (fibres, size, width, rest)."""
     if place.within is not None:
         raise UsageError(
             "Units in blocks of a weight (grouped convolutions) are not mixed.", got=place.tensor

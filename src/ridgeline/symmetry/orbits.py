@@ -48,7 +48,7 @@ class Kinds:
 
     @cached_property
     def spans(self) -> dict[int, slice]:
-        """Where each unit's positions are."""
+        """Return where each unit's positions are."""
         found, first, count = (x.tolist() for x in self.runs)
         return {u: slice(i, i + n) for u, i, n in zip(found, first, count, strict=True)}
 
@@ -71,7 +71,7 @@ class Kinds:
         return signs
 
     def positions(self, units: np.ndarray) -> np.ndarray | None:
-        """Where the positions are of rows of units, axis by axis.
+        """Return where the positions are of rows of units, axis by axis.
 
         Args:
             units: Shape (rows, units of a row).
@@ -134,7 +134,7 @@ class Relations:
         return self._type[unit], frozenset(self.parents.get(unit, ()))
 
     def depth(self, unit: int) -> int:
-        """How many things a unit stands inside of, one inside the other."""
+        """Return how many things a unit stands inside of, one inside the other."""
         if unit not in self._depth:
             self._depth[unit] = 0  # cuts a circle, which no sound derivation has
             outer = [p for p in self.parents.get(unit, ()) if p > 0]
@@ -151,7 +151,7 @@ class Relations:
         return self._type.get(unit, -1)
 
     def carry(self, one: int, other: int) -> dict[int, int] | None:
-        """What changes places if two units do, or None if they cannot."""
+        """Return what changes places if two units do, or None if they cannot."""
         image = {one: other, other: one}
         waiting: list[tuple[int, int, int, tuple[int, frozenset[int]]]] = []
         known: set[tuple[int, frozenset[int]]] = set()
@@ -209,7 +209,7 @@ class Family:
 
     @property
     def holds(self) -> bool:
-        """Whether something stands inside of the units."""
+        """True if something stands inside of the units."""
         return len(self.fibres[0][0]) > 1
 
 

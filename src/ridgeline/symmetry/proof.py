@@ -35,7 +35,7 @@ APART = 2
 
 @dataclass(frozen=True)
 class Proof:
-    """What the evaluation found.
+    """Outcome of the evaluation of a symmetry.
 
     Args:
         residual: Largest change of an output over its size.
@@ -177,7 +177,7 @@ class Bench:
                 kept = more
 
     def _changed(self, symmetry: Symmetry, *, most: int | None = 0) -> float:
-        """What turning all groups at once changes: 0 if rounding explains it.
+        """Return what turning all groups at once changes: 0 if rounding explains it.
 
         Args:
             symmetry: Whose groups and scalings.

@@ -27,7 +27,7 @@ LAST = 4e-16
 
 
 class Residual:
-    """How much a transform changes the outputs of a network at random weights, in float64.
+    """Change of a network's outputs by a transform, at random weights, in float64.
 
     Args:
         network: The network.
@@ -133,7 +133,7 @@ class Residual:
         return change_of(self._before, self._outputs(state))
 
     def small(self, residual: float) -> bool:
-        """Whether a change is explained by rounding: far from the example, what that does there.
+        """True if a change is explained by rounding: far from the example, what that does there.
 
         Args:
             residual: The change.
@@ -143,7 +143,7 @@ class Residual:
         return self._noisy and residual < 1e3 * self._rounding()
 
     def _rounding(self) -> float:
-        """How much outputs change if the last digits of weights do."""
+        """Return how much outputs change if the last digits of weights do."""
         shaken = {
             n: x * (1 + LAST * (torch.arange(x.numel(), device=x.device).reshape(x.shape) % 2))
             if x.is_floating_point() or x.is_complex()

@@ -157,7 +157,7 @@ class _Followed:
         forms: list[int],
         way: int,
     ) -> Any:
-        """What an operation gives with some forms' signs changed."""
+        """Return what an operation gives with some forms' signs changed."""
         known = {f: way >> k & 1 for k, f in enumerate(forms)}
         tried = dict.fromkeys(node.all_input_nodes)
         tried = {n: held[n] for n in tried}
@@ -208,7 +208,7 @@ def _none(base: list[Any]) -> list[Tensor]:
 
 
 def _changed(made: list[Any], base: list[Any]) -> list[Tensor] | None:
-    """Where signs changed, if nothing else did."""
+    """Return where signs changed, if nothing else did."""
     if len(made) != len(base):
         return None
     found = []
@@ -232,7 +232,7 @@ def _changed(made: list[Any], base: list[Any]) -> list[Tensor] | None:
 
 
 def _combined(value: int, basis: list[int], count: int) -> int:
-    """Which forms add up to a sign that the basis' ways change as the bits of a value say."""
+    """Forms that add up to a sign that the basis' ways change as the bits of a value say."""
     for candidate in range(1 << count):
         if all((candidate & way).bit_count() % 2 == value >> i & 1 for i, way in enumerate(basis)):
             return candidate

@@ -169,19 +169,19 @@ class _Reader:
 
 
 def _source(node: object) -> object:
-    """What a transposed or reshaped tensor is a view of."""
+    """Return what a transposed or reshaped tensor is a view of."""
     while isinstance(node, fx.Node) and operation(node) in VIEWS:
         node = node.args[0]
     return node
 
 
 def _plain(node: fx.Node) -> bool:
-    """Whether an operation that is homogeneous by its name is so by its arguments too."""
+    """True if an operation that is homogeneous by its name is so by its arguments too."""
     return operation(node) != "constant_pad_nd" or not arguments(node).get("value")
 
 
 def _shrinks(node: fx.Node) -> bool:
-    """Whether an operation never makes the Euclidean norm larger."""
+    """True if an operation never makes the Euclidean norm larger."""
     held, name = arguments(node), operation(node)
     if name in _SHRINKING:
         return True

@@ -137,7 +137,7 @@ def dominant_share(
 
 
 def _find_bias(objective: Objective) -> str:
-    """By tracing the objective's own network, called in its own way."""
+    """Find them by tracing the objective's own network, called in its own way."""
     few = objective.samples[: min(2, len(objective))]
     tensors = states.cast(objective.network.tensors, objective.dtype, objective.device)
     return bias_of(objective.network.trace(few.inputs, tensors))
@@ -150,7 +150,7 @@ def _sums(
     largest: int,
     strategy: StrategyName,
 ) -> Tensor:
-    """What `_sizes` gives, summed over all samples at each position, shape (4, K)."""
+    """Return what `_sizes` gives, summed over all samples at each position, shape (4, K)."""
     found = torch.zeros(4, len(combination), dtype=torch.float64, device=objective.device)
     with objective.computing():
         resident = Resident(objective, combination, gather_statistics(objective, combination))

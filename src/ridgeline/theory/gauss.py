@@ -22,7 +22,7 @@ STILL = 1e-20
 
 @dataclass(frozen=True, eq=False)
 class GaussLength:
-    """How much the curve of a network's outputs turns, on average over samples."""
+    """Gauss length: how much the curve of a network's outputs turns, on average over samples."""
 
     mean: float
     """Radians; 0 where outputs move on a straight line."""

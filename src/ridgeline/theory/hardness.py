@@ -81,7 +81,7 @@ class ScalarChain:
         return _exact(self.curve(2001), self._falls_to, threshold)
 
     def _falls_to(self, share: float) -> float:
-        """Where on the line the loss is this share of the first: (w^r - 1)^2 is monotone there."""
+        """Position at which the loss is this share of the first: (w^r - 1)^2 is monotone there."""
         level = 1 - math.sqrt(share) * (1 - self.start**self.degree)
         return (level ** (1 / self.degree) - self.start) / (1 - self.start)
 

@@ -46,7 +46,7 @@ class PlateauInterval:
         return 0.0 if self.empty else self.end - self.start
 
     def __contains__(self, t: float) -> bool:
-        """Whether the theorem speaks about t."""
+        """True if the theorem speaks about t."""
         return not self.empty and self.start < t < self.end
 
 
@@ -106,7 +106,7 @@ def _root(function: Callable[[float], float], low: float, high: float) -> float:
 
 
 def _lowest(depth: int, start: float, end: float, log_ratio: float) -> float:
-    """Where g is least on [0, 1]; `log_ratio` is log(D / (sqrt(2) B))."""
+    """Return where g is least on [0, 1]; `log_ratio` is log(D / (sqrt(2) B))."""
     if end <= start or depth == 1:
         # g falls to the right, or is a straight line: if it is negative at all, it is so at 1,
         # but for a line through a negative start, which g(0) >= 0 excludes.
@@ -125,7 +125,7 @@ def loss_floor(
     classes: int,
     initial: float | None = None,
 ) -> Array:
-    """What the cross entropy cannot be below, with balanced classes [derived].
+    """Return what the cross entropy cannot be below, with balanced classes [derived].
 
     ``L(t) >= log k - 2 S(t)``: biases alone cannot beat guessing, and the cross entropy moves at
     most twice as far as the largest logit. With the loss at t = 0 in place of log k the floor is

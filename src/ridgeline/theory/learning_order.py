@@ -25,7 +25,7 @@ __all__ = ["LearningOrder", "learned_at"]
 
 @dataclass(frozen=True, eq=False)
 class LearningOrder:
-    """When each class was learned."""
+    """Time at which each class was learned."""
 
     learned: Array
     """Step or time for each class, shape (C,); infinite for those that never were."""
@@ -41,7 +41,7 @@ class LearningOrder:
         return [int(c) for c in np.flatnonzero(self.learned == self.learned.max())]
 
     def last_has_largest(self, bias: ArrayLike) -> bool:
-        """Whether the largest bias is that of the class learned last, or of one of those tied."""
+        """True if the largest bias is that of the class learned last, or of one of those tied."""
         return int(np.argmax(self._given(bias))) in self.last
 
     def correlation(self, bias: ArrayLike) -> float:

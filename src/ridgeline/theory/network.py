@@ -37,7 +37,7 @@ class NetworkInterval:
 
     @property
     def empty(self) -> bool:
-        """Whether the bound proves nothing; spectral norms of trained networks are loose."""
+        """True if the bound proves nothing; spectral norms of trained networks are loose."""
         return self.interval.empty
 
 

@@ -32,7 +32,7 @@ ROWS = 1024
 
 @dataclass(frozen=True, eq=False)
 class ZeroStart:
-    """What is predicted of the line from the zero state to a trained one."""
+    """Prediction for the line from the zero state to a trained one."""
 
     t: Array
     """Positions, shape (K,)."""
@@ -48,7 +48,7 @@ class ZeroStart:
 
     @property
     def end(self) -> float:
-        """Where the first sample leaves: the end of the plateau; beyond 1 if none does before."""
+        """Position at which the first sample leaves: the plateau's end; beyond 1 if none does."""
         return float(self.leaves.min())
 
     @property
@@ -112,7 +112,7 @@ def zero_start_prediction(
 
 
 def leaving(signal: NDArray[np.float64], bias: NDArray[np.float64], degree: int) -> Array:
-    """Where ``argmax_c t^r s_c + t b_c`` is no more the class of the largest bias [derived].
+    """Return where ``argmax_c t^r s_c + t b_c`` is no more the class of the largest bias [derived].
 
     Sample x leaves the class c* of the largest bias for c at
     ``t = ((b_c* - b_c) / (s_c(x) - s_c*(x)))^(1 / (r - 1))``, and leaves it at the least of these.

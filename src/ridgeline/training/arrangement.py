@@ -49,7 +49,7 @@ MEMORY = 0.5
 
 @dataclass(frozen=True)
 class Arrangement:
-    """How to train members that are alike."""
+    """Arrangement by which members that are alike are trained."""
 
     size: int
     """Members of a stack."""
@@ -208,7 +208,7 @@ def _population(members: Sequence[Member], data: Split, device: torch.device) ->
 
 
 def _rate(population: Population) -> float:
-    """Of one population, as it stands."""
+    """Steps a second of one population, as it stands."""
     best = 0.0
     for _ in range(3):
         steps, begun = 0, time.perf_counter()
@@ -225,7 +225,7 @@ def _rate(population: Population) -> float:
 
 
 def _kind(member: Member, data: Split) -> Hashable:
-    """What a rate depends on: children of several moments are timed once."""
+    """Return what a rate depends on: children of several moments are timed once."""
     recipe = replace(member.recipe, length="1ep", keep=Keep(), stop_below=None, assess=None)
     same = likeness(replace(member, recipe=recipe, origin=None), len(data))
     return same, tuple(data.inputs.shape[1:]), data.inputs.dtype
@@ -266,7 +266,7 @@ def threads_here(cores: int) -> int:
 
 
 def busy() -> str:
-    """What is to be said of a measurement while others use the machine; empty if it is quiet."""
+    """Note on a measurement made while others use the machine; empty if it is quiet."""
     try:
         others = os.getloadavg()[0] - 1  # one of it is mostly this process
     except (OSError, AttributeError):  # not told here

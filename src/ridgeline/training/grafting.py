@@ -94,7 +94,7 @@ def _added(
     count: int,
     rate: float,
 ) -> list[Tensor]:
-    """What a rule would add to the parameters; its slots move.
+    """Return what a rule would add to the parameters; its slots move.
 
     Taken from zeros, because the difference of the weights after and before is rounded to the
     size of the weights, and the ratio of the norms may magnify that. Decay is put in by hand.
@@ -111,6 +111,6 @@ def _added(
 
 
 def _norm(steps: Sequence[Tensor]) -> Tensor:
-    """Of each member's whole step, (K,)."""
+    """Norm of each member's whole step, (K,)."""
     squares = [x.reshape(len(x), -1).square().sum(1) for x in steps]
     return torch.stack(squares).sum(0).sqrt()

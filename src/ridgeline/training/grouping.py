@@ -14,7 +14,7 @@ INTERNAL = frozenset(vars(nn.Module())) | {"training"}
 
 
 def likeness(member: Member, samples: int) -> Hashable:
-    """What members must share to be trained in one stack.
+    """Return what members must share to be trained in one stack.
 
     Weights, seeds, samples, targets, and the numbers of the optimiser, of a penalty and of a
     relabelling (but for its times) may differ. The architecture, the batches, the loss, the
@@ -49,7 +49,7 @@ def _kind(part: object) -> str:
 
 
 def _code(model: nn.Module) -> Hashable:
-    """What a module does apart from its tensors: its classes, and all that they hold.
+    """Return what a module does apart from its tensors: its classes, and all that they hold.
 
     One member's code runs for all. An attribute whose text tells its place in memory makes
     two models differ that do not, and then they are not stacked, which is only slower.
@@ -65,6 +65,6 @@ def _code(model: nn.Module) -> Hashable:
 
 
 def _hidden(module: nn.Module, name: str) -> bool:
-    """What every module holds, and what torch's own hold besides for their own use."""
+    """Return what every module holds, and what torch's own hold besides for their own use."""
     torchs = type(module).__module__.startswith("torch.nn.")
     return name in INTERNAL or (torchs and name.startswith("_"))

@@ -189,7 +189,7 @@ def _said(loss: Any, targets: Tensor) -> Labels | None:
 
 
 def _labels(said: Labels | None, outputs: Tensor, targets: Tensor) -> Labels | None:
-    """How targets (K, B, ...) are classes of outputs; None if they are none, or in two ways.
+    """Return how targets (K, B, ...) are classes of outputs; None if they are none, or in two ways.
 
     A loss that says nothing is taken to be of classes where one axis only can be theirs.
     """

@@ -29,7 +29,7 @@ Slots = Mapping[str, Sequence[Tensor]]
 
 @dataclass(frozen=True, kw_only=True)
 class Optimiser:
-    """What all rules share."""
+    """Base of all update rules."""
 
     learning_rate: float
     """At a schedule's factor of 1."""

@@ -50,7 +50,7 @@ class Orders:
         return self._order[:, batch * self.batch_size : (batch + 1) * self.batch_size]
 
     def planned(self, step: int, start: int, end: int) -> int:
-        """How many steps from `start` to `end` have as many samples as this one."""
+        """Return how many steps from `start` to `end` have as many samples as this one."""
         if self.samples % self.batch_size == 0:
             return end - start
         short = end // self.per_epoch - start // self.per_epoch

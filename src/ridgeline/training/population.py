@@ -42,7 +42,7 @@ COLUMNS = (
 
 @dataclass
 class Record:
-    """What has been noted of one member."""
+    """Record of one member, as it trains."""
 
     log: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in COLUMNS})
     states: dict[int, State] = field(default_factory=dict)
@@ -127,7 +127,7 @@ class Population:
 
     @property
     def rate_factor(self) -> float:
-        """What the schedule makes of learning rates now."""
+        """Return what the schedule makes of learning rates now."""
         return self.recipe.schedule.factor(self.clock, self.planned, self.orders.per_epoch)
 
     def step(self) -> None:

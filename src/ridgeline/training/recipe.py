@@ -21,7 +21,7 @@ LOSSES = ("cross_entropy", "squared_error", "binary_cross_entropy")
 
 @dataclass(frozen=True, kw_only=True)
 class Keep:
-    """Which states of a run are kept, besides the first and the last, which always are."""
+    """Snapshots: the states of a run that are kept, besides the first and the last."""
 
     at: tuple[str, ...] = ()
     """Durations from the start."""
@@ -101,7 +101,7 @@ class SWA:
 
 @dataclass(frozen=True, kw_only=True)
 class Augment:
-    """What is done to each batch, every sample with a draw of its own; in this order."""
+    """Augmentation of each batch, every sample with a draw of its own; in this order."""
 
     crop: int = 0
     """Pixels of padding of a random crop, on each side; images only."""
@@ -183,7 +183,7 @@ class Relabel:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How long, in what batches, by what rule, towards what loss, and what is kept."""
+    """Recipe of training: length, batches, update rule and loss, and the states that are kept."""
 
     length: str
     """A duration: what schedules are laid over, and where training ends."""

@@ -18,7 +18,7 @@ Keeper = Callable[[int, int, State], None]
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """Where a child goes on: a state of its parent, with what the optimiser remembered."""
+    """Spawn point of a child: a state of its parent, with the optimizer state."""
 
     state: State
     slots: Mapping[str, State] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class TrainingStatus:
-    """How far a population is."""
+    """Progress of a population."""
 
     step: int
     """Of the population's clock."""

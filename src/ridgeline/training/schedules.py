@@ -15,7 +15,7 @@ __all__ = ["SCHEDULES", "Constant", "Cosine", "Cyclic", "Linear", "Schedule", "S
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """What all schedules share: a linear warm-up, after which the shape begins.
+    """Base of all schedules: a linear warm-up, after which the shape begins.
 
     Warming up, step s of w has the factor (s + 1) / (w + 1): the first step is not lost, and the
     first one after it has the whole rate. The shape is laid over the steps that are left.
@@ -33,7 +33,7 @@ class Schedule:
                 )
 
     def factor(self, step: int, total: int, per_epoch: int) -> float:
-        """What the learning rate is multiplied by.
+        """Return what the learning rate is multiplied by.
 
         Args:
             step: Steps taken before this one.

@@ -47,7 +47,7 @@ class Stack:
 
     @property
     def device(self) -> torch.device:
-        """Where the stack lives."""
+        """Return where the stack lives."""
         return next(iter(self.parameters.values())).device
 
     @property

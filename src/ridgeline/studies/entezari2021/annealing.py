@@ -80,7 +80,7 @@ Found = dict[str, dict[float, list[Profile]]]
 
 
 def annealing(bench: Bench) -> Finding:
-    """What annealing leaves of the barrier, by depth."""
+    """Return what annealing leaves of the barrier, by depth."""
     depths = [float(depth) for depth in bench.setting("depths")]
     by_depth = {d: p for d, p in cells(bench.runs("depths"), hidden).items() if d in depths}
     found: Found = {}

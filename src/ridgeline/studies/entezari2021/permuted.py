@@ -56,7 +56,7 @@ def real_and_permuted(bench: Bench) -> Finding:
 
 
 def excess(test: Mapping[str, Array]) -> float:
-    """By which share a pair's barrier is above the mean of those to permutations of its two."""
+    """Share by which a pair's barrier is above the mean of those to permutations of its two."""
     return float(test["real"] / np.mean(test["permuted"]) - 1)
 
 

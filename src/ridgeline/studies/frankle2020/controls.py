@@ -65,7 +65,7 @@ def control(bench: Bench) -> Finding:
 
 
 def distances(bench: Bench) -> Finding:
-    """How far apart children are that are linearly connected."""
+    """Return how far apart children are that are linearly connected."""
     found = {label: siblings(bench, population) for label, population in NETWORKS.items()}
     rows, cases = [], {}
     for (label, every), claim in zip(found.items(), ("S3a", "S3b"), strict=True):

@@ -46,7 +46,7 @@ class Siblings:
         return steps_of(self.one, str(self.one.at("spawn.at")))
 
     def instability(self, split: str = "test") -> float:
-        """How much higher the error is between them than at their ends, as a share of samples."""
+        """Error between them above that at their ends, as a share of samples."""
         return self.line.instability(split=split).height
 
     @property

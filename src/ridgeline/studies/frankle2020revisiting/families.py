@@ -16,7 +16,7 @@ EARLY = 0.1
 
 
 def barrier(profile: Profile) -> float:
-    """How far the training loss on a line rises over the worse of its ends, in nats."""
+    """Return how far the training loss on a line rises over the worse of its ends, in nats."""
     return profile.barrier("max").height
 
 

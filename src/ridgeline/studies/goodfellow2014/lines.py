@@ -93,7 +93,7 @@ def other_networks(bench: Bench) -> Finding:
 def _measured(
     bench: Bench, runs: Mapping[str, Sequence[Subject]]
 ) -> tuple[dict[str, list[Profile]], dict[str, list[Profile]]]:
-    """Of each group: on the line, training and test; and beyond its ends, training alone."""
+    """Curves of each group: on the line, training and test; beyond its ends, training alone."""
     found = {k: bench.profiles(group, told=k, splits=SPLITS) for k, group in runs.items()}
     outside = {
         k: bench.profiles(group, told=f"{k}, beyond", points=beyond(), extrapolate=True)

@@ -28,7 +28,7 @@ def loss(points: Array) -> Array:
 
 
 def limit(points: Array) -> Array:
-    """Where gradient flow ends, in closed form (derived; see the module).
+    """Return where gradient flow ends, in closed form (derived; see the module).
 
     Args:
         points: Starts, shape (N, 2).
@@ -73,7 +73,7 @@ def flow(points: Array, times: Array) -> Array:
 
 
 def falls(begin: Array, end: Array) -> Truth:
-    """Whether the loss never rises on the line to a minimum, exactly (derived).
+    """True if the loss never rises on the line to a minimum, exactly (derived).
 
     On the line ``w1 w2 - 1`` is a quadratic with a root at t = 1 and, with d = end - begin, its
     other root at ``r = (w1 w2 - 1) / (d1 d2)``, w the start. Its square falls on all of [0, 1] if

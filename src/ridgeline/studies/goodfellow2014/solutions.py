@@ -66,7 +66,7 @@ def two_solutions(bench: Bench) -> Finding:
 
 
 def _label(at: str) -> str:
-    """Of a time as specs have it: ``"4ep"``."""
+    """Label of a time as specs have it: ``"4ep"``."""
     if Duration.parse(at) == Duration():
         return "initialisation"
     return f"the first {at.replace('ep', ' ep. ').replace('it', ' it.').strip()}"
@@ -105,7 +105,7 @@ def _between(bench: Bench, pair: Pair, label: str, i: int, n: int) -> Profile:
 
 
 def _height(profile: Profile) -> float:
-    """Of the barrier of the training loss over the chord, in nats."""
+    """Height of the barrier of the training loss over the chord, in nats."""
     return profile.barrier().height
 
 

@@ -33,7 +33,7 @@ def final(run: Subject) -> State:
 
 
 def objective(run: Subject, split: Literal["train", "test"]) -> Objective:
-    """Of `model`. What becomes of running statistics is a repair's: without one they are kept."""
+    """Objective of `model`; running statistics are a repair's matter: without one they are kept."""
     if not _fuses(run):
         return run.objective(split, statistics="keep")
     data = getattr(run, split)

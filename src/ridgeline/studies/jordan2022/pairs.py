@@ -60,7 +60,7 @@ class Pair:
 
     @property
     def group(self) -> int:
-        """By which pairs of unlike cells are told to be of one origin."""
+        """Return by which pairs of unlike cells are told to be of one origin."""
         return self.a.seed
 
     def accuracy(self, way: str, split: str = "test") -> float:

@@ -16,7 +16,7 @@ ENDS = "mean of the ends"
 
 
 def hidden(widths: Sequence[int]) -> int:
-    """How many hidden layers a network has, by its widths from inputs to outputs."""
+    """Return how many hidden layers a network has, by its widths from inputs to outputs."""
     return len(widths) - 2
 
 

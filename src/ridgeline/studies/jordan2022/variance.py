@@ -18,7 +18,7 @@ __all__ = ["ITEMS"]
 
 
 def collapsed(bench: Bench) -> Finding:
-    """How much of each layer's variance is left at the midpoint, and how much of it is constant."""
+    """Share of each layer's variance left at the midpoint, and how much of it is constant."""
     found = {hidden(w): p for w, p in cells(bench, "depths", "net.widths").items()}
     some = found[bench.setting("deep")]
     layers = np.arange(1, bench.setting("deep") + 1)  # the last layer's logits are shown no more

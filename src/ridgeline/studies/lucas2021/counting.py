@@ -58,7 +58,7 @@ def plain(bench: Bench) -> list[Subject]:
 
 
 def seeds(subjects: Sequence[Subject]) -> list[int]:
-    """Which first weights each run has: runs of one seed are not independent."""
+    """Return which first weights each run has: runs of one seed are not independent."""
     return [subject.seed for subject in subjects]
 
 
@@ -68,7 +68,7 @@ def rate(subject: Subject) -> float:
 
 
 def depth(subject: Subject) -> int:
-    """How many linear layers a fully connected network has."""
+    """Return how many linear layers a fully connected network has."""
     return len(subject.at("net.widths")) - 1
 
 
@@ -84,7 +84,7 @@ def kind(subject: Subject) -> str:
 
 
 def setting(subject: Subject) -> str:
-    """What the seeds of one cell have in common: they are drawn together in intervals."""
+    """Return what the seeds of one cell have in common: they are drawn together in intervals."""
     return f"{kind(subject)} {rate(subject):g} {subject.at('net.widths')}"
 
 
@@ -116,7 +116,7 @@ def not_monotone(rises: Sequence[float], tolerance: float) -> str:
 
 
 def falls(profile: Profile, bench: Bench, split: str | None = None) -> bool:
-    """Whether a path is monotone: it rises by the scale's tolerance at most."""
+    """True if a path is monotone: it rises by the scale's tolerance at most."""
     return rise(profile, split=split) <= bench.setting("tolerance")
 
 
@@ -176,7 +176,7 @@ def cell(bench: Bench, subjects: Sequence[Subject]) -> Cell:
 
 
 def distances(bench: Bench, subject: Subject) -> tuple[float, float]:
-    """How far training went: in weight units, and over the norm of the initialisation."""
+    """Return how far training went: in weight units, and over the norm of the initialisation."""
     found = bench.kept(_distances, [subject])
     return float(found["distance"]), float(found["ratio"])
 

@@ -46,7 +46,7 @@ class MoreOften(Difference):
 
     @property
     def words(self) -> str:
-        """What is demanded."""
+        """Return what is demanded."""
         return f"{super().words}, of forced runs that went {self.far:g} times as far or farther"
 
     def decide(self, cases: Mapping[str, Sequence[Any]]) -> Measured:

@@ -35,7 +35,7 @@ class Turns:
     """Half the squared distance to the target at the start, shape (N,)."""
 
     def rising(self, tolerance: float) -> np.ndarray:
-        """Which squared errors rise by more than a share of what they are at the start, (N,)."""
+        """Mask of squared errors that rise by more than a share of those at the start, (N,)."""
         return self.to_target > tolerance * self.first
 
     def exceptions(self) -> int:
@@ -47,7 +47,7 @@ class Turns:
 
 
 def turns(outputs: Array, targets: Array) -> Turns:
-    """How output curves turn, and whether squared errors rise along them.
+    """Return how output curves turn, and whether squared errors rise along them.
 
     If a curve's chords turn by less than pi / 2 in all, each of them makes an acute angle with
     every later one, so the distance to the curve's end falls at every step (derived; the

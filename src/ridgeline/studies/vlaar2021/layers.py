@@ -99,7 +99,7 @@ def _row(profiles: Sequence[Profile]) -> list[str]:
 
 
 def _apart(one: Sequence[Profile], other: Sequence[Profile]) -> list[float]:
-    """How far the error areas of two layers of a network are apart."""
+    """Return how far the error areas of two layers of a network are apart."""
     return [abs(area(a) - area(b)) for a, b in zip(one, other, strict=True)]
 
 

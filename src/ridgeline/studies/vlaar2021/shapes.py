@@ -147,13 +147,13 @@ def _cases(
 
 
 def _told_apart(cells: Sequence[Sequence[Subject]], of: Mapping[str, float]) -> bool:
-    """Whether a shape tells at least half of the settings from the most frequent value."""
+    """True if a shape tells at least half of the settings from the most frequent value."""
     means = [float(np.mean([of[run.hash] for run in cell])) for cell in cells]
     return 2 * max(map(means.count, means), default=0) <= len(means) + 1
 
 
 def _still(cells: Sequence[Sequence[Subject]], shapes: Mapping[str, dict[str, float]]) -> list[str]:
-    """Why claims about a shape that hardly varies are undecided."""
+    """Return why claims about a shape that hardly varies are undecided."""
     still = [
         name
         for name in SHAPES
@@ -164,7 +164,7 @@ def _still(cells: Sequence[Sequence[Subject]], shapes: Mapping[str, dict[str, fl
 
 
 def _power(count: int) -> list[str]:
-    """Whether so many settings could tell the absence of a correlation from a strong one.
+    """True if so many settings could tell the absence of a correlation from a strong one.
 
     The rank correlation of n unrelated pairs has the standard deviation 1 / sqrt(n - 1).
     """

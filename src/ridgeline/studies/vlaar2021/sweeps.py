@@ -16,7 +16,7 @@ Label = Callable[[Subject], str]
 
 
 def setting(path: str) -> Label:
-    """What a run's config says at a path, as a label."""
+    """Return what a run's config says at a path, as a label."""
 
     def label(subject: Subject) -> str:
         value = subject.at(path)
@@ -26,17 +26,17 @@ def setting(path: str) -> Label:
 
 
 def images(subject: Subject) -> str:
-    """How many samples a run is trained on."""
+    """Return how many samples a run is trained on."""
     return f"{len(subject.train.targets):,}"
 
 
 def augmentation(subject: Subject) -> str:
-    """Whether its batches are augmented."""
+    """True if its batches are augmented."""
     return "none" if subject.at("training.augment") is None else "augmented"
 
 
 def depth(subject: Subject) -> str:
-    """How many layers it has, or what it is called where that is its kind's."""
+    """Return how many layers it has, or what it is called where that is its kind's."""
     try:
         return f"{len(subject.at('net.widths')) - 1} layers"
     except UnknownName:

@@ -134,7 +134,7 @@ def standardised(bench: Bench) -> Finding:
 
 
 def _ratios(over: dict[int, float], under: dict[int, float]) -> list[float]:
-    """Of networks of the same seed."""
+    """Ratios of two numbers of networks of the same seed."""
     return [over[seed] / under[seed] for seed in over if seed in under]
 
 

@@ -51,7 +51,7 @@ def _flow(*, classes: int, degree: int, scale: float, seed: int) -> dict[str, An
 def _flows(
     bench: Bench, what: str, seeds: int, classes: int, degree: int, scale: float
 ) -> list[dict[str, Array]]:
-    """Of several seeds; those that reached their loss."""
+    """Flows of several seeds; those that reached their loss."""
     found = []
     for seed in range(seeds):
         bench.tell(what, seed, seeds)

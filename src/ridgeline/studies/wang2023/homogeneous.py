@@ -79,7 +79,7 @@ class Flow:
 
     @cached_property
     def learned(self) -> LearningOrder:
-        """When each class is learned: all its samples right with probability above 0.9."""
+        """Return when each class is learned: all its samples right with probability above 0.9."""
         margins = self._margins(self.steps)
         found = np.full(self.problem.classes, math.inf)
         for c in range(self.problem.classes):
@@ -97,7 +97,7 @@ class Flow:
         return LearningOrder(found)
 
     def predicted_times(self) -> Array:
-        """When classes would be learned if biases stayed out of it [derived].
+        """Return when classes would be learned if biases stayed out of it [derived].
 
         ``T_j = k^2 / (r (r-2) (k-1)) |W_jj(0)|^-(r-2)``: the time in which W_jj runs away while all
         classes are equally likely, on data without noise. It holds for the classes learned first;
@@ -116,7 +116,7 @@ class Flow:
         return k**2 / (r * (r - 2) * (k - 1)) * own ** -(r - 2.0)
 
     def predicted_end(self) -> float:
-        """Where the error plateau would end on the line from zero [derived].
+        """Return where the error plateau would end on the line from zero [derived].
 
         The least over samples of where the signal of the end overtakes its bias; see
         `ridgeline.theory.leaving`.

@@ -135,20 +135,20 @@ def _level(found: dict[str, Array], profile: Profile) -> float:
 
 
 def _positions(found: dict[str, Array]) -> NDArray[np.bool_]:
-    """Whether each position is inside the theorem's interval."""
+    """True if each position is inside the theorem's interval."""
     low, high = found["interval"]
     return (found["t"] > low) & (found["t"] < high)
 
 
 def _proved(found: dict[str, Array], profile: Profile) -> bool:
-    """Whether all samples are predicted as one class inside the interval."""
+    """True if all samples are predicted as one class inside the interval."""
     inside = _positions(found)
     wrong = profile.curve("error").mean[inside]
     return bool(np.allclose(found["dominant"][inside], 1) and np.allclose(wrong, found["others"]))
 
 
 def _entropy(labels: Tensor) -> float:
-    """Of the classes' shares, in nats: what no guess without a look at the input can beat."""
+    """Entropy of the classes' shares, in nats: no guess without a look at the input can beat it."""
     shares = labels.bincount().double() / len(labels)
     return float(torch.special.entr(shares).sum())
 

@@ -166,7 +166,7 @@ def _machine() -> str:
 
 
 def started(pid: int) -> str | None:
-    """When a process began, so that its number, used again, is not taken for it; None if dead."""
+    """Start of a process, so that its number, used again, is not taken for it; None if dead."""
     try:
         told = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:

@@ -31,13 +31,13 @@ def digest(data: bytes) -> str:
 
 
 def state_name(step: int) -> str:
-    """What the state after so many steps is called."""
+    """Return what the state after so many steps is called."""
     return f"step-{step:08d}"
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What a run is called: a name to read and a hash that identifies it."""
+    """Name of a run: one to read, and a hash that identifies it."""
 
     name: str
     """A slug, such as ``fcn-64-64-10-seed-3``; two runs may share one."""
@@ -94,12 +94,12 @@ class StoredRun:
 
     @property
     def path(self) -> str:
-        """Where its folder is."""
+        """Return where its folder is."""
         return self._place.path(self.folder)
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What is said of it in a table: steps, outcome, final losses and errors."""
+        """Return what is said of it in a table: steps, outcome, final losses and errors."""
         return self.manifest["summary"]
 
     @property
@@ -126,7 +126,7 @@ class StoredRun:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """What defines it, fields at their defaults left out."""
+        """Return what defines it, fields at their defaults left out."""
         return self._record("config")
 
     @cached_property

@@ -49,7 +49,7 @@ SCRATCH = ".scratch"
 
 @dataclass(frozen=True)
 class Freed:
-    """What pruning freed, or would free."""
+    """Bytes, states and runs that pruning freed, or would free."""
 
     bytes: int
     states: int
@@ -270,7 +270,7 @@ class Store:
     # --- keeping house -------------------------------------------------------------------
 
     def verify(self, *, deep: bool = True) -> "list[soundness.Problem]":
-        """What is wrong with the store.
+        """Return what is wrong with the store.
 
         Args:
             deep: Whether every file is read and compared with its digest.

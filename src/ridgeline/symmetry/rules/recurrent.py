@@ -18,7 +18,7 @@ GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
 
 
 class Layer(NamedTuple):
-    """What a layer is computed from, in one direction.
+    """Weights and inputs of a recurrent layer, in one direction.
 
     Args:
         tensors: Its weights and biases.

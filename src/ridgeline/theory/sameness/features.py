@@ -40,7 +40,7 @@ class Distance:
 
 @dataclass(frozen=True)
 class LayerFeatures:
-    """How one layer's features behave between two networks."""
+    """Features of one layer between two networks."""
 
     site: LayerValue
     interpolated: Distance
@@ -168,7 +168,7 @@ def _chosen(found: dict[str, LayerValue], only: Sequence[str] | None) -> dict[st
 
 @dataclass(eq=False)
 class _Tally:
-    """What is summed over batches for one site."""
+    """Sums over batches for one site."""
 
     site: LayerValue
     t: float

@@ -33,7 +33,7 @@ class SingularAlignment:
 def singular_alignment(
     a: Mapping[str, Tensor], b: Mapping[str, Tensor], *, gamma: float = 0.3
 ) -> SingularAlignment:
-    """Whether the singular vectors with large singular values agree (Ito et al. 2024).
+    """True if the singular vectors with large singular values agree (Ito et al. 2024).
 
     ``R = sum_ij (u_i^a . u_j^b) (v_i^a . v_j^b) / sqrt(k_a k_b)``, over the k_a and k_b singular
     triples whose values are at least `gamma` times the largest of their matrix. The paper's
