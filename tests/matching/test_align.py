@@ -173,3 +173,47 @@ def test_one_round_is_one_round():
     a = drawn(shapes, 0)
     told = str(align(a, a, symmetry))
     assert "1 round\n" in told and "rounds" not in told
+
+
+class Masked(torch.nn.Module):
+    """Attention with a persistent mask, of all heads or of each."""
+
+    def __init__(self, mask):
+        super().__init__()
+        self.q, self.k, self.v = (torch.nn.Linear(6, 8) for _ in range(3))
+        self.o = torch.nn.Linear(8, 6)
+        self.register_buffer("mask", mask)
+
+    def forward(self, x):
+        q, k, v = (f(x).unflatten(-1, (2, 4)).transpose(1, 2) for f in (self.q, self.k, self.v))
+        y = (q @ k.mT + self.mask).softmax(-1) @ v
+        return self.o(y.transpose(1, 2).flatten(2)).mean(1)
+
+
+AHEAD = torch.full((3, 3), -torch.inf).triu(1)
+MASKS = {
+    "of all heads": AHEAD,
+    "of each head": torch.stack([AHEAD, AHEAD.T]),
+    "with numbers": AHEAD + torch.tensor([[0.5, 0, 0], [1, -2, 0], [3, 0, 1]]),
+}
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_a_mask_among_the_buffers_is_carried_and_distances_are_finite(name):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model, x = Masked(MASKS[name]), torch.randn(2, 3, 6)
+    symmetry = symmetries(model, x)
+    a = model.state_dict()
+    found = align(a, symmetry.random(5)(a), symmetry)
+    assert all(torch.equal(found.state[n], a[n]) for n in a)
+    assert found.same_function
+    assert found.after == 0 < found.before < torch.inf
+
+
+def test_an_infinity_of_one_state_alone_is_no_mask():
+    model = Masked(MASKS["with numbers"])
+    symmetry = symmetries(model, torch.randn(2, 3, 6))
+    a = model.state_dict()
+    with pytest.raises(NonFinite, match=r"state a.*mask \(0 NaN, 3 infinite\).*earlier checkpoint"):
+        align(a, a | {"mask": torch.zeros(3, 3)}, symmetry)

@@ -21,6 +21,7 @@ from ridgeline.graph.memory import transformed
 from ridgeline.graph.modes import Caller, modes_of
 from ridgeline.graph.refusals import quiet, refusing
 from ridgeline.graph.rewriting import make_functional
+from ridgeline.graph.standins import branching, with_standins
 from ridgeline.rng import untouched
 
 __all__ = ["Network", "Trace"]
@@ -180,6 +181,7 @@ class Network:
         *,
         check: bool = True,
         sized: bool = False,
+        standins: bool = False,
     ) -> "Trace":
         """Trace the network at the shapes of one batch.
 
@@ -190,6 +192,7 @@ class Network:
             check: Compare what the graph gives with what the model gives, on this batch; twice
                 the time of a forward pass. Without, only for who compares later.
             sized: Refuse sizes that depend on values, as those of ``x[x > 0]`` do.
+            standins: Say a number in place of each such size, for who follows shapes alone.
 
         Returns:
             A functional graph with a single output.
@@ -212,7 +215,7 @@ class Network:
             return outputs
 
         held = list(tensors.values())
-        traced = _graph_of(run, held, data, inputs)
+        traced = _graph_of(branching(run) if standins else run, held, data, inputs)
         if transformed(traced.graph):
             caller = self._caller_of(private_copy(self.module))
             traced = _graph_of(run, held, data, inputs, whole=False)
@@ -222,6 +225,7 @@ class Network:
         check_constants(traced)
         if sized:
             check_sizes(traced.graph)
+        valued = with_standins(traced.graph) if standins else frozenset()
         if check:
             # Of this one `run` makes its calls now: the first copy bears marks of the tracing.
             caller = self._caller_of(private_copy(self.module))
@@ -231,6 +235,7 @@ class Network:
             owner=traced,
             tensors=dict(zip(names, nodes, strict=False)),
             data=tuple(nodes[len(names) :]),
+            valued=valued,
         )
 
 
@@ -279,3 +284,5 @@ class Trace:
     """Name in the state to input node."""
     data: tuple[fx.Node, ...]
     """Input nodes of the flattened data."""
+    valued: frozenset[fx.Node] = frozenset()
+    """Nodes whose sizes depend on values, if numbers were asked for in their place."""

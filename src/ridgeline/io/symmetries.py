@@ -12,6 +12,8 @@ from ridgeline.errors import Argument, CheckpointError, Remedy, RidgelineError, 
 from ridgeline.io.indices import Packed, pack, unpack
 from ridgeline.io.writing import atomic_path, version
 from ridgeline.symmetry import Fixed, Group, Place, Sighting, Symmetry
+from ridgeline.symmetry.exchange import Exchange
+from ridgeline.symmetry.members import Members
 from ridgeline.symmetry.scaling import Rescalable
 
 __all__ = ["load_symmetry", "save_symmetry", "symmetry_record"]
@@ -56,7 +58,8 @@ def symmetry_record(symmetry: Symmetry) -> dict[str, Any]:
 
     Returns:
         ``format``, ``version``, ``ridgeline``, ``groups`` (name, inside, fibres, size, places and
-        sightings), ``scalings``, ``shapes``, ``fixed``, ``ties``, ``derived``, ``left_out``.
+        sightings), ``scalings``, ``shapes``, ``fixed``, ``ties``, ``derived``, ``left_out``,
+        ``exchanges``.
         Positions are packed: see `ridgeline.io.indices`.
     """
     return {
@@ -70,6 +73,15 @@ def symmetry_record(symmetry: Symmetry) -> dict[str, Any]:
         "fixed": [vars(f) for f in symmetry.fixed],
         "derived": list(symmetry.derived),
         "left_out": list(symmetry.left_out),
+        "exchanges": [
+            {
+                "name": e.name,
+                "slots": list(e.members.slots),
+                "tensors": [list(tensors) for tensors in e.members.tensors],
+                "rows": [list(row) for row in e.rows],
+            }
+            for e in symmetry.exchanges
+        ],
     }
 
 
@@ -127,6 +139,7 @@ def load_symmetry(path: str | os.PathLike[str]) -> Symmetry:
             ),
             tuple(map(str, tree.get("derived", ()))),
             tuple(map(str, tree.get("left_out", ()))),
+            tuple(map(_given_exchange, tree.get("exchanges", ()))),
         )
     except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:
         raise CheckpointError(
@@ -134,6 +147,15 @@ def load_symmetry(path: str | os.PathLike[str]) -> Symmetry:
             got=f"{where}: {error if isinstance(error, RidgelineError) else repr(error)}",
             remedy=Remedy("Write it anew with `{}`.", SAVING),
         ) from error
+
+
+def _given_exchange(given: Mapping[str, Any]) -> Exchange:
+    tensors = tuple(tuple(map(str, names)) for names in given["tensors"])
+    slots = tuple(map(str, given["slots"]))
+    if {len(slots)} != set(map(len, tensors)):
+        raise ValueError("modules of unlike tensors")
+    rows = tuple((str(tensor), int(axis)) for tensor, axis in given["rows"])
+    return Exchange(Members(str(given["name"]), slots, tensors), rows)
 
 
 def _read(path: Path, where: str) -> Mapping[str, Any]:

@@ -190,10 +190,13 @@ def align(
     a, b = states.in_one_type((states.detached(a, "a"), states.detached(b, "b")), stacklevel=2)
     states.check_same(a, b)
     check_groups(symmetry)
-    for name, x in (("a", a), ("b", b)):
+    for name, x, other in (("a", a, b), ("b", b, a)):
         symmetry.check(x)
-        states.check_finite(x, f"state {name}")
-    matched = by.match(a, b, symmetry, seed=seed, progress=progress)
+        rest = {n: v for n, v in x.items() if not states.is_mask(n, v)}
+        states.check_finite(rest, f"state {name}", among=[other])
+    evaluates = any(getattr(by, name, None) is not None for name in ("objective", "model"))
+    held = (a, b) if evaluates else (states.bounded(a), states.bounded(b))
+    matched = by.match(*held, symmetry, seed=seed, progress=progress)
     if matched.worse and getattr(by, "never_worse", False):
         raise UsageError(
             f"{type(by).__name__} promises to be no worse than the identity.",
@@ -204,6 +207,10 @@ def align(
     if symmetry.left_out:  # of these the function may be another one
         said = outputs_left_out(symmetry.left_out)
         matched = replace(matched, notes=(*matched.notes, *said))
+    if symmetry.exchanges and not getattr(by, "exchanges", False):
+        names = ", ".join(e.name for e in symmetry.exchanges)
+        said = f"whole modules stay in their order, {names}: `WeightMatching` exchanges them"
+        matched = replace(matched, notes=(*matched.notes, said))
     element = matched.transform
     carried = matched.state if element is None else element(b)
     assert carried is not None  # Matched holds one of the two
@@ -212,8 +219,8 @@ def align(
         transform=matched.transform,
         by=by,
         matched=matched,
-        before=states.distance(a, b),
-        after=states.distance(a, carried),
+        before=states.distance(states.bounded(a), states.bounded(b)),
+        after=states.distance(states.bounded(a), states.bounded(carried)),
         moved=moved_by(matched.transform, symmetry),
         same_function=False if element is None else check_carried(symmetry, b, element, carried),
     )

@@ -8,7 +8,8 @@ import torch
 
 from ridgeline.errors import UsageError
 from ridgeline.symmetry import Action, Mixing, Permutation, Scaling, Symmetry, Transform
-from ridgeline.symmetry.frame import orders_of
+from ridgeline.symmetry.exchange import Exchanged
+from ridgeline.symmetry.stacking import orders_of
 
 __all__ = ["Moved", "moved_by"]
 
@@ -73,12 +74,12 @@ def _how(action: Action) -> list[str]:
 
 def _shares(transform: Transform, symmetry: Symmetry) -> dict[str, float]:
     """The share of units that are put elsewhere; scalings and mixings leave them in place."""
-    kept = tuple(x for x in transform.actions if isinstance(x, Permutation))
+    kept = tuple(x for x in transform.actions if isinstance(x, (Permutation, Exchanged)))
     transform = Transform(kept, transform.ties)
     try:
         orders = orders_of(transform, symmetry)
     except UsageError:  # groups of another symmetry
-        return {name: n / symmetry.group(name).identity().size
+        return {name: n / symmetry.named(name).identity().size
                 for name, n in transform.moved.items()}  # fmt: skip
     return {
         name: float((order != np.arange(order.shape[1])).mean())

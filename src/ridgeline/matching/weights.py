@@ -12,7 +12,7 @@ float32. ``WeightMatching(init="identity")`` is their algorithm alone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -28,6 +28,7 @@ from ridgeline.progress import Progress
 from ridgeline.rng import seed_of
 from ridgeline.symmetry import Symmetry, Transform
 from ridgeline.symmetry.frame import Orders, compose, framed
+from ridgeline.symmetry.stacking import stacked
 
 __all__ = ["WeightMatching"]
 
@@ -81,6 +82,8 @@ class WeightMatching:
     statistics: bool = False
 
     never_worse: ClassVar[bool] = True
+    exchanges: ClassVar[bool] = True
+    """Whole modules are exchanged too."""
 
     def __post_init__(self) -> None:
         for name in ("restarts", "sweeps"):
@@ -109,10 +112,19 @@ class WeightMatching:
     ) -> Matched:
         """The transform that brings b's parameters nearest to a's; see the class.
 
+        Whole modules are exchanged too, unless the search begins at what another strategy finds.
+
         Raises:
             UsageError: If the symmetry has no group among the counted tensors, or the start is
                 no permutation.
         """
+        given = isinstance(self.init, (str, Transform))
+        if given and (stack := stacked(symmetry)) is not None:
+            held = stack.state(a), stack.state(b), stack.symmetry
+            init = stack.within(self.init) if isinstance(self.init, Transform) else self.init
+            matched = replace(self, init=init).match(*held, seed=seed, progress=progress)
+            assert matched.transform is not None
+            return replace(matched, transform=stack.transform(matched.transform))
         overlap = Overlap(a, b, symmetry, statistics=self.statistics)
         given = self._given(a, b, symmetry, overlap, seed, progress)
         rounding = ROUNDING * overlap.scale

@@ -23,6 +23,7 @@ from ridgeline.state.geometry import Comparison, angle, compare, cosine, distanc
 from ridgeline.state.kinds import (
     as_complex,
     as_real,
+    bounded,
     double,
     equal,
     finitely,
@@ -61,6 +62,7 @@ __all__ = [
     "angle",
     "as_complex",
     "as_real",
+    "bounded",
     "capture",
     "cast",
     "check_dequantised",

@@ -8,6 +8,7 @@ from torch import Tensor
 __all__ = [
     "as_complex",
     "as_real",
+    "bounded",
     "double",
     "equal",
     "finitely",
@@ -119,6 +120,20 @@ def finitely(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
     for x in tensors[1:]:
         shared = shared & (x == first)
     return torch.where(shared, first, function(*(x.masked_fill(shared, 0) for x in tensors)))
+
+
+def bounded(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state with a finite number, larger than all others of a tensor, for its infinities.
+
+    Args:
+        state: With masks among its tensors, for who compares what states hold.
+    """
+    found = dict(state)
+    for name, x in state.items():
+        if is_continuous(x) and not x.is_complex() and bool((infinite := x.isinf()).any()):
+            size = 1 + x.masked_fill(infinite, 0).abs().max()
+            found[name] = torch.where(infinite, x.sign() * size, x)
+    return found
 
 
 def equal(a: Tensor, b: Tensor) -> bool:

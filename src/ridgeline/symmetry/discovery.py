@@ -10,6 +10,7 @@ from torch import nn
 
 from ridgeline.graph import Network, Trace
 from ridgeline.state import tensors_of
+from ridgeline.symmetry.alternatives import exchanges
 from ridgeline.symmetry.blocks import blocks_follow
 from ridgeline.symmetry.confined import uneven
 from ridgeline.symmetry.evaluation import steadily
@@ -33,7 +34,7 @@ def discover(network: Network, example: Any) -> Symmetry:
     Raises:
         NotTraceable: If the network cannot be traced.
     """
-    trace = network.trace(example, sized=True)
+    trace = network.trace(example, standins=True)
     with steadily(0):  # random constants are computed
         walk = Tracing(trace)
         found = _groups(walk)
@@ -43,11 +44,17 @@ def discover(network: Network, example: Any) -> Symmetry:
             if _elements(other) > _elements(found):
                 walk, found = again, other
     shapes = {name: tuple(x.shape) for name, x in tensors_of(network.module).items()}
+    whole = exchanges(walk)
+    moving = {place for exchange in whole for place in exchange.rows}
     return Symmetry(
         found.groups,
         shapes,
         (
-            *(replace(f, why=told(f.why, walk.trace)) for f in found.fixed),
+            *(
+                replace(f, why=told(f.why, walk.trace))
+                for f in found.fixed
+                if (f.tensor, f.axis) not in moving
+            ),
             *(
                 Fixed(n, 0, shapes[n][0], "not used by the network")
                 for n in walk.unused
@@ -56,6 +63,7 @@ def discover(network: Network, example: Any) -> Symmetry:
         ),
         _ties(network.module, shapes),
         derived=(shapes_of(example),),
+        exchanges=whole,
     )
 
 

@@ -94,14 +94,14 @@ def _proved(symmetry: Symmetry, bench: Bench) -> Symmetry:
     kept = symmetry.without(*(w.group for w in wrong))
     fixed = [f for w in wrong for f in _fixed(symmetry, w)]
     names = ", ".join(
-        f"{w.name!r} ({w.change:.1e}, made in {made_in(symmetry.group(w.group))})" for w in wrong
+        f"{w.name!r} ({w.change:.1e}, made in {made_in(symmetry.named(w.group))})" for w in wrong
     )
     note = f"derived, but dropped because outputs change: {names}"
     return replace(kept, fixed=(*kept.fixed, *fixed), derived=(*kept.derived, note))
 
 
 def _fixed(symmetry: Symmetry, wrong: Wrong) -> list[Fixed]:
-    group = symmetry.group(wrong.group)
+    group = symmetry.named(wrong.group)
     why = f"group {wrong.name!r} was derived, but changes outputs"
     axes = dict.fromkeys((p.tensor, p.axis) for p in group.places)
     return [Fixed(t, axis, group.fibres * group.size, why) for t, axis in axes]

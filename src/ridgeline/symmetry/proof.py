@@ -90,7 +90,7 @@ def prove(symmetry: Symmetry, network: Network, example: Any, *, seed: int = 0) 
         raise NotASymmetry(
             {w.name: w.change for w in wrong},
             bench.here.tolerance,
-            where={w.name: made_in(symmetry.group(w.group)) for w in wrong},
+            where={w.name: made_in(symmetry.named(w.group)) for w in wrong},
             groups=list(dict.fromkeys(w.group for w in wrong)),
         )
     moved = sum(g.fibres * g.size for g in symmetry.groups if g.size > 1)
@@ -139,7 +139,7 @@ class Bench:
             What must be left out for the rest to be a symmetry.
         """
         size = sum(int(np.prod(shape)) for shape in symmetry.shapes.values())
-        parts = len(symmetry.groups) + len(symmetry.scalings)
+        parts = len(symmetry.groups) + len(symmetry.scalings) + len(symmetry.exchanges)
         if size * parts > ALONE and not self._changed(symmetry, most=APART):
             return []
         found = [w for w in self._alone(symmetry) if w.change]
@@ -149,7 +149,7 @@ class Bench:
         return found
 
     def _alone(self, symmetry: Symmetry) -> Iterator[Wrong]:
-        for group in symmetry.groups:
+        for group in (*symmetry.groups, *symmetry.exchanges):
             yield Wrong(group.name, group.name, self._changed(symmetry.only(group.name), most=None))
         for member in symmetry.scalings:
             change = self._change(
@@ -160,11 +160,18 @@ class Bench:
 
     def _together(self, symmetry: Symmetry) -> Iterator[Wrong]:
         """Groups and scalings that change outputs with those before them, though not alone."""
-        kept = _less(symmetry, [Wrong(g.name, g.name, 1.0) for g in symmetry.groups])
+        every = (*symmetry.groups, *symmetry.exchanges)
+        kept = _less(symmetry, [Wrong(g.name, g.name, 1.0) for g in every])
         for group in symmetry.groups:
             more = kept.adding(group)
             if change := self._changed(more):
                 yield Wrong(group.name, group.name, change)
+            else:
+                kept = more
+        for exchange in symmetry.exchanges:
+            more = replace(kept, exchanges=(*kept.exchanges, exchange))
+            if change := self._changed(more):
+                yield Wrong(exchange.name, exchange.name, change)
             else:
                 kept = more
         for member in symmetry.scalings:
@@ -183,7 +190,8 @@ class Bench:
             symmetry: Whose groups and scalings.
             most: Sets of fibres that are turned without the others; None for as many as it takes.
         """
-        orders = {g.name: cycles(g, self.seed) for g in symmetry.groups}
+        every = (*symmetry.groups, *symmetry.exchanges)
+        orders = {g.name: cycles(g, self.seed) for g in every}
         first, second = ({n: both[k] for n, both in orders.items()} for k in (0, 1))
         if change := self._change(
             self._element(symmetry, first, 1.0), self._element(symmetry, second, 7.0)
@@ -230,7 +238,7 @@ def _part(order: Order, fibres: np.ndarray) -> Order:
 def _less(symmetry: Symmetry, wrong: Sequence[Wrong]) -> Symmetry:
     """A symmetry without what was found wrong."""
     names = {w.name for w in wrong}
-    groups = [g.name for g in symmetry.groups if g.name in names]
+    groups = [g.name for g in (*symmetry.groups, *symmetry.exchanges) if g.name in names]
     left = symmetry.without(*groups)
     kept = tuple(m for m in left.scalings if m.name not in names)
     return replace(left, scalings=kept)

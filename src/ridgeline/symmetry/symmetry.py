@@ -10,9 +10,10 @@ from torch import Tensor
 
 from ridgeline.errors import StateMismatch, UnknownName, UsageError
 from ridgeline.rng import seed_of
+from ridgeline.symmetry.exchange import Exchange, Exchanged
 from ridgeline.symmetry.group import Group, Order
 from ridgeline.symmetry.scaling import Rescalable
-from ridgeline.symmetry.transform import Permutation, Transform
+from ridgeline.symmetry.transform import Action, Permutation, Transform
 from ridgeline.symmetry.witness import Witness
 from ridgeline.symmetry.words import describe
 
@@ -48,6 +49,7 @@ class Symmetry:
         scalings: Which groups' units may be multiplied, as `rescalable` finds; none by default.
         derived: What to say of how it was found: the shapes of the example, what was dropped.
         left_out: Outputs of the network that do not count, and may change.
+        exchanges: Whole modules that may change places: experts, branches.
         witness: The network and an example, by which states that were carried are compared with
             what they were; not part of a copy or a pickle.
     """
@@ -59,6 +61,7 @@ class Symmetry:
     scalings: tuple[Rescalable, ...] = ()
     derived: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
     witness: Witness | None = None
 
     def __getstate__(self) -> dict[str, object]:
@@ -66,16 +69,17 @@ class Symmetry:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ties", dict(self.ties or {}))
-        names = [g.name for g in self.groups]
+        names = [g.name for g in (*self.groups, *self.exchanges)]
         if twice := sorted({n for n in names if names.count(n) > 1}):
             raise UsageError("Groups bear different names.", got=", ".join(twice))
-        for group in self.groups:
+        for group in (*self.groups, *self.exchanges):
             self._check(group)
 
-    def _check(self, group: Group) -> None:
+    def _check(self, group: Group | Exchange) -> None:
+        for name in group.tensors():
+            if name not in self.shapes:
+                raise UnknownName("tensor", name, list(self.shapes))
         for place in group.places:
-            if place.tensor not in self.shapes:
-                raise UnknownName("tensor", place.tensor, list(self.shapes))
             shape = self.shapes[place.tensor]
             if not -len(shape) <= place.axis < len(shape) or place.index.max() >= shape[place.axis]:
                 raise UsageError(
@@ -95,27 +99,42 @@ class Symmetry:
                 return group
         raise UnknownName("group", name, [g.name for g in self.groups])
 
+    def named(self, name: str) -> Group | Exchange:
+        """A group or an exchange by its name.
+
+        Raises:
+            UnknownName: If there is none; it names the nearest.
+        """
+        self._known(name)
+        return next(g for g in (*self.groups, *self.exchanges) if g.name == name)
+
+    def _known(self, *names: str) -> None:
+        known = [g.name for g in (*self.groups, *self.exchanges)]
+        for name in names:
+            if name not in known:
+                raise UnknownName("group", name, known)
+
     def without(self, *names: str) -> "Symmetry":
         """The symmetry with some groups forbidden, and what stands inside them kept.
 
         Args:
-            names: Of groups.
+            names: Of groups and exchanges.
         """
-        for name in names:
-            self.group(name)
+        self._known(*names)
         kept = tuple(
             replace(g, inside=None) if g.inside in names else g
             for g in self.groups
             if g.name not in names
         )
         scalings = tuple(m for m in self.scalings if m.group not in names)
-        return replace(self, groups=kept, scalings=scalings)
+        exchanges = tuple(e for e in self.exchanges if e.name not in names)
+        return replace(self, groups=kept, scalings=scalings, exchanges=exchanges)
 
     def only(self, *names: str) -> "Symmetry":
-        """The symmetry with no groups but these."""
-        for name in names:
-            self.group(name)
-        return self.without(*(g.name for g in self.groups if g.name not in names))
+        """The symmetry with no groups and exchanges but these."""
+        self._known(*names)
+        every = (*self.groups, *self.exchanges)
+        return self.without(*(g.name for g in every if g.name not in names))
 
     def adding(self, *groups: Group) -> "Symmetry":
         """The symmetry with groups of one's own, not proved: `prove` them."""
@@ -125,15 +144,18 @@ class Symmetry:
         """The element with given orders, inner groups first.
 
         Args:
-            orders: Group name to its order; groups that are left out stay as they are.
+            orders: Name of a group, or of an exchange, to its order; those that are left out
+                stay as they are.
 
         Raises:
             UnknownName: If a name is of no group.
             UsageError: If an order is no permutation of its group.
         """
-        for name in orders:
-            self.group(name)
-        actions = [Permutation(g, orders[g.name]) for g in self.groups if g.name in orders]
+        self._known(*orders)
+        actions: list[Action] = [
+            Permutation(g, orders[g.name]) for g in self.groups if g.name in orders
+        ]
+        actions += [Exchanged(e, orders[e.name]) for e in self.exchanges if e.name in orders]
         return Transform(tuple(actions), self.ties)
 
     def identity(self) -> Transform:
@@ -162,11 +184,15 @@ class Symmetry:
 
         Args:
             seed: Of the stream ``symmetry``, one for each group.
-            groups: Names of those to act on; all by default.
+            groups: Names of those to act on, exchanges among them; all by default.
             scalings: Multiply units by random factors and signs too, where they may be.
             spread: Of the factors; see `scaling`.
         """
-        chosen = [self.group(n) for n in groups] if groups is not None else list(self.groups)
+        chosen: list[Group | Exchange] = [*self.groups, *self.exchanges]
+        if groups is not None:
+            groups = list(groups)
+            self._known(*groups)
+            chosen = [g for g in chosen if g.name in groups]
         orders: dict[str, Order] = {}
         for group in chosen:
             draws = np.random.default_rng(seed_of(seed, "symmetry", group.name))
@@ -216,7 +242,8 @@ class Symmetry:
     @property
     def elements(self) -> float:
         """The natural logarithm of the number of elements."""
-        return float(sum(g.fibres * np.log(np.arange(1, g.size + 1)).sum() for g in self.groups))
+        every = (*self.groups, *self.exchanges)
+        return float(sum(g.fibres * np.log(np.arange(1, g.size + 1)).sum() for g in every))
 
     def covered(self) -> float:
         """The share of the state's numbers in tensors that some group touches.
@@ -225,7 +252,8 @@ class Symmetry:
         where the hidden units of each expert move and whole experts do not. The number of
         `elements` does, where that of the architecture is known.
         """
-        touched = {name for group in self.groups for name in group.tensors()}
+        every = (*self.groups, *self.exchanges)
+        touched = {name for group in every for name in group.tensors()}
         sizes = {n: prod(s) for n, s in self.shapes.items() if n not in self.ties}
         return sum(sizes[n] for n in touched if n in sizes) / max(sum(sizes.values()), 1)
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ridgeline.errors import StateMismatch, UsageError
 from ridgeline.state import State, tie
+from ridgeline.symmetry.exchange import Exchange
 from ridgeline.symmetry.group import Group, Order
 from ridgeline.symmetry.permuting import Step, moved_in_place, permuted, steps_by_tensor
 
@@ -20,7 +21,7 @@ class Action(Protocol):
     """One thing that a transform does, to the units of one group."""
 
     @property
-    def group(self) -> Group:
+    def group(self) -> "Group | Exchange":
         """Name of the group whose units it acts on."""
         ...
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ridgeline.rng import seed_of
+from ridgeline.symmetry.exchange import Exchange
 from ridgeline.symmetry.group import Group, Order
 
 __all__ = ["cycles", "sets"]
@@ -23,11 +24,11 @@ SMALL = 6
 of seven and their second elements agree once in 5040 draws."""
 
 
-def cycles(group: Group, seed: int) -> tuple[Order, Order]:
+def cycles(group: Group | Exchange, seed: int) -> tuple[Order, Order]:
     """Two permutations of each fibre that together generate all of its permutations.
 
     Args:
-        group: The group.
+        group: The group, or the exchange.
         seed: Of the stream ``turns``, one for each group.
 
     Returns:

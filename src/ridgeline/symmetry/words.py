@@ -9,6 +9,7 @@ from torch import Tensor, fx
 from torch.utils import _pytree as pytree
 
 from ridgeline.graph import Trace, operation
+from ridgeline.symmetry.exchange import Exchange
 from ridgeline.symmetry.group import Group, Place
 from ridgeline.symmetry.scaling import Rescalable
 
@@ -35,6 +36,8 @@ class _Symmetry(Protocol):
     @property
     def groups(self) -> Sequence[Group]: ...
     @property
+    def exchanges(self) -> Sequence[Exchange]: ...
+    @property
     def scalings(self) -> Sequence[Rescalable]: ...
     @property
     def fixed(self) -> Sequence[_Left]: ...
@@ -54,8 +57,9 @@ def describe(symmetry: _Symmetry) -> str:
     Args:
         symmetry: Any.
     """
-    total = sum(g.fibres * g.size for g in symmetry.groups)
-    count = len(symmetry.groups)
+    every = (*symmetry.groups, *symmetry.exchanges)
+    total = sum(g.fibres * g.size for g in every)
+    count = len(every)
     lines = [
         f"{count} group{'' if count == 1 else 's'} of {total} units, of order "
         f"10^{symmetry.elements / np.log(10):.1f}; the tensors that they touch hold "
@@ -67,6 +71,9 @@ def describe(symmetry: _Symmetry) -> str:
         size = f"{g.size}" if g.fibres == 1 else f"{g.fibres} x {g.size}"
         inside = f" (inside {g.inside})" if g.inside else ""
         lines.append(f"  {g.name}: {size}{inside}  {', '.join(_merged(g.places))}")
+    for e in symmetry.exchanges:
+        rows = "".join(f", {name}[{axis}]" for name, axis in e.rows)
+        lines.append(f"  {e.name}: {e.size} whole modules  {', '.join(e.members.slots)}{rows}")
     for m in symmetry.scalings:
         places = zip(symmetry.group(m.group).places, m.powers, strict=True)
         parts = dict.fromkeys(f"{p.tensor}[{p.axis}]^{e}" for p, e in places if e)
@@ -95,8 +102,10 @@ def _merged(places: Sequence[Place]) -> list[str]:
     return [named + (f" x{n}" if n > 1 else "") for named, n in width.items()]
 
 
-def made_in(group: Group) -> str:
+def made_in(group: Group | Exchange) -> str:
     """Return where the units of a group are made: a module, a tensor of it, an operation."""
+    if not isinstance(group, Group):
+        return f"modules {group.name!r}"
     place = next((p for p in group.places if p.axis == 0), group.places[0])
     module = place.tensor.rpartition(".")[0]
     inside = f"module {module!r}, " if module else ""

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ridgeline.symmetry.rules.contractions import _spelt
+from ridgeline.symmetry.rules.contractions import spelt
 from symmetric import Run, p, seeded
 from symmetry.derived import derive, fixed
 
@@ -93,7 +93,7 @@ def test_an_einsum_is_a_product_however_it_is_spelt(name):
 )
 def test_a_spelt_equation_means_the_same(equation, shapes):
     given = [torch.randn(s, dtype=torch.float64) for s in shapes]
-    parts, right = _spelt(equation, [len(s) for s in shapes])
+    parts, right = spelt(equation, [len(s) for s in shapes])
     assert "." not in "".join(parts) + right
     # Written out, an axis that is broadcast must be there with size one, which einsum also takes.
     assert torch.equal(

@@ -7,12 +7,11 @@ import torch
 from torch import fx
 
 from ridgeline.graph import arguments, operation
-from ridgeline.symmetry.labels import Value, combine, move, varies
+from ridgeline.symmetry.labels import Value, move
 from ridgeline.symmetry.rules.joining import side_by_side
-from ridgeline.symmetry.rules.lookups import picked
-from ridgeline.symmetry.rules.pointers import along, points_of
+from ridgeline.symmetry.rules.lookups import is_mask, picked
+from ridgeline.symmetry.rules.pointers import pointed, points_of
 from ridgeline.symmetry.rules.registry import Walk, rule, unknown
-from ridgeline.symmetry.units import Labels
 
 __all__ = ["chosen"]
 
@@ -47,12 +46,15 @@ def chosen(walk: Walk, node: fx.Node) -> Any:
     """
     value, index = walk.value(node.args[0]), _indices(walk, node)
     places = [k for k, one in enumerate(index) if one is not None]
-    if any(index[k].meta["val"].dtype in (torch.bool, torch.uint8) for k in places):
-        return unknown(walk, node)
     why = f"chosen by {node.name}"
+    masks = [index[k] for k in places if is_mask(index[k])]
+    if masks and len(places) > 1:
+        return unknown(walk, node)
+    if masks:
+        return _masked(walk, value, masks[0], places[0], walk.shape(node), why)
     points = points_of(walk, index[places[0]]) if len(places) == 1 else None
     if points is not None and len(points) == value.shape[places[0]]:
-        value = _of_pointed(walk, value, places[0], points, why)
+        value = pointed(walk, value, places[0], points, why)
     for k in places:
         for layer in walk.value(index[k]).layers:
             walk.units.fix(layer, why)
@@ -62,10 +64,14 @@ def chosen(walk: Walk, node: fx.Node) -> Any:
     return picked(walk, value, places, places[0] if together else 0, new, walk.shape(node), why)
 
 
-def _of_pointed(walk: Walk, value: Value, axis: int, points: Labels, why: str) -> Value:
-    """A value without the layer along an axis, whose units are those that are pointed at."""
-    both = combine(walk.units, [value, along(value.shape, axis, points)], why)
-    return Value(value.shape, tuple(f for f in both.layers if varies(f) != {axis}))
+def _masked(
+    walk: Walk, value: Value, mask: fx.Node, first: int, shape: tuple[int, ...], why: str
+) -> Value:
+    """After the positions where a mask is true were laid one after the other, along one axis."""
+    for layer in walk.value(mask).layers:
+        walk.units.fix(layer, why)
+    gone = range(first, first + len(walk.shape(mask)))
+    return picked(walk, value, gone, first, 1, shape, why)
 
 
 def _indices(walk: Walk, node: fx.Node) -> list[Any]:

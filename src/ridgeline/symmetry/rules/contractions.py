@@ -10,13 +10,13 @@ from torch import fx
 from ridgeline.symmetry.labels import Value, combine, move, reduce
 from ridgeline.symmetry.rules.registry import Walk, over, rule, unknown, why_of
 
-__all__: list[str] = []
+__all__ = ["spelt"]
 
 
 @rule("einsum")
 def _einsum(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
     axes = [len(walk.shape(of)) for of in given["tensors"]]
-    parts, right = _spelt(given["equation"], axes)
+    parts, right = spelt(given["equation"], axes)
     if any(len(set(part)) < len(part) for part in parts):  # a diagonal
         return unknown(walk, node)
     values = []
@@ -27,7 +27,7 @@ def _einsum(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
     return _contracted(walk, node, parts, right, values)
 
 
-def _spelt(equation: str, axes: Sequence[int]) -> tuple[list[str], str]:
+def spelt(equation: str, axes: Sequence[int]) -> tuple[list[str], str]:
     """An equation without "..." and with its right side.
 
     Args:

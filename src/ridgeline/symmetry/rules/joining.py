@@ -12,6 +12,7 @@ from ridgeline.symmetry.labels import (
     compress,
     tidy,
 )
+from ridgeline.symmetry.rules.pointers import pointed, points_of
 from ridgeline.symmetry.rules.registry import Walk, rule, why_of
 from ridgeline.symmetry.units import coordinates
 
@@ -21,6 +22,9 @@ __all__: list[str] = ["side_by_side"]
 @rule("embedding")
 def _embedding(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
     weight, index = walk.value(given["weight"]), walk.value(given["indices"])
+    points = points_of(walk, given["indices"])
+    if points is not None and len(points) == weight.shape[0]:
+        weight = pointed(walk, weight, 0, points, "rows chosen by data")
     rows = [f for f in weight.layers if f.shape[0] > 1]
     for row in rows:
         walk.units.fix(row, "rows chosen by data")

@@ -8,11 +8,16 @@ from torch import fx
 
 from ridgeline.symmetry.labels import Value, combine, move, reduce, varies
 from ridgeline.symmetry.rules.ordered import in_order
-from ridgeline.symmetry.rules.pointers import along, points_of, spread
+from ridgeline.symmetry.rules.pointers import along, pointed, points_of, spread
 from ridgeline.symmetry.rules.registry import Walk, rule, unknown, why_of
 from ridgeline.symmetry.units import coordinates
 
-__all__ = ["picked"]
+__all__ = ["is_mask", "picked"]
+
+
+def is_mask(of: fx.Node) -> bool:
+    """True if a tensor that chooses says yes or no of each position."""
+    return of.meta["val"].dtype in (torch.bool, torch.uint8)
 
 
 def picked(
@@ -78,6 +83,10 @@ def _gather(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
     if dim is None or len(walk.shape(of)) != len(x.shape) or not x.shape:
         return unknown(walk, node)
     axis, why, shape = dim % len(x.shape), why_of(node), walk.shape(node)
+    points = points_of(walk, of)
+    if points is not None and len(points) == x.shape[axis] and not _off(x, walk.value(of), axis):
+        x = pointed(walk, x, axis, points, why)
+        return combine(walk.units, [spread(walk, x, axis, shape, why), walk.value(of)], why)
     index = _positions(walk, of, why)
     taken = _at_all(walk, x, axis, shape, why)
     if "index" in given:  # an index that is smaller than what it looks up takes its first ones
@@ -142,15 +151,14 @@ def _put(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
     x, why = walk.value(given["self"]), why_of(node)
     indices = list(given["indices"])
     several = [one for one in indices if one is not None]
-    if several != indices or any(
-        one.meta["val"].dtype in (torch.bool, torch.uint8) for one in several
-    ):
-        return unknown(walk, node)  # other axes, or a mask
+    masks = [is_mask(one) for one in several]
+    if several != indices or (any(masks) and len(masks) > 1):
+        return unknown(walk, node)  # other axes, or several masks
     for one in several:
         _positions(walk, one, why)
-    axes = range(len(indices))
-    new = max(len(walk.shape(one)) for one in several)
-    rest = len(x.shape) - len(indices)
+    axes = range(len(walk.shape(several[0])) if masks[0] else len(indices))
+    new = 1 if masks[0] else max(len(walk.shape(one)) for one in several)
+    rest = len(x.shape) - len(axes)
     rows = walk.value(given["values"])
     written = [k for k in range(len(rows.shape)) if k < len(rows.shape) - rest]
     if len(written) > new:
@@ -159,6 +167,32 @@ def _put(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
     kept = rows.shape[len(written) :]
     rows = move(walk.units, rows, lambda f: f.reshape(kept), why)
     return combine(walk.units, [in_order(walk, x, list(axes), why), rows], why)
+
+
+@rule("nonzero", "nonzero_numpy")
+def _true(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Any:
+    """Positions at which a value is true, one after the other."""
+    _positions(walk, next(iter(given.values())), why_of(node))
+    made = node.meta["val"]
+    if isinstance(made, (tuple, list)):
+        return [Value.of(part.shape) for part in made]
+    return Value.of(made.shape)
+
+
+@rule("where")
+def _where(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Any:
+    """One of two values, element by element; of a condition alone, where it is true."""
+    if len(given) == 1:
+        return _true(walk, node, given)
+    return combine(walk.units, [walk.value(of) for of in given.values()], why_of(node))
+
+
+@rule("masked_select")
+def _selected(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
+    """Elements at which a mask is true, one after the other."""
+    for of in (given["self"], given["mask"]):
+        _positions(walk, of, why_of(node))
+    return Value.of(walk.shape(node))
 
 
 @rule("embedding_bag")

@@ -17,7 +17,7 @@ from ridgeline.symmetry.moves import MOVES
 from ridgeline.symmetry.rules.registry import Walk, rule, unknown, why_of
 from ridgeline.symmetry.units import Labels, coordinates
 
-__all__ = ["along", "points_of", "spread"]
+__all__ = ["along", "pointed", "points_of", "spread"]
 
 PADS = {"pad", "constant_pad_nd", "reflection_pad2d", "replication_pad2d"}
 PASSED = {"to", "_to_copy", "type_as", *MOVES} - PADS
@@ -49,6 +49,10 @@ def _followed(node: fx.Node) -> bool:
                 return False
         elif name == "one_hot":
             pass
+        elif name in ("embedding", "gather", "take_along_dim", "index_select"):
+            index = 2 if name in ("gather", "index_select") else 1
+            if user.args[index] is not node or user.args[0] is node:
+                return False
         elif name == "scatter":
             if user.args[2] is not node or user.args[0] is node or node in user.args[3:]:
                 return False
@@ -71,6 +75,12 @@ def along(shape: Sequence[int], axis: int, labels: Labels) -> Value:
     """
     laid = labels.reshape([-1 if k == axis else 1 for k in range(len(shape))])
     return Value(tuple(shape), (laid,) if len(labels) > 1 else ())
+
+
+def pointed(walk: Walk, value: Value, axis: int, points: Labels, why: str) -> Value:
+    """A value without the layer along an axis, whose units are those that are pointed at."""
+    both = combine(walk.units, [value, along(value.shape, axis, points)], why)
+    return Value(value.shape, tuple(f for f in both.layers if varies(f) != {axis}))
 
 
 def spread(walk: Walk, value: Value, axis: int, shape: Sequence[int], why: str) -> Value:
