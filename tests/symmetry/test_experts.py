@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.func import functional_call
 
 from ridgeline.symmetry import symmetries
 from symmetric import Run, p, seeded
@@ -78,21 +79,22 @@ def taken(m, x):
     return x + (torch.einsum("btkh,btkhd->btkd", h, m.down[which]) * best[..., None]).sum(-2)
 
 
-def network(run):
+def network(run, width=WIDTH, inner=INNER):
     return seeded(
         lambda: Run(
             lambda m, x: m.head(run(m, m.e(x)).mean(1)),
-            e=nn.Linear(WIDTH, WIDTH),
-            head=nn.Linear(WIDTH, 3),
-            router=nn.Linear(WIDTH, EXPERTS),
-            up=p(EXPERTS, WIDTH, INNER),
-            down=p(EXPERTS, INNER, WIDTH),
+            e=nn.Linear(width, width),
+            head=nn.Linear(width, 3),
+            router=nn.Linear(width, EXPERTS),
+            up=p(EXPERTS, width, inner),
+            down=p(EXPERTS, inner, width),
             **({"b": p(EXPERTS, INNER), "c": p(EXPERTS, WIDTH)} if run is with_biases else {}),
         )
     )()
 
 
 WHOLE = [
+    taken,
     *(by_softmax, with_biases, by_products_of_batches, scattered_logits, scattered_shares),
     *(one_hot, above_the_second, switched),
 ]
@@ -120,12 +122,61 @@ def test_experts_exchanged_by_hand_come_back(run):
     planted(model, symmetries(model, X), moved)
 
 
-def test_weights_that_are_taken_by_the_router_keep_one_order_of_hidden_units_for_all():
-    """Missed is an order of each expert's own: a chosen weight does not say whose it is."""
-    model = network(taken)
+def added_up(m, x):
+    """Hidden units of both experts that were chosen are added: they need one order."""
+    best, which = m.router(x).topk(2, -1)
+    h = torch.einsum("btd,btkdh->btkh", x, m.up[which]).relu().sum(2, keepdim=True)
+    y = torch.einsum("btkh,btkhd->btkd", h.expand(-1, -1, 2, -1), m.down[which])
+    return x + (y * best[..., None]).sum(-2)
+
+
+def test_experts_that_share_hidden_units_have_one_order_for_all():
+    model = network(added_up)
     symmetry = symmetries(model, X)
     assert symmetry.elements == pytest.approx(orders(WIDTH, EXPERTS, INNER), abs=1e-9)
     turned(model, symmetry, X, LONG)
+    planted(model, symmetry)
+
+
+def grouped(m, x):
+    """Tokens are put in the order of their experts, as `grouped_mm` wants them."""
+    flat = x.flatten(0, 1)
+    best, which = m.router(flat).softmax(-1).topk(2, -1)
+    ids, order = which.flatten().sort()
+    ends = torch.histc(ids.to(x.dtype), EXPERTS, 0, EXPERTS - 1).cumsum(0).to(torch.int32)
+    h = F.grouped_mm(flat[order // 2], m.up, offs=ends).relu()
+    y = F.grouped_mm(h, m.down, offs=ends) * best.flatten()[order][:, None]
+    back = torch.empty_like(order)
+    back[order] = torch.arange(len(order))
+    return x + y[back].view(len(flat), 2, -1).sum(1).view(x.shape)
+
+
+def test_grouped_products_of_tokens_in_the_order_of_their_experts():
+    wide, long = (torch.cat([x, x[..., :2].sin()], -1) for x in (X, LONG))
+    model = network(grouped, 8, 4)
+    symmetry = symmetries(model, wide)
+    expected = orders(8, EXPERTS, *[4] * EXPERTS)
+    assert symmetry.elements == pytest.approx(expected, abs=1e-9), str(symmetry)
+    planted(model, symmetry)
+    again, state = network(taken, 8, 4).double(), drawn(model, 3)
+    few = {n: v.float() for n, v in state.items()}
+    want = functional_call(again, state, long.double())
+    torch.testing.assert_close(
+        functional_call(model, few, long).double(), want, rtol=1e-4, atol=1e-4
+    )
+
+
+def test_tokens_that_stay_in_the_order_of_their_experts_keep_it():
+    def run(m, x):
+        flat = x.flatten(0, 1)
+        ids, order = m.router(flat).argmax(-1).sort()
+        here = torch.einsum("td,tdh->th", flat[order], m.up[ids]).relu()
+        y = torch.einsum("th,thd->td", here, m.down[ids]).view(x.shape)
+        return x + y * torch.arange(x.shape[1])[:, None]
+
+    model = network(run)
+    symmetry = symmetries(model, X)
+    assert EXPERTS not in {g.size for g in symmetry.groups}
     planted(model, symmetry)
 
 

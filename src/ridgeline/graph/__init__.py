@@ -11,6 +11,7 @@ from ridgeline.graph.calls import Forward, call, flatten, unpacked, whole
 from ridgeline.graph.copies import private_copy
 from ridgeline.graph.emptying import empty_caches
 from ridgeline.graph.following import check_follows
+from ridgeline.graph.grouped import GROUPED, plain
 from ridgeline.graph.layers import layer_index
 from ridgeline.graph.memory import transformed
 from ridgeline.graph.network import Network, Trace
@@ -21,6 +22,7 @@ from ridgeline.graph.rewriting import make_functional
 from ridgeline.graph.shaking import close
 
 __all__ = [
+    "GROUPED",
     "Forward",
     "Network",
     "Trace",
@@ -35,6 +37,7 @@ __all__ = [
     "layer_index",
     "make_functional",
     "operation",
+    "plain",
     "private_copy",
     "transformed",
     "unpacked",

@@ -17,6 +17,7 @@ from ridgeline.errors import UsageError, WrongKind
 from ridgeline.graph.calls import Forward, call, check_outputs, take_apart
 from ridgeline.graph.checks import check_constants, check_same, check_sizes
 from ridgeline.graph.copies import duplicate, named_tensors, places, private_copy
+from ridgeline.graph.grouped import Ungrouped
 from ridgeline.graph.memory import transformed
 from ridgeline.graph.modes import Caller, modes_of
 from ridgeline.graph.refusals import quiet, refusing
@@ -267,7 +268,7 @@ def _graph_of(
         whole: Whether operations stay as large as they were written. Under a transform of
             `torch.func` they are taken apart, as what it makes of them is not seen before.
     """
-    with refusing(inputs), untouched(), torch.no_grad(), quiet():
+    with refusing(inputs), untouched(), torch.no_grad(), quiet(), Ungrouped():
         return make_fx(run, tracing_mode="fake", pre_dispatch=whole, _allow_non_fake_inputs=True)(
             held, data
         )

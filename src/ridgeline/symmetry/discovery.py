@@ -17,6 +17,7 @@ from ridgeline.symmetry.evaluation import steadily
 from ridgeline.symmetry.group import Group, Place, Sighting
 from ridgeline.symmetry.orbits import Family, Kinds, Relations, families
 from ridgeline.symmetry.symmetry import Fixed, Symmetry
+from ridgeline.symmetry.taken import each_its_own
 from ridgeline.symmetry.units import FIXED, Units
 from ridgeline.symmetry.walk import Tracing
 from ridgeline.symmetry.words import shapes_of, told
@@ -47,7 +48,7 @@ def discover(network: Network, example: Any) -> Symmetry:
     whole = exchanges(walk)
     moving = {place for exchange in whole for place in exchange.rows}
     return Symmetry(
-        found.groups,
+        each_its_own(walk, found.groups),
         shapes,
         (
             *(

@@ -8,10 +8,12 @@ from torch import nn
 
 from ridgeline.graph import Forward, Network, check_follows, empty_caches
 from ridgeline.symmetry.discovery import discover
+from ridgeline.symmetry.group import Group
 from ridgeline.symmetry.lengths import of_one
 from ridgeline.symmetry.outputs import Counted, Which, network_of
 from ridgeline.symmetry.proof import Bench, Wrong
 from ridgeline.symmetry.symmetry import Fixed, Symmetry
+from ridgeline.symmetry.taken import as_one
 from ridgeline.symmetry.witness import witnessed
 from ridgeline.symmetry.words import made_in
 
@@ -92,12 +94,24 @@ def _proved(symmetry: Symmetry, bench: Bench) -> Symmetry:
     if not wrong:
         return symmetry
     kept = symmetry.without(*(w.group for w in wrong))
+    if again := _again(symmetry, kept, wrong, bench):
+        return _proved(again, bench)
     fixed = [f for w in wrong for f in _fixed(symmetry, w)]
     names = ", ".join(
         f"{w.name!r} ({w.change:.1e}, made in {made_in(symmetry.named(w.group))})" for w in wrong
     )
     note = f"derived, but dropped because outputs change: {names}"
     return replace(kept, fixed=(*kept.fixed, *fixed), derived=(*kept.derived, note))
+
+
+def _again(
+    symmetry: Symmetry, kept: Symmetry, wrong: Sequence[Wrong], bench: Bench
+) -> Symmetry | None:
+    """A symmetry in which experts have one order where an order of each changes outputs."""
+    named = [symmetry.named(w.group) for w in wrong]
+    made = [one for g in named if isinstance(g, Group) and (one := as_one(g)) is not None]
+    joined = [g for g in made if not bench.wrong(kept.adding(g).only(g.name))]
+    return replace(kept, groups=(*joined, *kept.groups)) if joined else None
 
 
 def _fixed(symmetry: Symmetry, wrong: Wrong) -> list[Fixed]:

@@ -40,6 +40,7 @@ class Tracing(Walk):
         self.values: dict[fx.Node, Any] = {}
         self.constants: dict[fx.Node, Any] = {}
         self.pointers: dict[fx.Node, Labels] = {}
+        self.counts: dict[fx.Node, Labels] = {}
         self.seen: list[tuple[str, int, Labels]] = []
         """Sightings of units along one axis of a value: its name, the axis, the labels."""
         self.unused: list[str] = []

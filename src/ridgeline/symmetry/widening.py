@@ -9,6 +9,8 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ridgeline.graph import GROUPED, plain
+
 __all__ = ["widely"]
 
 WIDER = {
@@ -41,6 +43,8 @@ class _Wide(TorchDispatchMode):
             return func(*args, **(kwargs or {}))  # the type is that of what is written to
         args, kwargs = pytree.tree_map(_wide, (args, kwargs or {}))
         name = func.overloadpacket.__name__
+        if name in GROUPED and (made := plain(args, kwargs)) is not None:
+            return made
         number = name in FILLED and any(isinstance(x, float) for x in args)
         if (number or name in FLOATING) and kwargs.get("dtype") is None:
             kwargs["dtype"] = torch.float64

@@ -7,6 +7,7 @@ from typing import Any
 from torch import fx
 
 from ridgeline.symmetry.labels import Value, combine, move, reduce
+from ridgeline.symmetry.rules.pointers import counts_of, points_of
 from ridgeline.symmetry.rules.registry import Walk, over, rule, unknown, why_of
 from ridgeline.symmetry.units import coordinates
 
@@ -38,6 +39,8 @@ def _scanned(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
     x, why = walk.value(given["self"]), why_of(node)
     if not x.shape:
         return x
+    if counts_of(walk, given["self"]):  # ends of runs of rows, which move along
+        return Value.of(x.shape)
     return over(walk, in_order(walk, x, [given["dim"]], why), [given["dim"]], why)
 
 
@@ -62,6 +65,12 @@ def _sorted(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Any:
     """After sorting along an axis: a rank holds the same value whichever unit it is of."""
     x, made = walk.value(given["self"]), node.meta["val"]
     several = isinstance(made, (tuple, list))
+    points = points_of(walk, given["self"])
+    if several and points is not None and len(x.shape) == 1:
+        # Rows are put in the order of what they point at; the proof sees if they stay in it.
+        firsts = [user for user in node.users if user.args[1] == 0]
+        walk.pointers |= dict.fromkeys(firsts, points)
+        return [Value.of(x.shape), Value.of(x.shape)]
     if not x.shape or (several and indices_used(node)):
         return unknown(walk, node)
     shape = tuple((made[0] if several else made).shape)

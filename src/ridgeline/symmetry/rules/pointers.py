@@ -17,7 +17,7 @@ from ridgeline.symmetry.moves import MOVES
 from ridgeline.symmetry.rules.registry import Walk, rule, unknown, why_of
 from ridgeline.symmetry.units import Labels, coordinates
 
-__all__ = ["along", "pointed", "points_of", "spread"]
+__all__ = ["along", "counts_of", "pointed", "points_of", "spread"]
 
 PADS = {"pad", "constant_pad_nd", "reflection_pad2d", "replication_pad2d"}
 PASSED = {"to", "_to_copy", "type_as", *MOVES} - PADS
@@ -49,6 +49,9 @@ def _followed(node: fx.Node) -> bool:
                 return False
         elif name == "one_hot":
             pass
+        elif name == "sort" or name == "histc":
+            if not (_sorted_followed(user) if name == "sort" else _ends(user)):
+                return False
         elif name in ("embedding", "gather", "take_along_dim", "index_select"):
             index = 2 if name in ("gather", "index_select") else 1
             if user.args[index] is not node or user.args[0] is node:
@@ -63,6 +66,33 @@ def _followed(node: fx.Node) -> bool:
         else:
             return False
     return True
+
+
+def _sorted_followed(node: fx.Node) -> bool:
+    """True if the values of a sort of pointers are followed; its indices put rows in order."""
+    values = [user for user in node.users if user.args[1] == 0]
+    return all(map(_followed, values))
+
+
+def _ends(node: fx.Node) -> bool:
+    """True if counts of pointers are summed to where the run of each unit's rows ends."""
+    for user in node.users:
+        if operation(user) in PASSED and user.args[0] is node:
+            if not _ends(user):
+                return False
+        elif operation(user) == "cumsum":
+            if not all(map(_looked_for, user.users)):
+                return False
+        else:
+            return False
+    return True
+
+
+def _looked_for(node: fx.Node) -> bool:
+    """True if the unit of each row is looked for, by where its run ends."""
+    if operation(node) in PASSED:
+        return all(map(_looked_for, node.users))
+    return operation(node) == "searchsorted" and _followed(node)
 
 
 def along(shape: Sequence[int], axis: int, labels: Labels) -> Value:
@@ -141,3 +171,56 @@ def _marked(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
     index = move(walk.units, walk.value(given["self"]), lambda f: f.unsqueeze(-1), why_of(node))
     last = along(shape, len(shape) - 1, points)
     return combine(walk.units, [index, last], why_of(node))
+
+
+@rule("histc")
+def _counted(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
+    """How often each unit is pointed at."""
+    points, shape = points_of(walk, given["self"]), walk.shape(node)
+    if points is None or shape != (len(points),):
+        return unknown(walk, node)
+    walk.counts[node] = points
+    return along(shape, 0, points)
+
+
+@rule("searchsorted")
+def _run_of(walk: Walk, node: fx.Node, given: dict[str, Any]) -> Value:
+    """The unit in whose run a row lies: rows were put in the order of what they point at."""
+    points = ends_of(walk, given["sorted_sequence"])
+    if points is None:
+        return unknown(walk, node)
+    walk.pointers[node] = points
+    return Value.of(walk.shape(node))
+
+
+def counts_of(walk: Walk, of: Any) -> bool:
+    """True if numbers are how often each unit is pointed at.
+
+    Args:
+        walk: The walk.
+        of: A value.
+    """
+    while isinstance(of, fx.Node) and of not in walk.counts:
+        if operation(of) not in PASSED:
+            return False
+        of = of.args[0]
+    return isinstance(of, fx.Node)
+
+
+def ends_of(walk: Walk, of: Any) -> Labels | None:
+    """The units whose runs of rows end at given numbers; None if they are no such ends.
+
+    Args:
+        walk: The walk.
+        of: A value.
+    """
+    summed = False
+    while isinstance(of, fx.Node):
+        if of in walk.counts:
+            return walk.counts[of] if summed else None
+        if operation(of) == "cumsum" and not summed:
+            summed = True
+        elif operation(of) not in PASSED:
+            return None
+        of = of.args[0]
+    return None

@@ -21,6 +21,8 @@ class Walk(Protocol):
     units: Units
     pointers: dict[fx.Node, Labels]
     """Integers that point at units, with the units in the order of their numbers."""
+    counts: dict[fx.Node, Labels]
+    """Numbers of how often each unit is pointed at, with the units."""
 
     def value(self, of: Any) -> Value:
         """The labels of an argument; a number has none."""
