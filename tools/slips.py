@@ -29,8 +29,10 @@ COMPUTED = {
     ast.BitOr: ast.BitAnd,
 }
 NAMED = {"min": "max", "max": "min", "any": "all", "all": "any", "argmax": "argmin"}
-UNSEEN = {"strict", "stacklevel", "remedy_argument"}
+UNSEEN = {"strict", "stacklevel"}
 """Keywords whose loss changes nothing that a right program shows."""
+STREAMS = {"stream", "seed_of"}
+"""Functions whose strings name a stream of random numbers: another name is as good."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,14 @@ def _places(function: ast.FunctionDef) -> list:
     found: list = []
     docstring = ast.get_docstring(function, clean=False) is not None
     for statement in function.body[1:] if docstring else function.body:
+        unseen = {
+            id(x)
+            for call in ast.walk(statement)
+            if isinstance(call, ast.Call) and _name(call.func) in STREAMS
+            for x in call.args
+        }
         for parent in ast.walk(statement):
-            if isinstance(parent, ast.Assert | ast.AnnAssign):
+            if isinstance(parent, ast.Assert | ast.AnnAssign) or id(parent) in unseen:
                 continue
             found += _of(parent)
         found += _left_out(function, statement)

@@ -58,14 +58,15 @@ def test_learning_order_takes_each_seeds_mean_over_data_sets(monkeypatch):
     for run in runs:
         run.at = lambda path, run=run: run.data
 
-    def measured(bench, run):
+    def measured(run):
         correlation, hit = planted[run.data, run.seed]
         values = {"correlation": correlation, "hit": hit, "chance": 0.1}
         points = {"learned": np.arange(3.0), "bias": np.arange(3.0)}
         return {**{key: np.array(value) for key, value in values.items()}, **points}
 
     monkeypatch.setattr(order, "_order", measured)
-    bench = SimpleNamespace(runs=lambda _: runs, tell=lambda *_: None)
+    kept = lambda measure, some: measure(*some)  # noqa: E731 (read in place)
+    bench = SimpleNamespace(runs=lambda _: runs, tell=lambda *_: None, kept=kept)
     finding = order.learning_order(bench)
     assert finding.cases["W9a"] == [0.75, 0.0]
     assert finding.cases["W9b"] == pytest.approx([0.4, -0.1])
