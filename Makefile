@@ -51,3 +51,4 @@ clean:
 results: $(STAMP)  ## every paper at laptop scale, hours; verdicts into docs/results
 	$(BIN)/ridgeline reproduce all --scale laptop --store runs --out results
 	for folder in results/*/; do cp $$folder/verdicts.md docs/results/$$(basename $$folder).md; done
+	$(BIN)/python tools/results.py

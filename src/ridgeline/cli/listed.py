@@ -31,9 +31,9 @@ def list_papers(chosen: argparse.Namespace) -> int:
     wanted: dict[str, list[str]] = {}
     named = [word for word in chosen.what if word != "all"]
     for word in named or catalogue.PAPERS:
-        name, _, item = word.partition("/")
+        name, item = catalogue.parted(word)
         wanted.setdefault(name, []).append(item)
-    listed = [_listed(*_chosen(name, items)) for name, items in wanted.items()]
+    listed = [_listed(name, *_chosen(name, items)) for name, items in wanted.items()]
     if chosen.json:
         tell_json(listed)
         return 0
@@ -69,9 +69,9 @@ def _say(one: Mapping[str, Any], *, in_full: bool) -> None:
     print()
 
 
-def _listed(paper: Paper, items: Sequence[Item]) -> dict[str, Any]:
-    files = catalogue.scales(paper.name)
-    scales = {name: catalogue.scale(paper.name, name) for name in files}
+def _listed(study: str, paper: Paper, items: Sequence[Item]) -> dict[str, Any]:
+    files = catalogue.scales(study)
+    scales = {name: catalogue.scale(study, name) for name in files}
     return {
         "name": paper.name,
         "title": paper.title,

@@ -89,7 +89,7 @@ def _asked(chosen: argparse.Namespace) -> Iterator[Asked]:
     wanted: dict[str, list[str]] = {}
     names = catalogue.PAPERS if "all" in chosen.what else chosen.what
     for word in names:
-        name, _, item = word.partition("/")
+        name, item = catalogue.parted(word)
         wanted.setdefault(name, []).append(item)
     if len(wanted) > 1 and chosen.scale.endswith(".toml"):
         raise UsageError("A scale of your own is for one paper.", got=f"{len(wanted)} papers")

@@ -33,6 +33,7 @@ ITEMS = (
         title="Where weights begin larger",
         asks="Does it matter how weights were drawn?",
         measure=initialised,
+        settings=("points", "activation_samples"),
         populations=("he",),
         reported="Appendix A.1 of the paper names networks that it fails on, by optimiser and "
         "learning rate; of initialisation it says nothing that we know.",

@@ -148,6 +148,12 @@ ITEMS = (
         title="Between independent networks",
         asks="Are two independent networks linearly connected after matching?",
         measure=interpolation,
+        settings=(
+            "points",
+            "activation_samples",
+            "straight_through_steps",
+            "straight_through_rate",
+        ),
         populations=("interpolation",),
         reported="On MNIST all three kinds of matching leave no barrier, and after two of them, "
         "of weights and straight-through, the test loss is convex on the line.",

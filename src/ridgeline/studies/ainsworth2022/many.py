@@ -157,6 +157,7 @@ ITEMS = (
         title="The mean of many networks",
         asks="Can many networks be merged into one?",
         measure=many,
+        settings=("counts",),
         populations=("many",),
         reported="The paper merges 32 networks, each of a random half of MNIST; its numbers could "
         "not be obtained. From memory of Crisostomi et al. 2024: of five networks and more, C2M3 "

@@ -159,6 +159,7 @@ ITEMS = (
         title="A counter-example",
         asks="Are there networks of one function that no permutation connects?",
         measure=counter_example,
+        settings=("points", "draws"),
         reported="Both networks classify nearly every point; all four permutations have a barrier.",
         claims=(
             Claim(

@@ -167,6 +167,7 @@ ITEMS = (
         title="Networks of unlike halves of the data",
         asks="Does a merged network know what either has seen?",
         measure=split,
+        settings=("points",),
         populations=("split-a", "split-b"),
         reported="The merged network's test loss is below both networks'; it is above that of "
         "their ensemble and of training on all data. It is better calibrated.",

@@ -181,6 +181,7 @@ ITEMS = (
         title="Width",
         asks="Is less left after matching in wider networks?",
         measure=widths,
+        settings=("points",),
         populations=("widths", "interpolation"),
         reported="For ResNet-20 and VGG-16 on CIFAR-10 the barrier after weight matching falls as "
         "networks widen.",
@@ -200,6 +201,7 @@ ITEMS = (
         title="Depth",
         asks="How much is left after matching in deeper networks?",
         measure=depths,
+        settings=("points",),
         populations=("depths",),
         reported="The paper varies no depth: this is reported and not judged.",
     ),
@@ -209,6 +211,7 @@ ITEMS = (
         title="Time of training",
         asks="From when on are two runs connected after matching?",
         measure=epochs,
+        settings=("points", "width"),
         populations=("widths",),
         reported="There is no linear connectivity at initialisation; it emerges during training.",
         claims=(

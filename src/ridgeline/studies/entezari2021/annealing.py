@@ -157,6 +157,17 @@ ITEMS = (
         title="Simulated annealing",
         asks="Does annealing find a permutation without a barrier?",
         measure=annealing,
+        settings=(
+            "points",
+            "depths",
+            "samples",
+            "steps",
+            "hottest",
+            "coldest",
+            "distance_steps",
+            "distance_hottest",
+            "distance_coldest",
+        ),
         populations=("depths",),
         reported="It does for networks of one hidden layer on MNIST, and for those of two and four "
         "at width 1024; for no VGG or ResNet.",

@@ -137,6 +137,7 @@ ITEMS = (
         title="Independent networks beside permutations of one",
         asks="Are barriers between independent networks those between permutations of one?",
         measure=real_and_permuted,
+        settings=("points", "draws"),
         populations=("widths", "depths"),
         reported="Barriers of both kinds are similar over widths, depths and data sets, which "
         "supports the conjecture that solutions are one, but for permutations.",

@@ -120,6 +120,7 @@ ITEMS = (
         title="Temperature in place of permutation",
         asks="Are wide networks connected without permutation, outputs at their best temperature?",
         measure=tempered_widths,
+        settings=("points", "threshold"),
         populations=("widths",),
         reported="Of Ito et al. 2025, known in summary: wide networks are connected without any "
         "permutation once their outputs are calibrated.",

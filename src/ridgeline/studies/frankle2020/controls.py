@@ -119,6 +119,7 @@ ITEMS = (
         title="Children that train for the whole length",
         asks="Is it because late children have less left to train?",
         measure=control,
+        settings=("points",),
         populations=("lenet", "lenet-full"),
         reported="Children for the whole length, with the schedule from its beginning: "
         "indistinguishable instability.",
@@ -147,6 +148,7 @@ ITEMS = (
         title="Distance between stable children",
         asks="Are connected children near each other?",
         measure=distances,
+        settings=("points",),
         populations=tuple(NETWORKS.values()),
         reported="Stable children are still 25 % (ResNet-20) and 45 % (VGG-16) of the distance "
         "travelled apart, at the first stable step.",

@@ -154,6 +154,7 @@ ITEMS = (
         title="Instability, by the step of spawning",
         asks="From which step on do two copies with different orders of data stay connected?",
         measure=spawned,
+        settings=("points", "late"),
         populations=tuple(NETWORKS.values()),
         reported="LeNet on MNIST is stable from the initialisation on, ResNet-20 on CIFAR-10 from "
         "step 2,000 (3 % of training), VGG-16 from step 1,000 (1.5 %); before, the error between "

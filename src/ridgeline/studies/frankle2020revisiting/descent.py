@@ -144,6 +144,7 @@ ITEMS = (
         title="From initialisation to solution",
         asks="Does the loss fall early on the line, or only close to the solution?",
         measure=descent,
+        settings=("points", "convolutional_points"),
         populations=tuple(NETWORKS.values()),
         reported="Roughly monotonically non-increasing in all settings; convex on MNIST alone, "
         "high until close to the optimum on CIFAR-10 and ImageNet (curves, 100 points).",

@@ -170,6 +170,7 @@ ITEMS = (
         title="From later states to the solution",
         asks="When is training separated from where it will end, and by how much?",
         measure=family,
+        settings=("points", "convolutional_points"),
         populations=tuple(NETWORKS.values()),
         reported="Training quickly becomes linearly separated from the optimum by loss barriers.",
         claims=(

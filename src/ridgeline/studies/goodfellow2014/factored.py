@@ -147,6 +147,7 @@ ITEMS = (
         title="Two factors",
         asks="Does the line from a start to where gradient flow ends see the saddle?",
         measure=factored,
+        settings=("points", "factored_starts", "side"),
         reported="A saddle makes the flow slow for a while, then the loss falls fast; the line is "
         "smooth (as remembered).",
         claims=(

@@ -194,6 +194,7 @@ ITEMS = (
         title="From initialisation to solution",
         asks="Is there any obstacle on the line from the initialisation to the solution?",
         measure=activations,
+        settings=("points",),
         populations=("activations",),
         reported="MNIST networks of sigmoid, ReLU and maxout units: the loss falls monotonically "
         "and is approximately convex. Training never meets a significant obstacle.",
@@ -214,6 +215,7 @@ ITEMS = (
         title="Other kinds of networks",
         asks="Is it so with convolutions and with recurrence?",
         measure=other_networks,
+        settings=("points",),
         populations=("conv", "lstm"),
         reported="Convolutional maxout networks on CIFAR-10 and an LSTM language model look the "
         "same; small deviations near the ends are remembered for both.",

@@ -137,6 +137,7 @@ ITEMS = (
         title="Between two solutions",
         asks="Is there a barrier between two solutions, and does it need two beginnings?",
         measure=two_solutions,
+        settings=("points", "together"),
         populations=("solutions", "spawned"),
         reported="A barrier appears between independent solutions (as remembered).",
         claims=(

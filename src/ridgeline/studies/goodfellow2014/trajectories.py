@@ -135,6 +135,7 @@ ITEMS = (
         title="The path that training takes",
         asks="How far does training go from the line, and is there anything on the line to avoid?",
         measure=routes,
+        settings=("points", "side"),
         populations=("trajectories",),
         reported="Training leaves the line, though no barrier on it explains why (as remembered); "
         "the surface spanned by the line and the distance from it is smooth.",

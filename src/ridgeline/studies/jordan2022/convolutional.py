@@ -79,6 +79,7 @@ ITEMS = (
         title="VGG and ResNet",
         asks="Does repairing do the same in convolutional networks?",
         measure=convolutional,
+        settings=(),
         populations=("vgg", "resnet"),
         reported="VGG11 on CIFAR-10: 10.0 % as they are, 61.3 % aligned, 88.2 % repaired, ends "
         "92.2 %. ResNet-20 on Fashion-MNIST: 10 to 13 % aligned, 78 to 94 % with statistics "

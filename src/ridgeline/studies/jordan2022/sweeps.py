@@ -150,6 +150,7 @@ ITEMS = (
         asks="How much accuracy is left halfway between two networks, and does repairing bring it "
         "back where alignment fails?",
         measure=depth,
+        settings=("deep",),
         populations=("depths", "plain"),
         reported="Ten hidden layers of 128 on MNIST: 9.7 % as they are, 81.2 % aligned, 95.3 % "
         "repaired, 94.7 % in closed form; ends 98 %. One hidden layer: 96.8 % aligned, 97.5 % "
@@ -220,6 +221,7 @@ ITEMS = (
         title="Width",
         asks="Does width do without repairing?",
         measure=width,
+        settings=(),
         populations=("widths",),
         reported="Ten hidden layers on Fashion-MNIST, widths 32 to 2048: 28, 34, 27, 15, 15, 72, "
         "73 % aligned; 46, 66, 70, 72, 74, 83, 83 % repaired; ends 84 to 90 %.",

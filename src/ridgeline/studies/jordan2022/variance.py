@@ -107,6 +107,7 @@ ITEMS = (
         title="Variance collapse",
         asks="What becomes of the variance of preactivations between two networks?",
         measure=collapsed,
+        settings=("deep",),
         populations=("depths",),
         reported="It collapses with depth, less so between aligned networks; after repairing it "
         "is that of the ends.",

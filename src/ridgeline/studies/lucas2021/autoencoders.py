@@ -115,6 +115,7 @@ ITEMS = (
         title="Autoencoders",
         asks="Is the reconstruction error of autoencoders monotone, with SGD and with Adam?",
         measure=autoencoders,
+        settings=("points", "threshold", "tolerance"),
         populations=("autoencoders",),
         reported="Monotone with SGD; not with Adam at high learning rates (recalled, not read).",
         claims=(

@@ -198,6 +198,7 @@ ITEMS = (
         title="Making training go far",
         asks="Is monotonicity lost if training is forced to go far?",
         measure=forced,
+        settings=("points", "threshold", "tolerance"),
         populations=tuple(WAYS),
         reported="Violations can be produced systematically by encouraging the weights to move "
         "far from the initialisation.",

@@ -107,6 +107,7 @@ ITEMS = (
         title="Rises by learning rate, depth and width",
         asks="Where in learning rate, depth and width are lines not monotone?",
         measure=heatmaps,
+        settings=("points", "loose"),
         populations=("grid", "depths", "widths"),
         reported="Rises grow towards high learning rates and depth (recalled, not read); the "
         "colour scale of the released code runs from 0 to 18.",

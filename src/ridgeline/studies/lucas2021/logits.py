@@ -89,6 +89,7 @@ ITEMS = (
         title="Logit paths",
         asks="How straight are the curves of the logits, in two planes?",
         measure=logits,
+        settings=("points", "curves", "samples", "threshold"),
         populations=("grid",),
         reported="Shown by principal components and by random projection; curves are near "
         "straight where the Gauss length is small (in words of the specification).",

@@ -151,6 +151,7 @@ ITEMS = (
         title="Permuted ends",
         asks="Does the line need the order of hidden units that training had?",
         measure=permuted_ends,
+        settings=("points", "permutations", "shown", "threshold", "tolerance"),
         populations=("chosen",),
         reported="Ten permutations of each end are drawn; the outcome could not be obtained.",
     ),
@@ -160,6 +161,7 @@ ITEMS = (
         title="Among several runs",
         asks="What is on the lines between initialisations, between minima, and across?",
         measure=among,
+        settings=("points", "shown", "threshold", "tolerance"),
         populations=("chosen",),
         reported="Bands for initialisations, minima and both; monotone across, a barrier between "
         "minima (recalled, not read).",

@@ -75,6 +75,7 @@ ITEMS = (
         title="Residual networks",
         asks="Do batch normalisation and the kind of first weights matter in residual networks?",
         measure=residual,
+        settings=("points", "threshold", "tolerance"),
         populations=("residual",),
         reported="Batch normalisation raises the share of runs that are not monotone; the "
         "table's cells could not be obtained.",

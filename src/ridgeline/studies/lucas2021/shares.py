@@ -170,6 +170,7 @@ ITEMS = (
         asks="At which learning rates, with which optimiser, with or without batch normalisation, "
         "does the training loss rise on the line?",
         measure=shares,
+        settings=("points", "calm", "threshold", "tolerance"),
         populations=("grid", "calm"),
         reported="Monotone for most networks and optimisers; large learning rates, Adam and "
         "batch normalisation each raise the share that is not. The table's cells could not be "

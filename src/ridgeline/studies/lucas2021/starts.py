@@ -96,6 +96,7 @@ ITEMS = (
         title="Unrelated initialisations",
         asks="Is the line monotone from an initialisation that training never had?",
         measure=unrelated,
+        settings=("points", "minima", "starts", "threshold", "tolerance"),
         populations=("chosen",),
         reported="Figure 1: yes, for a ResNet-20.",
         claims=(

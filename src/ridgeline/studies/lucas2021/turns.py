@@ -142,6 +142,7 @@ ITEMS = (
         title="Less than a quarter turn",
         asks="Does the squared error of a sample rise although its outputs turn by less than π/2?",
         measure=quarter_turn,
+        settings=("fine", "samples", "tolerance"),
         populations=("squared",),
         reported="It cannot, if the residual is zero.",
     ),

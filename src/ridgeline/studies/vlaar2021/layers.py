@@ -121,6 +121,7 @@ ITEMS = (
         title="Layer-wise paths",
         asks="If one layer moves and the others stay, does every layer have the same path?",
         measure=layerwise,
+        settings=("points",),
         populations=("base",),
         reported="Layers differ in how sensitive they are to their initialisation. At which end "
         "the others are held is from memory, so both are measured; no number is known.",

@@ -57,6 +57,7 @@ ITEMS = (
         title="Adversarial initialisation and partial pre-training",
         asks="Do starts that worsen the test error show in the path?",
         measure=starts,
+        settings=("points",),
         populations=("base", "adversarial", "partial"),
         reported="Partial pre-training worsens test accuracy, with effects on the path that are "
         "not correlated with it. That adversarial starts are made by random labels is from memory.",

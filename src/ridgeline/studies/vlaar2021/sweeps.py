@@ -91,6 +91,7 @@ ITEMS = (
         title="Data: amount, random labels, augmentation",
         asks="If the data change, does path shape tell how the test error changes?",
         measure=data,
+        settings=("points",),
         populations=tuple(population for population, _ in DATA.values()),
         reported="Path shape is not a reliable indicator of test accuracy. What was varied is "
         "from memory, and no number is known.",
@@ -103,6 +104,7 @@ ITEMS = (
         asks="If the optimiser or the architecture changes, does path shape tell how the test "
         "error changes?",
         measure=design,
+        settings=("points",),
         populations=tuple(population for population, _ in DESIGN.values()),
         reported="Path shape is not a reliable indicator of test accuracy. What was varied is "
         "from memory, and no number is known.",

@@ -145,6 +145,7 @@ ITEMS = (
         title="Convex curves and plateaus",
         asks="When are the curves convex, and when do they stay high for long?",
         measure=convex_or_plateau,
+        settings=("points",),
         populations=("shallow", "deep"),
         reported="Figure 1: convex for a four-layer network on MNIST, long plateaus in both "
         "loss and error for VGG-16 on CIFAR-10.",
@@ -181,6 +182,7 @@ ITEMS = (
         title="Training without biases",
         asks="How much of the error plateau is left if a network has no biases?",
         measure=bias_ablation,
+        settings=("points",),
         populations=("biases",),
         reported="Without biases the error plateau is much shorter or gone (MNIST, "
         "Fashion-MNIST, CIFAR-10, CIFAR-100; curves).",
@@ -211,6 +213,7 @@ ITEMS = (
         title="Homogeneous interpolation of biases",
         asks="Does the plateau go if biases move at the rate of the signal?",
         measure=homogeneous_rates,
+        settings=("points",),
         populations=("biases",),
         reported="The error plateau is significantly shortened (curves). Its effect on the "
         "loss is not stated in what we could read.",
@@ -249,6 +252,7 @@ ITEMS = (
         title="Pixels standardised",
         asks="How much do the plateaus owe to the scale of the inputs?",
         measure=standardised,
+        settings=("points",),
         populations=("biases", "standardised"),
         reported="Nothing; this comparison is ours.",
     ),

@@ -240,6 +240,7 @@ ITEMS = (
         title="The homogeneous-weight network in time",
         asks="Which class is learned last, and whose bias is largest?",
         measure=flow,
+        settings=("flow_seeds",),
         reported="Figure 3 shows the weights and biases of four classes over time; theorem 2: the "
         "class learned last has the largest bias.",
         claims=(
@@ -271,6 +272,7 @@ ITEMS = (
         title="The plateau by degree and scale of the start",
         asks="How does the plateau of the homogeneous-weight network grow?",
         measure=degree_and_scale,
+        settings=("grid_seeds", "flow_grid", "flow_scale", "flow_degree"),
         reported="Plateaus are longer for deeper networks and smaller starts.",
         claims=(
             Claim(
@@ -306,6 +308,7 @@ ITEMS = (
         title="The shape says nothing about hardness",
         asks="Is a problem with a plateau hard?",
         measure=hardness,
+        settings=(),
         reported="Appendix A: the shape of the curve need not relate to how hard training is.",
         claims=(
             Claim(

@@ -91,6 +91,7 @@ ITEMS = (
         title="The class learned last has the largest bias",
         asks="Do biases follow the order in which classes are learned?",
         measure=learning_order,
+        settings=(),
         populations=("small",),
         reported="On small data sets biases correlate with the order of learning.",
         claims=(

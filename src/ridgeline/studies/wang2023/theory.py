@@ -161,6 +161,7 @@ ITEMS = (
         asks="Are the samples on the plateau predicted as the class of the largest bias, and can "
         "the curve be computed from the trained network?",
         measure=mechanism,
+        settings=("points",),
         populations=("biases",),
         reported="For small t the bias, of order t, dominates the signal, of order t to the power "
         "of the number of layers; theorem 1 gives ends of the plateau up to constants.",
