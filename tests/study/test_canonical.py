@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ridgeline.errors import SpecError, UsageError
+from ridgeline.study import validation
 from ridgeline.study.canonical import (
     DURATIONS,
     canonical,
@@ -17,7 +18,6 @@ from ridgeline.study.canonical import (
     hints,
     is_duration,
     plain,
-    rebuilt,
     text_of,
 )
 from ridgeline.study.config import NetConfig, RunConfig
@@ -264,12 +264,40 @@ def test_every_problem_is_told_with_its_place():
     assert [path for path, _ in refused.value.problems] == [
         "data.set",
         "training.optimiser.momentum",
-        "training.schedule.kind",
+        "training.schedule",
     ]
     assert "Did you mean 'cosine'?" in str(refused.value)
 
 
+def test_types_and_ranges_are_told_at_once():
+    values = run().defining()
+    values["training"] |= {"batch_size": "many"}
+    values["training"]["optimiser"] = {"kind": "sgd", "learning_rate": -1.0}
+    values["data"] = {"set": "digits", "label_noise": 2.0}
+    values["seed"] = True
+    with pytest.raises(SpecError) as refused:
+        RunConfig.from_dict(values)
+    told = {path: error.got for path, error in refused.value.problems}
+    assert told == {
+        "training.batch_size": "'many'",
+        "training.optimiser.learning_rate": "-1.0",
+        "data.label_noise": "2.0",
+        "seed": "True",
+    }
+
+
+def test_each_part_is_made_once(monkeypatch):
+    """A config is validated in one pass, not checked as a table and built a second time."""
+    made = []
+    check = Recipe.__post_init__
+    monkeypatch.setattr(Recipe, "__post_init__", lambda self: made.append(1) or check(self))
+    validation.made(Recipe, {"length": "2ep", "keep": {"every": "1ep"}})
+    assert made == [1]
+
+
 def test_what_is_no_table_is_refused():
+    with pytest.raises(SpecError, match=r"It must be a table\. Got 3\."):
+        validation.made(RunConfig, 3)
     with pytest.raises(SpecError, match=r"net: It must be a table\. Got 3\."):
         RunConfig.from_dict({**run().defining(), "net": 3})
 
@@ -287,4 +315,4 @@ def test_a_value_out_of_range_is_told_with_its_place():
 @given(floor=st.floats(0, 1), warm=st.integers(0, 9), full=st.booleans())
 def test_a_part_comes_back_from_its_plain_values(floor, warm, full):
     made = canonical(Cosine(floor=floor, warm_up=f"{warm}ep"), Cosine)
-    assert rebuilt(Cosine, plain(made, full=full)) == made
+    assert validation.made(Cosine, plain(made, full=full)) == made

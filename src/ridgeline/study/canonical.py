@@ -16,7 +16,7 @@ from functools import cache
 from numbers import Integral, Real
 from typing import Any, Literal, Union, get_args, get_origin
 
-from ridgeline.errors import RidgelineError, SpecError, UnknownName, UsageError
+from ridgeline.errors import UsageError
 from ridgeline.training import OPTIMISERS, SCHEDULES, Duration, Keep, Optimiser, Schedule
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "is_duration",
     "kind_of",
     "plain",
-    "rebuilt",
     "text_of",
 ]
 
@@ -140,67 +139,6 @@ def digest(defining: Mapping[str, Any]) -> str:
     """16 hex digits of BLAKE2b over the canonical JSON."""
     text = text_of({"format": FORMAT, **defining})
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def rebuilt(hint: Any, value: Any, path: str = "") -> Any:
-    """A dataclass from its plain values, whether all are given or defaults are left out.
-
-    Args:
-        hint: The dataclass, or the type of the field that the value is for.
-        value: As `plain` gives it.
-        path: Where it stands, for messages.
-
-    Raises:
-        SpecError: If a name is unknown or missing, or a value is refused; it says where.
-    """
-    if value is not None and (among := choices(hint)):
-        if not isinstance(value, Mapping):
-            raise SpecError([(path, UsageError("It must be a table.", got=repr(value)))])
-        cls = kind_of(hint, value)
-        if cls is None:
-            refused = UnknownName("kind", str(value.get("kind")), among)
-            raise SpecError([(_join(path, "kind"), refused)])
-        return _made(cls, value, path)
-    if isinstance(value, list | tuple) and any(get_origin(p) is tuple for p in _parts(hint)):
-        return tuple(value)
-    return value
-
-
-def _made(cls: type, values: Mapping[str, Any], path: str) -> Any:
-    known = {field.name: field for field in fields(cls)}
-    problems: list[tuple[str, RidgelineError]] = [
-        (_join(path, name), UnknownName("key", name, known)) for name in values if name not in known
-    ]
-    problems += [
-        (_join(path, name), UsageError(f"`{name}` must be given."))
-        for name, field in known.items()
-        if name not in values and _default(field) is MISSING
-    ]
-    given: dict[str, Any] = {}
-    for name in (name for name in known if name in values):
-        try:
-            given[name] = rebuilt(hints(cls)[name], values[name], _join(path, name))
-        except SpecError as error:
-            problems += error.problems
-    if problems:
-        raise SpecError(problems)
-    try:
-        return cls(**given)
-    except SpecError as error:
-        raise SpecError([(_join(path, inner), e) for inner, e in error.problems]) from None
-    except RidgelineError as error:
-        raise SpecError([(_join(path, _blamed(error, given)), error)]) from error
-
-
-def _blamed(error: RidgelineError, values: Mapping[str, Any]) -> str:
-    """The field that a refusal is about: named in the rule, or with the value that was got."""
-    for name, value in values.items():
-        if f"`{name}`" in error.rule or error.got in (repr(value), f"{name}={value!r}"):
-            return name
-        for key in value if isinstance(value, Mapping) else ():
-            if f"`{key}`" in error.rule or error.got == repr(key):
-                return f"{name}.{key}"
-    return ""
 
 
 def _field(owner: Any, name: str, path: str) -> Any:

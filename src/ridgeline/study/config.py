@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from ridgeline.study.canonical import canonical, digest, plain, rebuilt
+from ridgeline.study.canonical import canonical, digest, plain
 from ridgeline.study.parts import DataConfig, NetConfig, SpawnConfig, check_seed
 from ridgeline.study.parts import SkewConfig as SkewConfig
+from ridgeline.study.validation import made
 from ridgeline.training import Grafted, Optimiser, Recipe
 
 __all__ = ["DataConfig", "NetConfig", "RunConfig", "SkewConfig", "SpawnConfig"]
@@ -71,7 +72,7 @@ class RunConfig:
         Raises:
             SpecError: If a name is unknown or missing, or a value is refused; it says where.
         """
-        return rebuilt(cls, values)
+        return made(cls, values)
 
     from_full = from_dict
 

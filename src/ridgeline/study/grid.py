@@ -9,10 +9,9 @@ from typing import Any, Literal
 from ridgeline.dotted import put_at
 from ridgeline.errors import RidgelineError, SpecError, UsageError
 from ridgeline.nets import catalogue
-from ridgeline.study.canonical import rebuilt
 from ridgeline.study.config import DataConfig, NetConfig, RunConfig, SpawnConfig
 from ridgeline.study.parts import check_start
-from ridgeline.study.validation import NONE, problems_of, without_none
+from ridgeline.study.validation import NONE, made, without_none
 from ridgeline.training import Augment, Recipe
 
 __all__ = ["Axis", "Children", "Table", "axes_of", "expand", "points"]
@@ -192,12 +191,12 @@ def expand(tables: Iterable[Mapping[str, Any]]) -> tuple[RunConfig, ...]:
     problems: dict[str, tuple[str, RidgelineError]] = {}
     for table in tables:
         try:
-            made = _table(table)
-            for seed in seeds_of("seeds", made.seeds):
-                run = RunConfig(net=made.net, data=made.data, training=made.training, seed=seed)
-                run = run if made.spawn is None else made.spawn.keeper(run)
+            one = _table(table)
+            for seed in seeds_of("seeds", one.seeds):
+                run = RunConfig(net=one.net, data=one.data, training=one.training, seed=seed)
+                run = run if one.spawn is None else one.spawn.keeper(run)
                 parents.setdefault(run.hash, run)
-                for child in made.spawn.of(run) if made.spawn is not None else ():
+                for child in one.spawn.of(run) if one.spawn is not None else ():
                     children.setdefault(child.hash, child)
         except SpecError as error:
             problems |= {f"{path}: {e}": (path, e) for path, e in error.problems}
@@ -217,20 +216,14 @@ def _table(table: Mapping[str, Any]) -> Table:
             if default is None and options.get(key) == NONE:
                 options[key] = None
         nested["net"] = {key: net[key] for key in own if key in net} | {"options": options}
-    problems = [(_dotted(path), error) for path, error in problems_of(Table, nested)]
-    if not problems:
-        try:
-            return rebuilt(Table, nested)
-        except SpecError as error:
-            problems = error.problems
-    raise SpecError([(path.replace("net.options", "net"), error) for path, error in problems])
+    try:
+        return made(Table, nested)
+    except SpecError as error:
+        problems = [(path.replace("net.options", "net"), e) for path, e in error.problems]
+        raise SpecError(problems) from error.__cause__
 
 
 def _defaults(net: Mapping[str, Any]) -> Mapping[str, Any]:
     kind = net.get("kind", "fcn")
     known = isinstance(kind, str) and kind in catalogue.KINDS
     return catalogue.options_of(kind) if known else {}
-
-
-def _dotted(path: Sequence[str | int]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).strip(".")

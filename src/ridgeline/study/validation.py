@@ -1,23 +1,24 @@
-"""Tables against dataclasses: every value that does not fit, with its path and the nearest name.
+"""Dataclasses from tables, in one pass: every value that does not fit, with its path.
 
-pydantic compares types and finds what is unknown or missing, all at once; what it says is put
-into Ridgeline's words. Ranges are the dataclasses' own business, when they are made.
+pydantic compares types and finds what is unknown or missing, and makes each dataclass when all of
+its own values fit, so that what the dataclass itself refuses (ranges, names, combinations) is
+found beside it. All is put into Ridgeline's words.
 """
 
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
-from ridgeline.errors import MissingExtra, RidgelineError, UnknownName, UsageError
+from ridgeline.errors import MissingExtra, RidgelineError, SpecError, UnknownName, UsageError
 from ridgeline.study.canonical import choices, hints, is_duration, kind_of
 from ridgeline.training import Duration
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["NONE", "problems_of", "without_none"]
+__all__ = ["NONE", "made", "without_none"]
 
 WORDS = {
     "int": "a whole number",
@@ -38,33 +39,84 @@ Path: TypeAlias = tuple[str | int, ...]
 Refusal: TypeAlias = RidgelineError
 
 
-def problems_of(cls: type, values: Mapping[str, Any]) -> list[tuple[Path, Refusal]]:
-    """Return what keeps a table from being a dataclass, with the path of each.
+class _Refused(ValueError):
+    """Refusals of a dataclass that was to be made, by the path of the field that each is about."""
+
+    def __init__(self, problems: Sequence[tuple[str, Refusal]]) -> None:
+        super().__init__(str(problems[0][1]))
+        self.problems = problems
+
+
+def made(cls: type, values: Mapping[str, Any]) -> Any:
+    """Return a dataclass made of its tables, whether all values are given or defaults are left out.
 
     Args:
         cls: The dataclass.
-        values: Tables, lists, texts and numbers, as TOML gives them.
+        values: Tables, lists, texts and numbers, as TOML and JSON give them.
 
     Raises:
+        SpecError: With every name that is unknown or missing and every value that is refused, and
+            where it stands.
         MissingExtra: If pydantic is not installed.
     """
     try:
         from pydantic import ValidationError
     except ImportError as error:
-        raise MissingExtra("pydantic", "study", "Reading a spec") from error
+        raise MissingExtra("pydantic", "study", "Reading a config") from error
+    if not isinstance(values, Mapping):
+        raise SpecError([("", UsageError("It must be a table.", got=repr(values)))])
     try:
-        _model(cls).model_validate(dict(values))
+        return _instance(cls, _model(cls).model_validate(dict(values)))
     except ValidationError as error:
-        found: dict[Path, list[Any]] = {}
-        for entry in error.errors(include_url=False):
-            found.setdefault(_path(values, entry["loc"], entry["type"]), []).append(entry)
+        problems = _problems(cls, values, error.errors(include_url=False))
+    except _Refused as refused:
+        problems = list(refused.problems)
+    raise SpecError(problems) from problems[0][1]
+
+
+def _instance(cls: type, checked: "BaseModel") -> Any:
+    """Return the dataclass itself, of values whose types fit."""
+    given = {name: getattr(checked, name) for name in checked.model_fields_set}
+    try:
+        return cls(**given)
+    except SpecError as error:
+        raise _Refused(error.problems) from error
+    except RidgelineError as error:
+        raise _Refused([(_blamed(error, given), error)]) from error
+
+
+def _blamed(error: RidgelineError, values: Mapping[str, Any]) -> str:
+    """Name the field that a refusal is about: named in the rule, or with the value that was got."""
+    for name, value in values.items():
+        if f"`{name}`" in error.rule or error.got in (repr(value), f"{name}={value!r}"):
+            return name
+        for key in value if isinstance(value, Mapping) else ():
+            if f"`{key}`" in error.rule or error.got == repr(key):
+                return f"{name}.{key}"
+    return ""
+
+
+def _problems(
+    cls: type, values: Mapping[str, Any], errors: Sequence[Any]
+) -> list[tuple[str, Refusal]]:
+    found: dict[Path, list[Any]] = {}
+    for entry in errors:
+        found.setdefault(_path(values, entry["loc"], entry["type"]), []).append(entry)
+    problems: list[tuple[str, Refusal]] = []
+    for path, entries in found.items():
+        refused = [e["ctx"]["error"] for e in entries if e["type"] == "value_error"]
+        refused = [error for error in refused if isinstance(error, _Refused)]
+        if refused:  # the other branches of a union say that it is no None
+            told = [(".".join([_dotted(path), inner]), e) for inner, e in refused[0].problems]
+            problems += [(place.strip("."), e) for place, e in told]
         # A list with a bad element is said to be no number either; the element is the matter.
-        return [
-            (path, _worded(cls, values, path, entries))
-            for path, entries in found.items()
-            if not any(len(path) < len(p) and p[: len(path)] == path for p in found)
-        ]
-    return []
+        elif not any(len(path) < len(p) and p[: len(path)] == path for p in found):
+            problems.append((_dotted(path), _worded(cls, values, path, entries)))
+    return problems
+
+
+def _dotted(path: Path) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).strip(".")
 
 
 def without_none(hint: Any, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,16 +150,18 @@ def _translated(hint: Any, name: str) -> Any:
     from pydantic import AfterValidator, Discriminator
 
     if among := choices(hint):
-        made: Any = Union[tuple(_model(cls) for cls in among.values())]  # noqa: UP007 (of a tuple)
+        each = (Annotated[_model(c), AfterValidator(partial(_instance, c))] for c in among.values())
+        one: Any = Union[tuple(each)]  # noqa: UP007 (of a tuple)
         if "" not in among and len(among) > 1:
-            made = Annotated[made, Discriminator("kind")]
-        return made | None if type(None) in get_args(hint) else made
+            one = Annotated[one, Discriminator("kind")]
+        return one | None if type(None) in get_args(hint) else one
     if get_origin(hint) in (Union, types.UnionType):
         # A function may stand in a recipe that is made in Python; a spec names one.
         parts = [part for part in get_args(hint) if get_origin(part) is not Callable]
         return Union[tuple(_translated(part, name) for part in parts)]  # noqa: UP007 (made at run time)
     if get_origin(hint) is tuple:
-        return list[_translated(get_args(hint)[0], name)]  # type: ignore[misc]  # made here
+        inner = list[_translated(get_args(hint)[0], name)]  # type: ignore[misc]  # made here
+        return Annotated[inner, AfterValidator(tuple)]
     if hint is str and is_duration(name, str):
         return Annotated[str, AfterValidator(lambda text: str(Duration.parse(text)))]
     return dict[str, Any] if get_origin(hint) is Mapping else hint
