@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 
 from ridgeline import io, nets
-from ridgeline.cli.symmetric import MANY, STRATEGIES
+from ridgeline.cli.ways import MANY, MATCHING
 from ridgeline.symmetry import rescalable, symmetries
 
 MODEL = "ridgeline.nets:fcn(64,16,10)"
@@ -246,7 +246,7 @@ def test_what_does_not_fit_a_merge(here, ridgeline, files, words, said):
 
 
 def test_help_names_every_strategy(ridgeline):
-    for verb, names in (("align", STRATEGIES), ("merge", (*STRATEGIES, *MANY))):
+    for verb, names in (("align", MATCHING), ("merge", (*MATCHING, *MANY))):
         code, out, _ = ridgeline(verb, "--help")
         assert code == 0
         out = "".join(out.split())  # words with hyphens are broken at them

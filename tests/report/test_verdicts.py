@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from report import samples
+from ridgeline.frame import questions
 from ridgeline.report import (
     Page,
     Section,
@@ -21,7 +22,7 @@ from ridgeline.report import (
 )
 from ridgeline.report.estimates import estimate_words, interval_svg, threshold
 from ridgeline.report.verdicts import tally
-from ridgeline.study.claims import Claim, Mean
+from ridgeline.study.claims import Claim, Mean, Measured, Verdict
 
 OUTCOMES = [v.outcome for v in samples.verdicts()]
 
@@ -167,3 +168,13 @@ def test_what_a_claim_says_is_escaped():
     text = Page("T", "L", [Section("S", verdicts=[verdict([1.0])], reported="<i>")]).html()
     assert "A &lt;b&gt; | claim." in text and "&lt;i&gt;" in text and "<i>" not in text
     assert "<script" not in text
+
+
+def test_a_question_to_rows_shows_its_threshold():
+    asked = questions.mean("barrier", "barrier (nats)") > 0.5
+    claim = Claim(id="A", text="", place="", test=asked)
+    verdict = Verdict(claim, Measured("holds", 0.9, 0.7, 1.1, 12), "laptop")
+    assert threshold(verdict) == (0.5, "above")
+    assert 'class="limit"' in interval_svg(verdict) and 'class="claimed"' in interval_svg(verdict)
+    every = Claim(id="B", text="", place="", test=questions.every("so", "is so"))
+    assert threshold(Verdict(every, Measured("holds", 1.0, 0.7, 1.0, 12), "laptop")) == (1, "reach")

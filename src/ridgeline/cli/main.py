@@ -36,7 +36,9 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"ridgeline {__version__}")
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    verbs = top.add_subparsers(
+        dest="verb", metavar="VERB", required=True, parser_class=options.Parser
+    )
     options.add_verbs(verbs)
     return top
 

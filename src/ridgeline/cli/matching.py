@@ -1,7 +1,7 @@
 """From options to a symmetry and data to look at, and what is checked before any work."""
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from ridgeline.objective import Objective, Samples
 from ridgeline.progress import Progress
 from ridgeline.symmetry import Symmetry, symmetries
 
-__all__ = ["both", "check_options", "check_written", "discovered", "example_of", "fitting"]
+__all__ = ["both", "check_written", "discovered", "example_of", "fitting"]
 
 
 def discovered(chosen: argparse.Namespace, setting: Setting, tell: Progress) -> Symmetry:
@@ -93,29 +93,6 @@ def fitting(chosen: argparse.Namespace, setting: Setting, what: str) -> Objectiv
         )
     name = "train" if "train" in splits else next(iter(splits))
     return setting.objective(chosen, name, samples=chosen.samples)
-
-
-def check_options(
-    chosen: argparse.Namespace, takes: Mapping[str, tuple[str, ...]], name: str
-) -> None:
-    """Refuse options that belong to another strategy.
-
-    Args:
-        chosen: Parsed options.
-        takes: Option to the strategies that it is of.
-        name: The strategy.
-
-    Raises:
-        UsageError: If one was given.
-    """
-    for option, of in takes.items():
-        value = getattr(chosen, option)
-        if value is not None and name not in of:
-            raise UsageError(
-                f"--{option} is of {', '.join(of)}.",
-                got=f"--{option}{'' if value is True else f' {value}'} with {name}",
-                remedy="Leave it out, or choose another strategy.",
-            )
 
 
 def check_written(

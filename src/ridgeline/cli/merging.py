@@ -4,41 +4,27 @@ import argparse
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
-from ridgeline.cli.matching import check_options, fitting
+from ridgeline.cli.matching import fitting
 from ridgeline.cli.setting import Setting, words
-from ridgeline.cli.symmetric import TAKES
+from ridgeline.cli.strategies import TAKES
 from ridgeline.cli.together import check_many
+from ridgeline.cli.ways import MERGES, MERGING, check_options, given
 from ridgeline.errors import UsageError
-from ridgeline.merging import (
-    Dare,
-    Fisher,
-    Mean,
-    ModelStock,
-    RegMean,
-    Slerp,
-    Strategy,
-    TaskArithmetic,
-    Ties,
-    diagonal_fisher,
-    gram_matrices,
-)
+from ridgeline.merging import Strategy, diagonal_fisher, gram_matrices
 from ridgeline.progress import Progress
 from ridgeline.state import State
 
 __all__ = ["check_merge", "layers_of", "merger", "weights_of"]
 
 
-BASED = ("task-arithmetic", "ties", "dare", "model-stock")
-"""Strategies that add up what changed since a base."""
 OPTIONS = {
-    "t": ("slerp",),
-    "scale": ("task-arithmetic", "ties", "dare"),
-    "keep": ("ties",),
-    "drop": ("dare",),
-    "base": BASED,
-    "weights": ("mean", "task-arithmetic", "ties", "dare", "fisher", "regmean"),
+    **{option.dest: option.of(MERGING) for option in MERGES},
+    "base": [name for name, way in MERGING.items() if way.load().needs_base],
+    "weights": [name for name, way in MERGING.items() if way.weighs],
 }
 """Option to the strategies that it is of."""
+MEASURED = {"fisher": diagonal_fisher, "regmean": gram_matrices}
+"""What is measured of each checkpoint before these merge."""
 
 
 def check_merge(chosen: argparse.Namespace, weights: list[float] | None) -> None:
@@ -151,19 +137,9 @@ def merger(
         UsageError: If it needs data, or a base, and has none.
     """
     name = chosen.by
-    given = {o: v for o in ("t", "scale", "keep", "drop") if (v := getattr(chosen, o)) is not None}
-    if name == "dare":
-        given["seed"] = chosen.seed
-    plain = {
-        "mean": Mean,
-        "slerp": Slerp,
-        "task-arithmetic": TaskArithmetic,
-        "ties": Ties,
-        "dare": Dare,
-        "model-stock": ModelStock,
-    }
-    if name in plain:
-        made: Strategy = plain[name](**given)
+    way = MERGING[name]
+    if not way.needs:
+        made: Strategy = way.make({**given(chosen, MERGES), "seed": chosen.seed})
         if made.needs_base and chosen.base is None:
             raise UsageError(
                 f"--by {name} adds up what changed since a common start.",
@@ -172,10 +148,9 @@ def merger(
             )
         return made
     objective = fitting(chosen, setting, f"--by {name}")
-    measure = {"fisher": diagonal_fisher, "regmean": gram_matrices}[name]
     found = []
     for k, state in enumerate(states):
         tell(f"{name} of each checkpoint", k, len(states))
-        found.append(measure(objective, state))
+        found.append(MEASURED[name](objective, state))
     tell(f"{name} of each checkpoint", len(states), len(states))
-    return Fisher(found) if name == "fisher" else RegMean(found)
+    return way.make({}, fishers=found, grams=found)

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+from collections.abc import Callable
 
 from ridgeline.cli import symmetric
 from ridgeline.cli.groups import (
@@ -14,7 +15,7 @@ from ridgeline.cli.groups import (
     add_points,
 )
 
-__all__ = ["add_verbs", "run"]
+__all__ = ["Parser", "add_verbs", "run"]
 
 EXAMPLES = {
     "demo": "ridgeline demo --out demo",
@@ -42,12 +43,33 @@ def run(chosen: argparse.Namespace) -> int:
     return importlib.import_module(f"ridgeline.cli.{chosen.module}").run(chosen)
 
 
-def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add every verb to the command line."""
+class Parser(argparse.ArgumentParser):
+    """A verb's parser, whose options are made when it is used: those of one verb for a command."""
 
-    def verb(
-        name: str, text: str, module: str | None = None, *, help_: bool = True
-    ) -> argparse.ArgumentParser:
+    fill: "Callable[[argparse.ArgumentParser], None] | None" = None
+    """Adds the options."""
+
+    def filled(self) -> "Parser":
+        """Return itself, with its options."""
+        fill, self.fill = self.fill, None
+        if fill is not None:
+            fill(self)
+        return self
+
+    def parse_known_args(self, *words, **more):
+        """See `argparse.ArgumentParser`."""
+        self.filled()
+        return super().parse_known_args(*words, **more)
+
+    def format_help(self) -> str:
+        """See `argparse.ArgumentParser`."""
+        self.filled()
+        return super().format_help()
+
+
+def add_verbs(verbs: "argparse._SubParsersAction[Parser]") -> None:
+    """Add every verb to the command line; its options come when it is chosen."""
+    for name, (text, fill) in VERBS.items():
         made = verbs.add_parser(
             name,
             help=text[0].lower() + text[1:].rstrip("."),
@@ -55,95 +77,91 @@ def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
             epilog=f"example:\n  {EXAMPLES[name]}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
-            add_help=help_,
+            add_help=name != "train",
         )
-        made.set_defaults(module=module or name)
-        return made
+        made.fill = fill
+        made.set_defaults(module=name)
 
-    demo = verb("demo", "Tell the whole story on bundled data: train, trace, report.")
-    demo.add_argument("--out", default="demo", metavar="DIR", help="where to (default: demo)")
-    add_overwrite(demo)
 
-    one = verb("profile", "Measure the loss along the line between two checkpoints.")
-    add_points(one, "A", "B")
-    add_objective(one)
-    add_line(one)
-    one.add_argument(
+def _demo(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--out", default="demo", metavar="DIR", help="where to (default: demo)")
+    add_overwrite(made)
+
+
+def _profile(made: argparse.ArgumentParser) -> None:
+    add_points(made, "A", "B")
+    add_objective(made)
+    add_line(made)
+    made.add_argument(
         "--layers",
         metavar="NAMES",
         help="move these layers only, comma-separated module prefixes; others stay at --hold",
     )
-    one.add_argument("--hold", choices=("a", "b"), default="a", help="see --layers (default: a)")
-    one.add_argument(
+    made.add_argument("--hold", choices=("a", "b"), default="a", help="see --layers (default: a)")
+    made.add_argument(
         "--rates",
         choices=("uniform", "homogeneous-biases"),
         default="uniform",
         help="all tensors alike, or the bias of layer l like t**l (default: uniform)",
     )
-    one.add_argument(
+    made.add_argument(
         "--precision",
         metavar="X",
         help="stop when the 95 %% half-width of the loss barrier is below X, or below X%% of it",
     )
-    add_engine(one)
-    add_output(one)
+    add_engine(made)
+    add_output(made)
 
-    layers = verb("layers", "Measure the line between two checkpoints one layer at a time.")
-    add_points(layers, "A", "B")
-    add_objective(layers)
-    add_line(layers)
-    layers.add_argument("--layers", metavar="NAMES", help="only these, comma-separated")
-    layers.add_argument("--hold", choices=("a", "b"), default="a", help="where others stay")
-    add_engine(layers)
-    add_output(layers)
 
-    explain = verb("explain", "Say why the loss falls as it does from a start to a minimum.")
-    explain.add_argument("a", metavar="START", help=f"the initialisation; {POINT}")
-    explain.add_argument("b", metavar="MINIMUM", help="what training reached from it")
-    add_objective(explain)
-    explain.add_argument("--points", type=int, default=51, metavar="N", help="(default: 51)")
-    explain.add_argument("--no-layers", action="store_true", help="leave out single layers")
-    explain.add_argument(
+def _layers(made: argparse.ArgumentParser) -> None:
+    add_points(made, "A", "B")
+    add_objective(made)
+    add_line(made)
+    made.add_argument("--layers", metavar="NAMES", help="only these, comma-separated")
+    made.add_argument("--hold", choices=("a", "b"), default="a", help="where others stay")
+    add_engine(made)
+    add_output(made)
+
+
+def _explain(made: argparse.ArgumentParser) -> None:
+    made.add_argument("a", metavar="START", help=f"the initialisation; {POINT}")
+    made.add_argument("b", metavar="MINIMUM", help="what training reached from it")
+    add_objective(made)
+    made.add_argument("--points", type=int, default=51, metavar="N", help="(default: 51)")
+    made.add_argument("--no-layers", action="store_true", help="leave out single layers")
+    made.add_argument(
         "--anyway", action="store_true", help="explain an end that is no better than the start"
     )
-    add_engine(explain, seed=False)
-    add_output(explain)
+    add_engine(made, seed=False)
+    add_output(made)
 
-    symmetric.add_symmetric(verb)
 
-    plane = verb("plane", "Measure the plane through three checkpoints, or around one.")
-    plane.add_argument("states", metavar="CKPT", nargs="+", help=f"three, or one; {POINT}")
-    add_objective(plane)
-    plane.add_argument("--points", type=int, default=25, metavar="N", help="per axis (default: 25)")
-    plane.add_argument(
+def _plane(made: argparse.ArgumentParser) -> None:
+    made.add_argument("states", metavar="CKPT", nargs="+", help=f"three, or one; {POINT}")
+    add_objective(made)
+    made.add_argument("--points", type=int, default=25, metavar="N", help="per axis (default: 25)")
+    made.add_argument(
         "--margin",
         type=float,
         metavar="R",
         help="room on each side, as a share of the extent (default: 0.2 around three checkpoints; "
         "around one the axes reach from -1 to 1 filter norms)",
     )
-    plane.add_argument(
+    made.add_argument(
         "--trajectory",
         action="append",
         default=[],
         metavar="NAME=CKPT,CKPT,...",
         help="states to draw on the plane as one line; may be repeated",
     )
-    plane.add_argument("--seed", type=int, default=0, help="of random directions (default: 0)")
-    add_engine(plane, seed=False)
-    add_output(plane)
+    made.add_argument("--seed", type=int, default=0, help="of random directions (default: 0)")
+    add_engine(made, seed=False)
+    add_output(made)
 
-    look = verb(
-        "inspect", "Look into a checkpoint: tensors, types, norms, ties, non-finite values."
-    )
-    look.add_argument("checkpoint", metavar="CKPT", help=POINT)
-    look.add_argument("--json", action="store_true", help="print JSON to standard output")
 
-    _train(verb("train", "Train the runs of a spec at once; keep them in a store.", help_=False))
-    _reproduce(
-        verb("reproduce", "Ask a paper's questions again, with a verdict for each of its claims.")
-    )
-    _runs(verb("runs", "Look at a store of runs, verify it, or free its states."))
+def _inspect(made: argparse.ArgumentParser) -> None:
+    made.add_argument("checkpoint", metavar="CKPT", help=POINT)
+    made.add_argument("--json", action="store_true", help="print JSON to standard output")
 
 
 class _Help(argparse.Action):
@@ -256,3 +274,24 @@ def _runs(made: argparse.ArgumentParser) -> None:
     group.add_argument("--yes", action="store_true", help="do it: what is freed is gone")
     group = made.add_argument_group("output")
     group.add_argument("--json", action="store_true", help="print JSON to standard output")
+
+
+VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "demo": ("Tell the whole story on bundled data: train, trace, report.", _demo),
+    "profile": ("Measure the loss along the line between two checkpoints.", _profile),
+    "layers": ("Measure the line between two checkpoints one layer at a time.", _layers),
+    "explain": ("Say why the loss falls as it does from a start to a minimum.", _explain),
+    **symmetric.VERBS,
+    "plane": ("Measure the plane through three checkpoints, or around one.", _plane),
+    "inspect": (
+        "Look into a checkpoint: tensors, types, norms, ties, non-finite values.",
+        _inspect,
+    ),
+    "train": ("Train the runs of a spec at once; keep them in a store.", _train),
+    "reproduce": (
+        "Ask a paper's questions again, with a verdict for each of its claims.",
+        _reproduce,
+    ),
+    "runs": ("Look at a store of runs, verify it, or free its states.", _runs),
+}
+"""A sentence on each verb, and what adds its options."""

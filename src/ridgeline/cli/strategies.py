@@ -1,41 +1,21 @@
 """From options to a strategy that matches units, and the symmetry that it searches."""
 
 import argparse
-from typing import Any
 
-from ridgeline.cli.matching import check_options, discovered, example_of, fitting
+from ridgeline.cli.matching import discovered, example_of, fitting
 from ridgeline.cli.setting import Setting
-from ridgeline.cli.symmetric import BEYOND, ROTATING, TAKES
+from ridgeline.cli.ways import MANY, MATCHES, MATCHING, check_options, given
 from ridgeline.errors import UsageError
-from ridgeline.matching import (
-    ActivationMatching,
-    FrankWolfe,
-    Learned,
-    OptimalTransport,
-    Procrustes,
-    Rescaling,
-    SimulatedAnnealing,
-    Sinkhorn,
-    StraightThrough,
-    Strategy,
-    WeightMatching,
-)
+from ridgeline.matching import Strategy, WeightMatching
 from ridgeline.objective import Objective
 from ridgeline.progress import Progress
 from ridgeline.symmetry import Stream, Symmetry, rescalable, streams
 
-__all__ = ["MIXED", "check_strategy", "given_of", "prepared"]
+__all__ = ["MIXED", "TAKES", "check_strategy", "prepared"]
 
 
-PLAIN = {
-    "weights": WeightMatching,
-    "frank-wolfe": FrankWolfe,
-    "annealing": SimulatedAnnealing,
-    "transport": OptimalTransport,
-}
-"""Strategies that take their options as they are."""
-LOOKING = ("activations", "straight-through", "learned")
-"""Strategies that look at data whatever their options."""
+TAKES = {option.dest: option.of(MATCHING | MANY) for option in MATCHES}
+"""Option to the strategies that it is of."""
 ELSE = "The strategy weights permutes units of any network."
 MIXED = (
     "Units were mixed (--soft): what came out is no transform of the checkpoint and computes "
@@ -48,7 +28,7 @@ def check_strategy(chosen: argparse.Namespace, name: str) -> None:
 
     Args:
         chosen: Parsed options.
-        name: One of `symmetric.STRATEGIES`, or of `symmetric.MANY`.
+        name: One of `ways.MATCHING`, or of `ways.MANY`.
 
     Raises:
         UsageError: If one was given.
@@ -70,7 +50,7 @@ def prepared(
     Args:
         chosen: Parsed options.
         setting: Their setting.
-        name: One of `symmetric.STRATEGIES`.
+        name: One of `ways.MATCHING`.
         tell: Told how far the work is.
         said: Takes sentences for the reader.
 
@@ -83,12 +63,12 @@ def prepared(
     objective = _objective(chosen, setting, name)
     symmetry = discovered(chosen, setting, tell)
     stream = None
-    if name in BEYOND and not symmetry.scalings:
+    if MATCHING[name].beyond and not symmetry.scalings:
         tell("scalings", 0, 1)
         example = example_of(chosen, setting)
         symmetry = rescalable(symmetry, setting.model, example, seed=chosen.seed)
         tell("scalings", 1, 1)
-    if name in ROTATING:
+    if MATCHING[name].rotates:
         stream = _stream(chosen, setting, symmetry, name, tell)
         said.append(_rotates(stream))
     if name == "rescaling":
@@ -98,7 +78,7 @@ def prepared(
 
 def _objective(chosen: argparse.Namespace, setting: Setting, name: str) -> Objective | None:
     """The data that a strategy looks at, if it does."""
-    if name in LOOKING:
+    if MATCHING[name].looks:
         return fitting(chosen, setting, f"The strategy {name}")
     if name == "sinkhorn" and chosen.minimise not in (None, "distance"):
         return fitting(chosen, setting, f"--minimise {chosen.minimise}")
@@ -112,33 +92,15 @@ def _strategy(
     objective: Objective | None,
     stream: Stream | None,
 ) -> Strategy:
-    given = given_of(chosen)
-    if name in PLAIN:
-        return PLAIN[name](**given)
-    if name == "rescaling":
-        return Rescaling(by=WeightMatching())
-    if name == "sinkhorn":
-        kind = given.pop("minimise", "distance")
-        return Sinkhorn(kind=kind, objective=objective, **given)
-    if name == "procrustes":
-        assert stream is not None
-        return Procrustes(stream=stream)
-    assert objective is not None
-    if name == "learned":
-        assert stream is not None
-        return Learned(objective=objective, stream=stream, **given)
-    if name == "straight-through":
-        return StraightThrough(objective=objective, **given)
-    return ActivationMatching(model=setting.model, data=objective.samples, device=setting.device)
-
-
-def given_of(chosen: argparse.Namespace) -> dict[str, Any]:
-    """Options of strategies that were given, under the names that the library has for them.
-
-    Args:
-        chosen: Parsed options.
-    """
-    return {n: v for n in TAKES if (v := getattr(chosen, n)) is not None}
+    return MATCHING[name].make(
+        given(chosen, MATCHES),
+        objective=objective,
+        stream=stream,
+        model=setting.model,
+        data=None if objective is None else objective.samples,
+        device=setting.device,
+        by=WeightMatching(),
+    )
 
 
 def _stream(

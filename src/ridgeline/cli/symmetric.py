@@ -11,41 +11,9 @@ from ridgeline.cli.groups import (
     add_overwrite,
     add_points,
 )
+from ridgeline.cli.ways import MANY, MATCHES, MATCHING, MERGES, MERGING, add_options
 
-__all__ = [
-    "BEYOND",
-    "EXAMPLES",
-    "MANY",
-    "MERGES",
-    "ROTATING",
-    "STRATEGIES",
-    "TAKES",
-    "add_symmetric",
-]
-
-STRATEGIES = (
-    *("weights", "frank-wolfe", "activations", "sinkhorn", "straight-through"),
-    *("annealing", "transport", "rescaling", "procrustes", "learned"),
-)
-ROTATING = ("procrustes", "learned")
-"""Strategies that rotate a residual stream."""
-BEYOND = ("rescaling", *ROTATING)
-"""Strategies whose transforms do more than permute."""
-MANY = ("merge-many", "cycle-consistent", "reference")
-"""Ways to bring three checkpoints and more into one frame."""
-MERGES = (
-    *("mean", "slerp", "task-arithmetic", "ties", "dare", "model-stock", "fisher", "regmean"),
-)
-TAKES = {
-    "minimise": ("sinkhorn",),
-    "restarts": ("weights", "frank-wolfe", "cycle-consistent"),
-    "steps": ("sinkhorn", "straight-through", "annealing", "learned"),
-    "hottest": ("annealing",),
-    "coldest": ("annealing",),
-    "soft": ("transport",),
-    "regularisation": ("transport",),
-}
-"""Option to the strategies that it is of."""
+__all__ = ["EXAMPLES", "VERBS"]
 
 EXAMPLES = {
     "symmetries": "ridgeline symmetries --model nets:build --example nets:example "
@@ -62,23 +30,6 @@ EXAMPLES = {
     "  ridgeline merge one.pt two.pt --base start.pt --model nets:build --by ties "
     "--out merged.safetensors",
 }
-
-Verb = Callable[[str, str], argparse.ArgumentParser]
-
-
-def add_symmetric(verb: Verb) -> None:
-    """Add the three verbs.
-
-    Args:
-        verb: Makes one, of a name and a sentence.
-    """
-    _symmetries(verb("symmetries", "Find and prove which units of a network may be permuted."))
-    _align(
-        verb(
-            "align", "Carry the second checkpoint, by a symmetry, to where it is nearest the first."
-        )
-    )
-    _merge(verb("merge", "Merge checkpoints into one, aligned and repaired first if asked."))
 
 
 def _symmetries(made: argparse.ArgumentParser) -> None:
@@ -115,7 +66,7 @@ def _merge(made: argparse.ArgumentParser) -> None:
     )
     add_objective(made, data=False, keep=True)
     group = made.add_argument_group("how it is merged")
-    group.add_argument("--by", choices=MERGES, default="mean", help="(default: mean)")
+    group.add_argument("--by", choices=tuple(MERGING), default="mean", help="(default: mean)")
     group.add_argument("--base", metavar="CKPT", help="what the checkpoints were fine-tuned from")
     group.add_argument("--weights", metavar="W,W,...", help="one number for each checkpoint")
     group.add_argument(
@@ -123,12 +74,7 @@ def _merge(made: argparse.ArgumentParser) -> None:
         metavar="GLOBS",
         help="merge these layers only, comma-separated patterns; others are the first's",
     )
-    group.add_argument("--t", type=float, metavar="T", help="of slerp (default: 0.5)")
-    group.add_argument(
-        "--scale", type=float, metavar="X", help="of task-arithmetic, ties and dare (default: 1)"
-    )
-    group.add_argument("--keep", type=float, metavar="P", help="share that ties keeps")
-    group.add_argument("--drop", type=float, metavar="P", help="share that dare drops")
+    add_options(group, MERGES, MERGING)
     group = made.add_argument_group("what is done before and after")
     group.add_argument("--align", action="store_true", help="bring all into one frame, before")
     group.add_argument(
@@ -142,7 +88,7 @@ def _merge(made: argparse.ArgumentParser) -> None:
     group = made.add_argument_group("how they are aligned, with --align")
     group.add_argument(
         "--align-many",
-        choices=MANY,
+        choices=tuple(MANY),
         help="how three and more are brought together: each to the mean of the others in turn, "
         "all at once, or each to the first on its own (default: merge-many; with --base all are "
         "carried to the base)",
@@ -182,48 +128,16 @@ def _strategy(
             can be told from the default.
         many: Whether more than two may be aligned.
     """
-
-    def of(option: str) -> str:
-        names = [n for n in TAKES[option] if many or n in STRATEGIES]
-        return (
-            f"of {names[0]}" if len(names) == 1 else f"of {', '.join(names[:-1])} and {names[-1]}"
-        )
-
+    names = list(MATCHING)
     group.add_argument(
         flag,
-        choices=STRATEGIES,
+        choices=names,
         metavar="NAME",
         default=None if many else default,
-        help=f"{', '.join(STRATEGIES[:-1])} or {STRATEGIES[-1]} (default: {default}); the last two "
+        help=f"{', '.join(names[:-1])} or {names[-1]} (default: {default}); the last two "
         "are of transformers",
     )
-    group.add_argument(
-        "--minimise",
-        choices=("distance", "midpoint", "random"),
-        help=f"{of('minimise')}: the distance, the loss half way, or that at random positions "
-        "(default: distance)",
-    )
-    group.add_argument("--restarts", type=int, metavar="N", help=f"{of('restarts')}: starts")
-    group.add_argument("--steps", type=int, metavar="N", help=f"{of('steps')}: steps")
-    for name, which in (("hottest", "first"), ("coldest", "last")):
-        text = f"{of(name)}: {which} temperature, a squared distance"
-        default_ = {"hottest": "25000", "coldest": "2.5"}[name]
-        group.add_argument(
-            f"--{name}", type=float, metavar="T", help=f"{text} (default: {default_})"
-        )
-    group.add_argument(
-        "--soft",
-        action="store_true",
-        default=None,
-        help=f"{of('soft')}: mix units rather than pair them; what comes out is no transform of "
-        "the checkpoint and computes another function",
-    )
-    group.add_argument(
-        "--regularisation",
-        type=float,
-        metavar="X",
-        help=f"{of('regularisation')} with --soft: how much is mixed (default: 0.05)",
-    )
+    add_options(group, MATCHES, MATCHING | MANY if many else MATCHING)
     group.add_argument(
         "--samples",
         type=int,
@@ -252,3 +166,14 @@ def _output(made: argparse.ArgumentParser) -> None:
     )
     add_overwrite(group)
     group.add_argument("--json", action="store_true", help="print JSON to standard output")
+
+
+VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "symmetries": ("Find and prove which units of a network may be permuted.", _symmetries),
+    "align": (
+        "Carry the second checkpoint, by a symmetry, to where it is nearest the first.",
+        _align,
+    ),
+    "merge": ("Merge checkpoints into one, aligned and repaired first if asked.", _merge),
+}
+"""A sentence on each verb, and what adds its options."""

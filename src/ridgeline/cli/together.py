@@ -2,10 +2,10 @@
 
 import argparse
 
-from ridgeline.cli.strategies import check_strategy, given_of
-from ridgeline.cli.symmetric import BEYOND
+from ridgeline.cli.strategies import check_strategy
+from ridgeline.cli.ways import MANY, MATCHES, MATCHING, given
 from ridgeline.errors import UsageError
-from ridgeline.matching import CycleConsistent, ManyStrategy, MergeMany, Strategy, ToReference
+from ridgeline.matching import ManyStrategy, Strategy
 
 __all__ = ["check_many", "many_of"]
 
@@ -37,7 +37,7 @@ def check_many(chosen: argparse.Namespace) -> None:
             )
         return check_strategy(chosen, many)
     check_strategy(chosen, name)
-    if many == "merge-many" and name in BEYOND:
+    if many == "merge-many" and MATCHING[name].beyond:
         raise UsageError(
             "--align-many merge-many composes permutations alone.",
             got=f"--align-by {name}",
@@ -66,7 +66,4 @@ def many_of(chosen: argparse.Namespace, by: Strategy) -> ManyStrategy:
         chosen: Parsed options, checked by `check_many`.
         by: How two are matched.
     """
-    kind = _many(chosen)
-    if kind == "cycle-consistent":
-        return CycleConsistent(**given_of(chosen))
-    return MergeMany(by=by) if kind == "merge-many" else ToReference(by=by)
+    return MANY[_many(chosen) or "reference"].make(given(chosen, MATCHES), by=by)
