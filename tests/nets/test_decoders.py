@@ -55,7 +55,7 @@ def test_at_first_every_token_is_about_as_likely():
 
 
 def test_bad_sizes_are_refused():
-    with pytest.raises(UsageError, match="`heads` must divide `width`"):
+    with pytest.raises(UsageError, match=r"`heads` must divide `width`.*heads=4, width=10"):
         transformer(11, 8, width=10, heads=4)
     with pytest.raises(UsageError, match="`depth`"):
         transformer(11, 8, depth=0)

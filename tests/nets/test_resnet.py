@@ -51,6 +51,9 @@ def test_bad_options_are_refused():
         resnet20(norm="bacth")
     with pytest.raises(UsageError, match="`width`"):
         resnet20(width=0)
+    for scale in (float("inf"), float("nan")):
+        with pytest.raises(UsageError, match="scale"):
+            resnet20(width=1, scale=scale)
 
 
 def test_resnet18_is_the_usual_one():

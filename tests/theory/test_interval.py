@@ -225,3 +225,26 @@ def test_a_bias_that_starts_elsewhere_is_refused():
     model = fcn(4, 5, 3, bias="last", init="torch")
     with pytest.raises(UsageError, match=r"fc2\.bias"):
         network_interval(model, capture(model), capture(model), torch.randn(3, 4))
+
+
+def test_the_floor_of_the_loss_is_its_formula_and_never_negative():
+    given = {"depth": 3, "start": 0.5, "end": 1.5, "radius": 0.25, "classes": 5}
+    found = loss_floor([0.0, 0.5, 1.0], **given)
+    signal = 0.25 * np.array([0.5, 1.0, 1.5]) ** 3
+    np.testing.assert_allclose(found, np.maximum(0, math.log(5) - 2 * signal))
+    assert found[2] == 0 < found[1]
+    initial = loss_floor([0.0], **given, initial=1.0)
+    np.testing.assert_allclose(initial, 1.0 - 4 * signal[0])
+
+
+def test_a_floor_is_of_positions_on_the_path_and_of_two_classes_at_least():
+    given = {"depth": 3, "start": 0.5, "end": 1.5}
+    with pytest.raises(UsageError, match=r"between the two ends, 0 <= t <= 1.*1\.5"):
+        loss_floor([0.5, 1.5], **given, classes=3)
+    with pytest.raises(UsageError, match=r"between the two ends.*-0\.5"):
+        loss_floor([-0.5, 0.5], **given, classes=3)
+    with pytest.raises(UsageError, match=r"two classes.*Got 1"):
+        loss_floor([0.5], **given, classes=1)
+    for wrong in ({"depth": 0}, {"start": -1.0}, {"end": 0.0}, {"end": math.inf}, {"radius": 0.0}):
+        with pytest.raises(UsageError):
+            loss_floor([0.5], **(given | wrong), classes=3)
