@@ -81,3 +81,24 @@ def test_a_function_without_a_version_is_refused():
     assert "has a name and a version" in caught.value.rule
     assert "bare without one" in caught.value.got
     assert '@versioned("its name", "1")' in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("other", "rule"),
+    [
+        ({"version": 1}, "version is a text"),
+        ({"version": ""}, "version is a text"),
+        ({"name": None}, "name is a text"),
+        ({"runs": "abc"}, "`runs` are several"),
+        ({"runs": (1, 2)}, "identifies a run is a text"),
+    ],
+    ids=str,
+)
+def test_a_part_of_another_kind_is_refused(other, rule):
+    with pytest.raises(UsageError, match=rule):
+        dataclasses.replace(ASKED, **other)
+
+
+def test_what_cannot_carry_a_version_is_refused():
+    with pytest.raises(UsageError, match=r"built-in function len.*function of your own"):
+        versioned("length", "1")(len)

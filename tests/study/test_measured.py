@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+import torch
 
 from ridgeline import Line, Objective, layerwise, profile
+from ridgeline.errors import UsageError
 from ridgeline.nets import fcn
 from ridgeline.study.keys import Key
 from ridgeline.study.measured import FOLDER, Measurements, arrays_of, profile_of
@@ -41,6 +43,34 @@ def test_all_that_is_kept_is_told_with_its_key(kept):
     assert key == ASKED.plain()
     np.testing.assert_array_equal(arrays["x"], np.arange(3.0))
     assert arrays.keys() == {"x", "n"}
+
+
+@pytest.mark.parametrize("name", ["file", "args", "a/b", "with space"])
+def test_an_array_may_have_any_name(kept, name):
+    kept.kept(ASKED, lambda: {name: [1.5, 2.5]})
+    again = kept.kept(ASKED, dict)
+    assert list(again) == [name]
+    np.testing.assert_array_equal(again[name], [1.5, 2.5])
+
+
+def test_tensors_texts_and_numbers_come_back_as_arrays(kept):
+    given = {"x": torch.ones(2, requires_grad=True), "t": ["a", "bc"], "n": 3, "e": []}
+    first, again = (kept.kept(ASKED, lambda: given) for _ in range(2))
+    assert list(first) == list(again) == list(given)
+    for name in given:
+        np.testing.assert_array_equal(first[name], again[name])
+        assert first[name].dtype == again[name].dtype
+    assert again["t"].tolist() == ["a", "bc"] and again["x"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("bad", [None, [1, None], [[1], [2, 3]], {"a": 1}, object()], ids=str)
+def test_what_is_no_array_is_refused_and_not_kept(kept, tmp_path, bad):
+    with pytest.raises(UsageError) as caught:
+        kept.kept(ASKED, lambda: {"x": bad})
+    assert "arrays of numbers or of texts" in caught.value.rule
+    assert caught.value.got.startswith("'x': ")
+    assert "NaN in place of None" in caught.value.remedy
+    assert not (tmp_path / FOLDER).exists()
 
 
 def test_a_damaged_file_is_measured_anew(kept, tmp_path):

@@ -10,6 +10,10 @@ and nothing is shared that a killed worker could leave locked, as each has a soc
 On two cores, one or two workers are ready after 0.9 s, as with `multiprocessing`'s spawn and its
 fork server with torch preloaded: torch is imported once in any case. Only with more workers than
 cores is the fork server faster (four: 0.95 s, against 2.0).
+
+No pool of `concurrent.futures` or loky is in its place, for those end all tasks when one worker is
+killed, as by want of memory: of six tasks, the second of which is killed, the standard pool gives
+back none, and these five. Nor could a task say how far it is.
 """
 
 import importlib

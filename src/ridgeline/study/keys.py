@@ -53,7 +53,14 @@ def versioned(name: str, version: str, **options: Any) -> Callable[[F], F]:
     """
 
     def mark(function: F) -> F:
-        setattr(function, ATTRIBUTE, Version(name, version, options))
+        try:
+            setattr(function, ATTRIBUTE, Version(name, version, options))
+        except AttributeError as error:
+            raise UsageError(
+                "A version is written above a function with `def`.",
+                got=repr(function),
+                remedy="Call it from a function of your own.",
+            ) from error
         return function
 
     return mark
@@ -96,6 +103,12 @@ class Key:
     """Whatever else it depends on."""
 
     def __post_init__(self) -> None:
+        for name in ("name", "version"):
+            _check_text(f"A measurement's {name}", getattr(self, name))
+        if isinstance(self.runs, str):
+            raise UsageError("`runs` are several, in their order.", got=repr(self.runs))
+        for run in self.runs:
+            _check_text("What identifies a run", run)
         for name in ("line", "objective", "options"):
             object.__setattr__(self, name, canonical(getattr(self, name), Any, name))
         object.__setattr__(self, "runs", tuple(self.runs))
@@ -120,3 +133,8 @@ class Key:
     def digest(self) -> str:
         """Sixteen hexadecimal digits of it."""
         return digest({"measurement": FORMAT, **self.plain()})
+
+
+def _check_text(what: str, value: object) -> None:
+    if not isinstance(value, str) or not value:
+        raise UsageError(f"{what} is a text.", got=repr(value))

@@ -12,7 +12,9 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
+from ridgeline.errors import UsageError
 from ridgeline.measures import Array, Curve, WholeEnds
 from ridgeline.profiles import Profile
 from ridgeline.study.keys import Key
@@ -42,14 +44,15 @@ class Measurements:
         Args:
             key: All that they depend on.
             measure: Gives named arrays.
+
+        Raises:
+            UsageError: If it gives something else.
         """
         name = f"{key.digest}.npz"
         with suppress(*UNREADABLE):
             return self._read(name)[1]
-        arrays = {k: np.asarray(v) for k, v in measure().items()}
-        written = io.BytesIO()
-        np.savez_compressed(written, **arrays, **{KEY: np.array(key.text)})  # type: ignore[arg-type]  # its stub lacks keywords
-        self._place.write(written.getvalue(), FOLDER, name)
+        arrays = {k: _array(k, v) for k, v in measure().items()}
+        self._place.write(_packed({**arrays, KEY: np.array(key.text)}), FOLDER, name)
         return arrays
 
     def __iter__(self) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
@@ -63,6 +66,32 @@ class Measurements:
         packed = io.BytesIO(self._place.read(FOLDER, name))
         arrays = dict(np.load(packed, allow_pickle=False))
         return str(arrays.pop(KEY)), arrays
+
+
+def _array(name: str, value: Any) -> Array:
+    """Return one of a measurement's arrays, of numbers or of texts."""
+    value = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
+    try:
+        made = np.asarray(value)
+    except ValueError:  # lists of unequal lengths
+        made = np.asarray(None)
+    if made.dtype.kind not in "biufcU" or name == KEY:
+        raise UsageError(
+            "A measurement gives arrays of numbers or of texts, by name.",
+            got=f"{name!r}: {value!r}"[:200],
+            remedy="Give lists of unequal lengths one by one, and NaN in place of None.",
+        )
+    return made
+
+
+def _packed(arrays: Mapping[str, Array]) -> bytes:
+    """Return an archive as `numpy.savez_compressed` writes it, whatever the arrays are called."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+    return written.getvalue()
 
 
 def arrays_of(profile: Profile) -> dict[str, Any]:
