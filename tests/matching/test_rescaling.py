@@ -101,3 +101,18 @@ def test_a_symmetry_without_factors_is_refused():
     a = drawn(RELU, 0)
     with pytest.raises(UsageError, match="rescalable"):
         align(a, a, symmetries(RELU, PLAIN), by=Rescaling())
+
+
+def test_renewals_are_paid_first_and_last_alone(monkeypatch):
+    asked = []
+    match = WeightMatching.match
+
+    def counted(self, *args, **options):
+        asked.append(self.renewals)
+        return match(self, *args, **options)
+
+    monkeypatch.setattr(WeightMatching, "match", counted)
+    a, b = drawn(RELU, 3), drawn(RELU, 4)
+    found = align(a, b, SYMMETRY, by=Rescaling(by=WeightMatching(), rounds=10))
+    assert found.after < found.before
+    assert asked[0] is None and asked[-1] is None and asked.count(None) < asked.count(0)

@@ -1,5 +1,7 @@
 """Positive factors of units: what is found, what is not, and that elements keep the function."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from torch import nn
 from ridgeline import nets
 from ridgeline.errors import NotASymmetry, UsageError
 from ridgeline.graph import Network
-from ridgeline.symmetry import prove, symmetries
+from ridgeline.symmetry import Group, Place, prove, symmetries
 from ridgeline.symmetry.scales import rescalable, scales
 from ridgeline.symmetry.scaling import Rescalable, Scaling
 from ridgeline.symmetry.transform import Transform
@@ -124,6 +126,46 @@ def test_what_is_found_is_proved_and_what_is_wrong_is_named():
     with pytest.raises(NotASymmetry, match="made up"):
         prove(type(symmetry)(symmetry.groups, symmetry.shapes, scalings=(wrong,)), network, PLAIN)
     assert scales(symmetry, network, PLAIN) == ()
+
+
+class Product(nn.Module):
+    """The product of two units: it stays if the signs of both change, and not if that of one."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(6, 2)
+
+    def forward(self, x):
+        h = self.a(x)
+        return h[:, :1] * h[:, 1:]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_signs_that_hold_for_even_flips_alone_are_refused_under_any_name_and_seed(seed):
+    model = Product()
+    rows = np.arange(2).reshape(1, 2, 1)
+    group = Group("a", (Place("a.weight", 0, rows), Place("a.bias", 0, rows)))
+    symmetry = symmetries(model, PLAIN)
+    symmetry = type(symmetry)((group,), symmetry.shapes)
+    prove(symmetry, Network(model), PLAIN, seed=seed)  # the two units may change places
+    member = Rescalable(f"signs {seed}", "a", (1, 1), signs=True)
+    with pytest.raises(NotASymmetry, match="signs"):
+        prove(replace(symmetry, scalings=(member,)), Network(model), PLAIN, seed=seed)
+
+
+@given(seed=st.integers(0, 1000), size=st.integers(1, 9), fibres=st.integers(1, 4))
+def test_a_scaling_that_a_proof_tries_flips_odd_many_signs_and_has_no_factor_near_one(
+    seed, size, fibres
+):
+    index = np.arange(fibres * size).reshape(fibres, size, 1)
+    group = Group("g", (Place("w", 0, index),))
+    flips = Rescalable("f", "g", (1,), signs=True).moving(group, seed).factors
+    assert ((flips < 0).sum(1) % 2 == 1).all() and (np.abs(flips) == 1).all()
+    logs = np.log2(Rescalable("s", "g", (1,)).moving(group, seed, 2.0).factors)
+    assert (np.abs(logs) >= 0.5).all() and (np.abs(logs) <= 2).all()
+    some = np.arange(fibres) % 2 == 0
+    part = Rescalable("s", "g", (1,)).moving(group, seed, 2.0, some).factors
+    assert ((part != 1).all(1) == some).all()
 
 
 @settings(max_examples=15, deadline=None)

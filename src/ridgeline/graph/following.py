@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from ridgeline.errors import StaleWeights
 from ridgeline.graph.copies import duplicate
@@ -18,7 +19,7 @@ from ridgeline.graph.emptying import computed, fresh, put
 from ridgeline.graph.keeping import holders_of
 from ridgeline.graph.modes import Caller
 from ridgeline.graph.network import Network
-from ridgeline.graph.shaking import close, shaken
+from ridgeline.graph.shaking import close, parameters_in, shake
 from ridgeline.rng import untouched
 
 __all__ = ["check_follows"]
@@ -43,27 +44,51 @@ def check_follows(
     """
     if any(x.is_meta for x in tensors.values()):
         return  # there is nothing to compute with
-    other = shaken(network, tensors)
     with untouched(), torch.no_grad():
-        loaded = _loaded(model, network, other)
+        loaded = _loaded(model, network, tensors)
         torch.manual_seed(0)  # what is random is the same in both
         try:
             want = loaded(inputs)
         except Exception:  # the other state may be one at which the user's code refuses to work
             return
+        want = pytree.tree_map(_own, want)
         # Weights move in place along a path: what is kept by a tensor's identity is found again.
-        held = {n: x.clone() for n, x in tensors.items()}
+        held = _instead(loaded, tensors)
         network(held, inputs)
-        for n, x in held.items():
-            x.copy_(other[n])
+        parameters = set(parameters_in(network, tensors))
+        for n, x in tensors.items():
+            shake(n, x, held[n]) if n in parameters else held[n].copy_(x)
         torch.manual_seed(0)
         if not close(network(held, inputs), want, SAME):
-            culprit = _culprit(network, other, loaded, inputs)
+            culprit = _culprit(network, held, _loaded(model, network, tensors), inputs)
             raise StaleWeights(culprit, _keepers(culprit[1]))
 
 
+def _own(x: Any) -> Any:
+    """An output whose memory is no weight's."""
+    return x.clone() if isinstance(x, Tensor) else x
+
+
+def _instead(loaded: Caller, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A copy of a state, for which a loaded module's memory is given back, tensor by tensor.
+
+    Never within the same memory: a cache by addresses would be right by chance.
+
+    Args:
+        loaded: Whose weights are lost.
+        tensors: The state.
+    """
+    places = {**dict(loaded.inner.named_parameters()), **dict(loaded.inner.named_buffers())}
+    held: dict[str, Tensor] = {}
+    for name, x in tensors.items():
+        held[name] = x.clone()
+        if name in places:  # who else holds the memory keeps it
+            places[name].data = places[name].new_empty(0)
+    return held
+
+
 def _loaded(model: nn.Module, network: Network, tensors: Mapping[str, Tensor]) -> Caller:
-    """A copy of the caller's module that has loaded a state, in evaluation mode."""
+    """A copy of the caller's module that has loaded another state, in evaluation mode."""
     copied = duplicate(model)
     parts = dict(copied.named_modules())
     for name, key, value in network.emptied:
@@ -78,8 +103,13 @@ def _loaded(model: nn.Module, network: Network, tensors: Mapping[str, Tensor]) -
 
     copied._apply(cast)
     of = {place: name for name, places in network.places.items() for place in places}
-    held = copied.state_dict()
-    state = {k: tensors[of[k]] if of.get(k) in tensors else x for k, x in held.items()}
+    state, parameters = copied.state_dict(), set(parameters_in(network, tensors))
+    for place, x in state.items():
+        name = of.get(place)
+        if name is not None and name in tensors:
+            # Loading alone counts as writing: what is kept may be told by a tensor's version.
+            own = x.data
+            shake(name, tensors[name], own) if name in parameters else own.copy_(tensors[name])
     copied.load_state_dict(state)
     return Caller(copied.eval(), network.forward, blank=network.blank_classes)
 

@@ -10,36 +10,53 @@ from torch.utils import _pytree as pytree
 from ridgeline.graph.network import Network
 from ridgeline.rng import stream
 
-__all__ = ["close", "shaken"]
+__all__ = ["close", "parameters_in", "shake", "shaken"]
 
 SHAKEN = 0.3
 """How far the other state's weights are from the network's, in relative terms."""
 
-PERIOD = 1_048_573
+PERIOD = 65_537
 """Numbers that are drawn for a tensor; then they come again. A prime, lest rows be alike."""
 
 
 def shaken(network: Network, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Other weights of the same signs; buffers as they are."""
-    parameters = {n for n, _ in network.module.named_parameters()}
     found = dict(tensors)
-    for name in parameters & tensors.keys():
-        x = tensors[name]
-        if not (x.is_floating_point() or x.is_complex()):
-            continue
-        draws = stream(0, "another state", name)
-        count = min(x.numel(), PERIOD)
-        e = torch.randn(count, generator=draws, dtype=torch.float32).to(x.device)
-        factors = torch.exp(SHAKEN * e).to(x.dtype)
-        found[name] = held = x.detach().clone(memory_format=torch.contiguous_format)
-        zeros = bool((x == 0).any())
-        small = (0.1 * (_size(held) or 1.0) * e).to(x.dtype) if zeros else e
-        for part in held.view(-1).split(PERIOD):
-            still = part == 0 if zeros else None
-            part.mul_(factors[: len(part)])
-            if still is not None:
-                part.copy_(torch.where(still, small[: len(part)], part))
+    for name in parameters_in(network, tensors):
+        found[name] = torch.empty_like(tensors[name], memory_format=torch.contiguous_format)
+        shake(name, tensors[name].detach(), found[name])
     return found
+
+
+def parameters_in(network: Network, tensors: Mapping[str, Tensor]) -> list[str]:
+    """Names of a state's tensors that are parameters, of floating numbers."""
+    names = [n for n, _ in network.module.named_parameters() if n in tensors]
+    return [n for n in names if tensors[n].is_floating_point() or tensors[n].is_complex()]
+
+
+def shake(name: str, x: Tensor, other: Tensor) -> None:
+    """Make other weights of the same signs of a tensor's, none of them zero.
+
+    Args:
+        name: Of the tensor: other numbers for each.
+        x: The tensor.
+        other: Of its shape, which is written to.
+    """
+    draws = stream(0, "another state", name)
+    count = min(x.numel(), PERIOD)
+    e = torch.randn(count, generator=draws, dtype=torch.float32).to(x.device)
+    factors = torch.exp(SHAKEN * e).to(x.dtype)
+    small: Tensor | None = None
+    whole = other if other.is_contiguous() and other.dtype == x.dtype else torch.empty_like(x)
+    whole = whole.contiguous()
+    parts = zip(x.reshape(-1).split(PERIOD), whole.view(-1).split(PERIOD), strict=True)
+    for part, made in parts:
+        torch.mul(part, factors[: len(part)], out=made)
+        if not bool(made.all()):
+            small = (0.1 * (_size(x) or 1.0) * e).to(x.dtype) if small is None else small
+            made.copy_(torch.where(made == 0, small[: len(part)], made))
+    if whole is not other:
+        other.copy_(whole)
 
 
 def _size(x: Tensor) -> float:

@@ -61,20 +61,22 @@ class _Crossing:
     a: Tensor
     b: Tensor
 
-    def gains(self, order: np.ndarray) -> np.ndarray:
-        """Return what units of the group gain, for all pairs, those of the other in some order.
+    def gains(self, order: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+        """Return what units of the group gain, for some pairs, those of the other in some order.
 
         Args:
             order: Of the other's m units, by pair: shape (n n, m).
+            pairs: Numbers of pairs, each n times the one and the other.
 
         Returns:
-            Shape (n n, size, size).
+            Shape (pairs, size, size).
         """
-        n, _, m, _ = self.a.shape
+        n, size, m, _ = self.a.shape
         mine = self.a.flatten(2)  # (n, size, m r)
         columns = self.b.transpose(1, 2).flatten(0, 1)  # (n m, size, r)
-        parts = []
-        for pair in np.array_split(np.arange(n * n), -(-n * self.b.numel() // CELLS)):
+        parts = [np.zeros((0, size, size), np.float32)]
+        cells = len(pairs) * (self.b.numel() // n)
+        for pair in np.array_split(pairs, max(1, -(-cells // CELLS))):
             rows = (pair % n)[:, None] * m + order[pair]
             at = torch.from_numpy(rows.ravel()).to(self.b.device)
             theirs = columns.index_select(0, at).unflatten(0, (-1, m)).transpose(1, 2).flatten(2)
@@ -134,10 +136,16 @@ class Contents:
         place = np.arange(n)
         for c in self.inner:  # pairs of now start from the orders of now
             found[c][place, self.now] = self.before[c]
+        solved: dict[str, dict[str, np.ndarray]] = {}  # for each, the orders that it was solved by
         for _ in range(ROUNDS):
             before = dict(found)
             for c in self.inner:
-                found[c] = self._solved(c, found)
+                known = {x.other: found[x.other] for x in self.crossings[c]}
+                changed = np.zeros((n, n), bool) if c in solved else np.ones((n, n), bool)
+                for other, order in known.items() if c in solved else ():
+                    changed |= (order != solved[c][other]).any(2)
+                found[c] = self._solved(c, found, changed)
+                solved[c] = known
             if all((found[c] == before[c]).all() for c in self.inner if self.crossings[c]):
                 break
         return Fitted(self._worth(found), found)
@@ -171,22 +179,25 @@ class Contents:
 
     # --- solving ---------------------------------------------------------------------------
 
-    def _solved(self, child: str, found: Mapping[str, np.ndarray]) -> np.ndarray:
-        n, k = self.group.size, self.sizes[child]
-        gains = self._gains(child, found)
-        order = assign_all(gains).reshape(n, n, k)
-        place = np.arange(n)
+    def _solved(
+        self, child: str, found: Mapping[str, np.ndarray], changed: np.ndarray
+    ) -> np.ndarray:
+        """The orders of an inner group, of pairs in which others have changed solved anew."""
+        order, pairs = found[child].copy(), np.argwhere(changed)
+        gains = self._gains(child, found, pairs)
+        order[changed] = assign_all(gains)
         # Of the pairs of now, units that are equal stay where they are.
-        own = gains.reshape(n, n, k, k)[place, self.now]
-        order[place, self.now] = assign(own, found[child][place, self.now])
+        own = np.flatnonzero(pairs[:, 1] == self.now[pairs[:, 0]])
+        i, j = pairs[own].T
+        order[i, j] = assign(gains[own], found[child][i, j])
         return order
 
-    def _gains(self, child: str, found: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return what the contents of j gain in the places of i: shape (n n, size, size)."""
-        n, k = self.group.size, self.sizes[child]
-        gains = self.linear[child].reshape(n * n, k, k)
+    def _gains(self, child: str, found: Mapping[str, np.ndarray], pairs: np.ndarray) -> np.ndarray:
+        """Return what the contents of j gain in the places of i: shape (pairs, size, size)."""
+        n, (i, j) = self.group.size, pairs.T
+        gains = self.linear[child][i, j]
         for crossing in self.crossings[child]:
-            gains = gains + crossing.gains(found[crossing.other].reshape(n * n, -1))
+            gains = gains + crossing.gains(found[crossing.other].reshape(n * n, -1), i * n + j)
         return gains
 
     def _worth(self, found: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -196,7 +207,8 @@ class Contents:
             gains = self.linear[child]
             for crossing in self.crossings[child]:
                 if self.inner.index(crossing.other) > i:
-                    more = crossing.gains(found[crossing.other].reshape(gains[..., 0, 0].size, -1))
+                    order = found[crossing.other].reshape(self.group.size**2, -1)
+                    more = crossing.gains(order, np.arange(len(order)))
                     gains = gains + more.reshape(gains.shape)
             chosen = np.take_along_axis(gains, found[child][..., None], 3)
             worth += chosen.sum((2, 3), dtype=np.float64)

@@ -31,7 +31,9 @@ class Rescaling:
     """Factors and signs of units, after a permutation found by another strategy.
 
     Permutation and factors are found in turn: given the one, the best of the other. They start
-    from b as it is, and from the permutation of both canonical forms; the nearer end counts.
+    from the permutation of b as it is, and from that of both canonical forms; the nearer end
+    counts. What takes long of a strategy, which its `brief` form leaves out, is done first and
+    last alone.
 
     Args:
         by: Finds permutations; None for factors alone. Weight matching makes every round nearer.
@@ -70,13 +72,21 @@ class Rescaling:
             )
         before = states.distance(a, b)
         best, history = symmetry.identity(), [before]
+        shorter = getattr(self.by, "brief", None)
+        brief: Strategy | None = self.by if shorter is None else shorter()
         starts = [symmetry.identity()]
-        if self.by is not None:
-            starts.append(self._canonical(a, b, symmetry, self.by, seed))
+        if self.by is not None and brief is not None:
+            starts = [
+                _permutation(self.by, a, b, symmetry, seed),
+                self._canonical(a, b, symmetry, brief, seed),
+            ]
         for start in starts:
-            found, distances = self._turns(a, b, symmetry, start, seed, progress)
+            found, distances = self._turns(a, b, symmetry, brief, start, seed, progress)
             if distances[-1] < history[-1]:
-                best, history = found, distances
+                best, history = found, [before, *(distances[1:] if self.by is None else distances)]
+        if brief != self.by:
+            best, more = self._turns(a, b, symmetry, self.by, best, seed, progress)
+            history += more[1:]
         return Matched(
             transform=best,
             objective={"before": before, "after": history[-1]},
@@ -91,6 +101,7 @@ class Rescaling:
         a: Mapping[str, Tensor],
         b: Mapping[str, Tensor],
         symmetry: Symmetry,
+        by: Strategy | None,
         start: Transform,
         seed: int,
         progress: Progress | None,
@@ -100,8 +111,8 @@ class Rescaling:
         history = [states.distance(a, at)]
         for turn in range(self.rounds):
             step = symmetry.identity()
-            if self.by is not None:
-                step = _permutation(self.by, a, at, symmetry, seed)
+            if by is not None:
+                step = _permutation(by, a, at, symmetry, seed)
             step = rescaled(a, step(at), symmetry, sweeps=self.sweeps) @ step
             after = step(at)
             reached = states.distance(a, after)

@@ -101,6 +101,10 @@ class WeightMatching:
                 "Or give a transform, or a strategy such as ActivationMatching(...).",
             )
 
+    def brief(self) -> "WeightMatching":
+        """The same without renewals, for the turns of a search that goes on."""
+        return replace(self, renewals=0)
+
     def match(
         self,
         a: Mapping[str, Tensor],

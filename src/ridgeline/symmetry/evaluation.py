@@ -1,6 +1,6 @@
 """A network at random weights and inputs, in float64, the same each time it is evaluated."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,10 +14,19 @@ from ridgeline.graph import Network
 from ridgeline.graph.refusals import refusing
 from ridgeline.rng import seed_of, stream, untouched
 from ridgeline.state import State, is_mask
-from ridgeline.symmetry.transform import Transform
-from ridgeline.symmetry.widening import widely
+from ridgeline.symmetry.exchange import Exchanged
+from ridgeline.symmetry.transform import Permutation, Transform
+from ridgeline.symmetry.widening import narrow, widely
 
-__all__ = ["Carried", "drawn", "far", "outputs_of", "random_state", "steadily"]
+__all__ = [
+    "Carried",
+    "drawn",
+    "far",
+    "outputs_of",
+    "random_state",
+    "steadily",
+    "widened",
+]
 
 NOISE = 0.3
 """Of weights and inputs, over the spread of a tensor's own numbers."""
@@ -25,20 +34,32 @@ NOISE = 0.3
 FAR = 300.0
 """By how much the second inputs of a proof are larger than the example."""
 
-CHUNK = 1_048_573
-"""Numbers that are drawn for a tensor; then they come again. A prime, lest rows be alike."""
+CHUNK = 65_537
+"""Numbers that are drawn for a tensor; then they come again, of another size. A prime, lest rows
+be alike."""
+
+LARGE = 1 << 16
+"""Numbers of a parameter from which on its random weights are kept in float32."""
 
 KEPT = 0.6
 """What a random mask is made of in a proof: neither all of a value nor nothing of it."""
 
 
-def random_state(tensors: Mapping[str, Tensor], seed: int, *, noise: float = 1.0) -> State:
+def random_state(
+    tensors: Mapping[str, Tensor],
+    seed: int,
+    *,
+    noise: float = 1.0,
+    narrow: Collection[str] = (),
+) -> State:
     """Random weights near a network's own, in double precision; what is positive stays so.
 
     Args:
         tensors: The network's own.
         seed: Of the weights.
         noise: How far from the network's own, over the usual.
+        narrow: Names of tensors that are drawn in float32 and kept so: half the memory, and as
+            good as any other random numbers where each operation makes doubles of them.
     """
     found: State = {}
     for name, x in tensors.items():
@@ -49,16 +70,15 @@ def random_state(tensors: Mapping[str, Tensor], seed: int, *, noise: float = 1.0
         if is_mask(name, own):  # others would be no masks: torch's fast attention asks for zeros
             found[name] = own.to(_wide_type(own), copy=True)
             continue
-        held = own.to(_wide_type(own), copy=True)
+        # In float32, which is drawn five times as fast; its sums in float64 round less.
+        single = torch.complex64 if x.is_complex() else torch.float32
+        held = own.to(single if name in narrow else _wide_type(own), copy=True)
         draws = stream(seed, "proof", name)
         positive = not x.is_complex() and held.numel() > 0 and bool(held.min() > 0)
-        size = float(held.abs().std()) if x.is_complex() else 0.0
-        size = float(held.std()) if held.numel() > 1 and not x.is_complex() else size
+        size = _spread(held)
         far = noise * (NOISE if positive or size > 0 else 0.1)
-        # In float32, which is drawn five times as fast; its sums in float64 round less.
-        narrow = torch.complex64 if x.is_complex() else torch.float32
         parts = _chunks(held)
-        e = torch.randn(parts[0].numel(), generator=draws, dtype=narrow)
+        e = torch.randn(parts[0].numel(), generator=draws, dtype=single)
         sizes = torch.empty(len(parts)).uniform_(0.7, 1.4, generator=draws).tolist()
         for part, scale in zip(parts, sizes, strict=True):
             # The same numbers again, of another size: no two positions hold the same.
@@ -69,6 +89,13 @@ def random_state(tensors: Mapping[str, Tensor], seed: int, *, noise: float = 1.0
                 part.add_(mine, alpha=scale * (far * size if size > 0 else far))
         found[name] = held
     return found
+
+
+def _spread(x: Tensor) -> float:
+    """The standard deviation of a tensor's numbers, or of a sample of many; 0 of a single one."""
+    x = x.abs() if x.is_complex() else x
+    x = x.reshape(-1)[:: max(1, x.numel() // CHUNK)]
+    return float(x.double().std()) if x.numel() > 1 else 0.0
 
 
 def _chunks(x: Tensor) -> Sequence[Tensor]:
@@ -88,7 +115,7 @@ def drawn(example: Any, seed: int) -> Any:
     """
 
     def one(x: Any) -> Any:
-        x = _wide(x)
+        x = widened(x)
         if not isinstance(x, Tensor) or not (x.is_floating_point() or x.is_complex()):
             return x
         draws = stream(seed, "proof", "inputs")
@@ -138,10 +165,22 @@ class Carried:
     """
 
     def __init__(self, network: Network, seed: int, noise: float) -> None:
-        self._draw = lambda: random_state(network.tensors, seed, noise=noise)
+        large = {n for n, x in network.module.named_parameters() if _large(x)}
+        self._draw = lambda: random_state(network.tensors, seed, noise=noise, narrow=large)
         self._state = self._draw()
         self._done: Transform | None = None
         """What it was carried by, if by something."""
+
+    @property
+    def narrow(self) -> bool:
+        """Whether some weights are kept in a smaller type than float64."""
+        return any(map(narrow, self._state.values()))
+
+    def widen(self) -> None:
+        """Make doubles of all weights: what a network writes to them would be rounded."""
+        draw = self._draw
+        self._draw = lambda: {n: widened(x) for n, x in draw().items()}
+        self._state.update({n: widened(x) for n, x in self._state.items()})
 
     def by(self, element: Transform | None) -> State:
         """The state after an element, or as it was drawn; it holds until the next call.
@@ -161,14 +200,25 @@ class Carried:
                 self._state = self._draw()
                 raise
             self._done = element if permutes else None
-        return self._state if permutes or element is None else element(self._state)
+        if permutes or element is None:
+            return self._state
+        # What is multiplied is rounded in float32.
+        moving = (Permutation, Exchanged)
+        acting = (a.group for a in element.actions if not isinstance(a, moving))
+        scaled = {n: widened(self._state[n]) for group in acting for n in group.tensors()}
+        return element({**self._state, **scaled})
+
+
+def _large(x: Tensor) -> bool:
+    return x.numel() >= LARGE and x.dtype not in (torch.float64, torch.complex128)
 
 
 def _tensors(inputs: Any) -> list[Tensor]:
     return [x for x in pytree.tree_leaves(inputs) if isinstance(x, Tensor)]
 
 
-def _wide(x: Any) -> Any:
+def widened(x: Any) -> Any:
+    """A tensor of floating numbers in double precision; anything else as it is."""
     return x.to(_wide_type(x)) if isinstance(x, Tensor) else x
 
 
@@ -180,6 +230,10 @@ def _wide_type(x: Tensor) -> torch.dtype:
 
 class _Constant(TorchDispatchMode):
     """Random masks are the same everywhere: a mask that was drawn is of one order of units."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing is compiled within: a detour at each operation is saved
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -210,7 +264,13 @@ def steadily(seed: int) -> Iterator[None]:
 
 
 def outputs_of(
-    network: Network, state: Mapping[str, Tensor], inputs: Any, *, seed: int = 0
+    network: Network,
+    state: Mapping[str, Tensor],
+    inputs: Any,
+    *,
+    seed: int = 0,
+    shaken: float = 0.0,
+    rounded: Callable[[], None] | None = None,
 ) -> list[Tensor]:
     """The outputs of a network that are tensors; a complex one as two reals.
 
@@ -219,20 +279,24 @@ def outputs_of(
         state: Its tensors.
         inputs: One batch.
         seed: Of what is random in the network.
+        shaken: By how much weights in a smaller type than float64 change where they are used.
+        rounded: Called where the network writes to such a weight, which rounds.
 
     Raises:
         UsageError: If there is none.
         NotTraceable: If the network is compiled when it is called.
     """
     try:
-        with steadily(seed), widely():
+        with steadily(seed), widely(state.values(), shaken=shaken) as mode:
             made = _tensors(network(state, inputs))
     except NotImplementedError as error:  # no mode may look into FlexAttention
         with refusing(inputs):
             raise error
+    if mode.written and rounded is not None:
+        rounded()
     held = {x.untyped_storage().data_ptr() for x in state.values()}
     # A network may give a weight itself, whose memory is the state's.
-    made = [x.clone() if x.untyped_storage().data_ptr() in held else x for x in made]
+    made = [widened(x.clone()) if x.untyped_storage().data_ptr() in held else x for x in made]
     if not made:
         raise UsageError(
             "A symmetry is of a network's outputs, which are tensors.",

@@ -56,10 +56,13 @@ def varies(layer: Labels) -> set[int]:
 
 def compress(units: Units, full: Tensor, why: str) -> Labels | None:
     """The smallest array with the same labels; None if it tells nothing apart."""
+    for axis in range(full.ndim):  # first those that need no look: a table of words is long
+        if full.shape[axis] > 1 and full.stride(axis) == 0:
+            full = full.narrow(axis, 0, 1)
     for axis in range(full.ndim):
         if full.shape[axis] > 1:
             first = full.narrow(axis, 0, 1)
-            if full.stride(axis) == 0 or bool((full == first).all()):
+            if bool((full == first).all()):
                 full = first
     layer = full.contiguous().numpy()
     if layer.size > 1:

@@ -144,7 +144,11 @@ class Relations:
     def _deep(self, unit: int, kinds: Kinds, above: tuple[int, ...]) -> int:
         """The kind of a unit: its axes, and the kinds of what stands inside of it."""
         if unit not in self._type and unit not in above:
-            inside = self.children.get(unit, ())
+            inside = self.children.get(unit)
+            if not inside:  # most of them
+                described = (kinds.signs.get(unit, -1), ())
+                self._type[unit] = self._types.setdefault(described, len(self._types))
+                return self._type[unit]
             held = tuple(sorted(self._deep(c, kinds, (*above, unit)) for c in inside))
             described = (kinds.signs.get(unit, -1), held)
             self._type[unit] = self._types.setdefault(described, len(self._types))

@@ -71,7 +71,8 @@ def prove(symmetry: Symmetry, network: Network, example: Any, *, seed: int = 0) 
     inputs have noise added, so that no two are alike. Every fibre of every group is turned by a
     cycle through all of its units at the example, and by another element, which together with the
     first generates all of its permutations, at inputs of another magnitude, batch size and length
-    where the network takes them. Small networks are turned by one group at a time, large ones by
+    where the network takes them. Of scalings, no factor is near 1 and an odd number of signs flips
+    in each fibre. Small networks are turned by one group at a time, large ones by
     all groups at once, with cycles that are drawn apart.
     Rows of a table that the example's tokens do not choose are not tested.
 
@@ -152,11 +153,23 @@ class Bench:
         for group in (*symmetry.groups, *symmetry.exchanges):
             yield Wrong(group.name, group.name, self._changed(symmetry.only(group.name), most=None))
         for member in symmetry.scalings:
-            change = self._change(
-                symmetry.scaling(member, seed=self.seed),
-                symmetry.scaling(member, seed=self.seed, spread=7.0),
-            )
-            yield Wrong(member.name, member.group, change)
+            yield Wrong(member.name, member.group, self._scaled(symmetry, member))
+
+    def _scaled(self, symmetry: Symmetry, member: Rescalable) -> float:
+        """What the factors of one member change, in all fibres and in sets of them."""
+        group = symmetry.group(member.group)
+
+        def moving(spread: float, fibres: np.ndarray | None = None) -> Transform:
+            scaling = member.moving(group, self.seed + int(spread), spread, fibres)
+            return Transform((scaling,), symmetry.ties)
+
+        if change := self._change(moving(1.0), moving(7.0)):
+            return change
+        for bit in range((group.fibres - 1).bit_length()):
+            chosen = (np.arange(group.fibres) >> bit & 1).astype(bool)
+            if change := self._change(moving(1.0, chosen)):
+                return change
+        return 0.0
 
     def _together(self, symmetry: Symmetry) -> Iterator[Wrong]:
         """Groups and scalings that change outputs with those before them, though not alone."""
@@ -206,8 +219,9 @@ class Bench:
     def _element(self, symmetry: Symmetry, orders: Mapping[str, Order], spread: float) -> Transform:
         element = symmetry.transform(orders)
         for k, member in enumerate(symmetry.scalings):
-            scaled = symmetry.scaling(member, seed=self.seed + int(spread) + k, spread=spread)
-            element = scaled @ element
+            group = symmetry.group(member.group)
+            moving = member.moving(group, self.seed + int(spread) + k, spread)
+            element = Transform((moving,), symmetry.ties) @ element
         return element
 
     def _change(self, first: Transform, second: Transform | None = None) -> float:

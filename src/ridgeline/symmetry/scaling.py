@@ -40,6 +40,34 @@ class Rescalable:
         if not any(self.powers):
             raise UsageError("A scaling changes at least one place.", got=f"{self.name!r}, none")
 
+    def moving(
+        self, group: Group, seed: int, spread: float = 1.0, fibres: np.ndarray | None = None
+    ) -> "Scaling":
+        """A scaling that a proof tries: none of its factors is near 1, and odd many signs flip.
+
+        [derived] With the permutations of a fibre, a flip of k of its n units generates every
+        even set of flips, and every one if k is odd: so an odd number is flipped in each fibre.
+
+        Args:
+            group: The group of that name.
+            seed: Of the stream ``moving``, one for each member.
+            spread: Logarithms to base 2 of factors are between a quarter of this and this.
+            fibres: Which fibres to act on; all by default.
+        """
+        draws = np.random.default_rng(seed_of(seed, "moving", self.name, str(self.signs)))
+        shape = (group.fibres, group.size)
+        if self.signs:
+            count = 2 * (draws.integers(0, (group.size + 1) // 2, size=(group.fibres, 1))) + 1
+            rank = draws.permuted(group.identity(), axis=1)
+            factors = np.where(rank < count, -1.0, 1.0)
+        else:
+            factors = 2 ** (
+                draws.choice([-1.0, 1.0], shape) * draws.uniform(0.25, 1, shape) * spread
+            )
+        if fibres is not None:
+            factors = np.where(fibres[:, None], factors, 1.0)
+        return Scaling(group, self, factors)
+
     def random(self, group: Group, seed: int, spread: float = 1.0) -> "Scaling":
         """Signs at random, or factors between 1/2 and 2.
 

@@ -1,6 +1,6 @@
 """Evaluation in double precision of networks that write other types into their code."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ridgeline.graph import GROUPED, plain
 
-__all__ = ["widely"]
+__all__ = ["narrow", "widely"]
 
 WIDER = {
     **dict.fromkeys((torch.float16, torch.bfloat16, torch.float32), torch.float64),
@@ -26,39 +26,112 @@ FILLED = {"full", "arange", "scalar_tensor"}
 """Operations that make them where a number that it is given is one."""
 
 
+PICKS = {"embedding", "index_select", "index", "gather"}
+"""Operations that take some numbers of their first argument as they are."""
+
+BLOCK = 1 << 18
+"""Numbers of a matrix that are made doubles at a time: 2 MiB, which a cache holds."""
+
+
 class _Wide(TorchDispatchMode):
     """Casts to a smaller type, constants of one and what autocast chooses are doubles.
 
     Each operation is given doubles and asked for doubles, so that a network of which a part is
     written for float32 or bfloat16 can be evaluated with the weights and inputs of a proof, and
     nothing is rounded on the way.
+
+    Weights may be kept in a smaller type: their views are views of them, and they are doubles
+    where they are used, a part of a large matrix at a time.
+
+    Args:
+        kept: Tensors of a state.
+        shaken: By how much every second number of those in a smaller type changes, over its size,
+            when it is made a double.
     """
+
+    def __init__(self, kept: Iterable[Tensor], shaken: float) -> None:
+        super().__init__()
+        mine = (x for x in kept if narrow(x) and x.numel())
+        self._kept = {x.untyped_storage().data_ptr() for x in mine}
+        self._shaken = shaken
+        self.written = False
+        """True if something was written to a weight in a smaller type, and rounded."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing is compiled within: a detour at each operation is saved
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:  # fmt: skip
+        kwargs = kwargs or {}
         if func is torch.ops.aten.view.dtype:  # the same bits, read as another type
-            return func(*args, **(kwargs or {}))
-        if any(a.alias_info is not None and a.alias_info.is_write for a in func._schema.arguments):
-            return func(*args, **(kwargs or {}))  # the type is that of what is written to
-        args, kwargs = pytree.tree_map(_wide, (args, kwargs or {}))
+            return func(*args, **kwargs)
+        first = args[0] if args else None
+        schema = func._schema.arguments
+        if any(a.alias_info is not None and a.alias_info.is_write for a in schema):
+            self.written |= any(
+                a.alias_info is not None and a.alias_info.is_write and self._keeps(x)
+                for a, x in zip(schema, args, strict=False)
+            )
+            return func(*args, **kwargs)  # the type is that of what is written to
         name = func.overloadpacket.__name__
+        if self._keeps(first):
+            if func.is_view:
+                return func(*args, **kwargs)
+            if name in PICKS:
+                return self._wide(func(*args, **kwargs))
+        if name in ("mm", "addmm") and self._keeps(args[-1]) and not kwargs:
+            return self._product(*args)
+        args, kwargs = pytree.tree_map(self._wide, (args, kwargs))
         if name in GROUPED and (made := plain(args, kwargs)) is not None:
             return made
         number = name in FILLED and any(isinstance(x, float) for x in args)
         if (number or name in FLOATING) and kwargs.get("dtype") is None:
             kwargs["dtype"] = torch.float64
-        return pytree.tree_map(_wide, func(*args, **kwargs))
+        return pytree.tree_map(self._wide, func(*args, **kwargs))
+
+    def _keeps(self, x: Any) -> bool:
+        """True if something is a weight that is kept in a smaller type, or a view of one."""
+        if not self._kept or not isinstance(x, Tensor) or not narrow(x):
+            return False
+        return x.layout is torch.strided and x.untyped_storage().data_ptr() in self._kept
+
+    def _product(self, *args: Tensor) -> Tensor:
+        """A matrix times one that is kept in a smaller type, and what is added to it."""
+        *added, x, y = args
+        x = self._wide(x)
+        made = [x @ self._wide(part) for part in y.split(max(1, BLOCK // max(1, len(y))), 1)]
+        total = torch.cat(made, 1) if len(made) > 1 else made[0]
+        return total.add_(self._wide(added[0])) if added else total
+
+    def _wide(self, x: Any) -> Any:
+        if isinstance(x, torch.dtype):
+            return WIDER.get(x, x)
+        if not (isinstance(x, Tensor) and x.dtype in WIDER):
+            return x
+        made = x.to(WIDER[x.dtype])
+        if self._shaken and self._keeps(x):
+            made = made.contiguous()
+            made.view(-1)[::2].mul_(1 + self._shaken)
+        return made
 
 
-def _wide(x: Any) -> Any:
-    if isinstance(x, torch.dtype):
-        return WIDER.get(x, x)
-    return x.to(WIDER[x.dtype]) if isinstance(x, Tensor) and x.dtype in WIDER else x
+def narrow(x: Tensor) -> bool:
+    """Whether a tensor's type is one in which a proof would round."""
+    return x.dtype in WIDER
 
 
 @contextmanager
-def widely() -> Iterator[None]:
-    """Let whatever is computed be computed in double precision, whatever type is asked for."""
-    with _Wide():
-        yield
+def widely(kept: Iterable[Tensor] = (), *, shaken: float = 0.0) -> Iterator[_Wide]:
+    """Let whatever is computed be computed in double precision, whatever type is asked for.
+
+    Args:
+        kept: Tensors of the state, which may be of smaller types.
+        shaken: By how much every second number of those changes, over its size.
+
+    Yields:
+        The mode, which says whether one of them was written to.
+    """
+    with _Wide(kept, shaken) as mode:
+        yield mode
