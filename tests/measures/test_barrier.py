@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.measures import (
     BARRIER_KINDS,
+    Barrier,
     Curve,
     WholeEnds,
     barrier,
@@ -196,3 +197,29 @@ def test_the_two_point_criterion_is_strict(top, holds):
     assert connectivity(on([0, 0.5, 0])).holds is False
     assert connectivity(on([0, np.nan, 0])).holds is False
     assert connectivity(on([0.0, 0.05, 0.0]), tolerance=0.1).holds is True
+
+
+@pytest.mark.parametrize(
+    ("height", "stderr", "rounding", "verdict"),
+    [
+        (1.0, 0.1, 0.0, "barrier"),
+        (1.0, 0.6, 0.0, "undecided"),
+        (1.0, 1 / 1.97, 0.0, "barrier"),
+        (1.0, 0.0, 0.0, "barrier"),
+        (0.0, 0.1, 0.0, "no barrier"),
+        (1e-7, 0.0, 1e-6, "no barrier"),
+        (1e-6, 0.0, 1e-6, "no barrier"),
+        (float("nan"), 0.1, 0.0, "undecided"),
+        (float("nan"), float("nan"), 0.0, "undecided"),
+        (float("inf"), float("nan"), 0.0, "barrier"),
+    ],
+)
+def test_a_verdict_needs_an_interval_above_zero(height, stderr, rounding, verdict):
+    assert Barrier(height, stderr, 0.5, "chord", rounding=rounding).verdict == verdict
+
+
+def test_the_interval_of_a_height_is_the_normal_one():
+    low, high = Barrier(1.0, 0.5, 0.5, "chord").interval()
+    assert (low, high) == pytest.approx((1 - 0.979982, 1 + 0.979982), abs=1e-5)
+    narrow = Barrier(1.0, 0.5, 0.5, "chord").interval(0.5)
+    assert narrow[0] > low
