@@ -147,3 +147,31 @@ def test_other_networks_are_refused():
     model, final = trained(8, 8, 4)
     with pytest.raises(UsageError):
         zero_start_prediction(model, final, x, y[:3])
+
+
+def test_samples_leave_where_the_first_other_class_overtakes():
+    signal, bias = np.array([[0.0, 1.0, 4.0], [0.0, -1.0, -2.0]]), np.array([1.0, 0.5, 0.0])
+    found = leaving(signal, bias, 3)
+    assert found[0] == pytest.approx(min(0.5 / 1.0, 1.0 / 4.0) ** 0.5)
+    assert found[1] == np.inf
+
+
+def test_at_degree_one_labels_are_those_of_the_end_or_never_others():
+    signal, bias = np.array([[0.0, 1.0], [0.0, 0.4]]), np.array([0.5, 0.0])
+    assert leaving(signal, bias, 1).tolist() == [0.0, np.inf]
+
+
+@pytest.mark.parametrize("degree", [1, 3])
+def test_a_single_class_is_never_left(degree):
+    assert leaving(np.zeros((2, 1)), np.ones(1), degree).tolist() == [np.inf, np.inf]
+
+
+def test_positions_may_be_listed():
+    model, state = trained(4, 5, 3)
+    x, y = data(9, 4, 3)
+    found = zero_start_prediction(model, state, x, y, [0.0, 0.25, 1.0])
+    assert found.t.tolist() == [0.0, 0.25, 1.0]
+    assert len(zero_start_prediction(model, state, x, y, 7).t) == 7
+    assert found.end == found.leaves.min()
+    with pytest.raises(UsageError, match=r"one bias for each class.*outputs \(9, 3\).*5 targets"):
+        zero_start_prediction(model, state, x, y[:5])
