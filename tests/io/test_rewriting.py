@@ -70,3 +70,17 @@ def test_a_file_of_another_network_is_refused(tmp_path):
     net = nets.fcn(4, 3, 2)
     with pytest.raises(StateMismatch):
         io.in_format_of(tmp_path / "b.safetensors", net.state_dict(), model=net)
+
+
+def test_of_several_states_in_a_file_the_one_that_fits_the_model_is_rewritten(tmp_path):
+    small, large = nets.fcn(4, 3, 2), nets.fcn(4, 5, 2)
+    held = {"teacher": dict(large.state_dict()), "student": dict(small.state_dict())}
+    torch.save(held, tmp_path / "b.pt")
+    state = halved(dict(small.state_dict()))
+    found = io.in_format_of(tmp_path / "b.pt", state, model=small)
+    assert all(torch.equal(found[n], x) for n, x in state.items())
+    io.save_like(tmp_path / "b.pt", found, tmp_path / "c.pt", model=small)
+    again = torch.load(tmp_path / "c.pt", weights_only=True)
+    assert list(again) == ["student"]
+    with pytest.raises(StateMismatch):
+        io.in_format_of(tmp_path / "b.pt", nets.fcn(4, 7, 2).state_dict(), model=nets.fcn(4, 7, 2))

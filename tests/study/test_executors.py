@@ -6,12 +6,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from ridgeline.errors import UsageError
-from ridgeline.study.executors import InProcess, Workers
+from ridgeline.study.executors import InProcess, Workers, _Worker
 
 
 @pytest.fixture(scope="module")
@@ -140,3 +141,21 @@ def until(holds, seconds=60):
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (3, "(code 3)"),
+        (0, "(code 0)"),
+        (-signal.SIGKILL, "(signal SIGKILL, perhaps for want of memory)"),
+        (-signal.SIGSEGV, "(signal SIGSEGV)"),
+    ],
+)
+def test_the_end_of_a_worker_is_told_by_its_code_or_signal(code, said):
+    worker = object.__new__(_Worker)
+    worker.line, worker.task = SimpleNamespace(close=lambda: None), {"x": 1}
+    worker.process = SimpleNamespace(wait=lambda *_: code)
+    failure = worker.obituary()
+    assert failure.text == f"The worker process ended {said}."
+    assert (failure.kind, failure.task) == ("WorkerDied", {"x": 1})

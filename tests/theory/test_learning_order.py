@@ -91,3 +91,22 @@ def test_labels_that_do_not_count_are_of_no_class(confidence):
     goal = Objective(Table(30, 3), (index, some), rows=7)
     found = learned_at({1: state((8, 10, 9))}, goal, share=1.0, confidence=confidence)
     assert found.learned.tolist() == [1, 1, math.inf]
+
+
+def test_the_correlation_is_of_ranks_and_never_learned_is_latest():
+    order = LearningOrder(np.array([5.0, 1.0, math.inf, 3.0]))
+    assert order.correlation([0.3, 0.1, 9.0, 0.2]) == pytest.approx(1.0)
+    assert order.correlation([-0.3, -0.1, -9.0, -0.2]) == pytest.approx(-1.0)
+    two = LearningOrder(np.array([1.0, 2.0, 2.0]))
+    assert math.isfinite(two.correlation([1.0, 1.0, 2.0]))
+    assert math.isnan(two.correlation([1.0, 1.0, 1.0]))
+    assert math.isnan(LearningOrder(np.array([2.0, 2.0])).correlation([1.0, 2.0]))
+
+
+def test_the_last_class_may_be_one_of_several_and_the_largest_bias_the_first_of_equal():
+    tied = LearningOrder(np.array([1.0, 4.0, 4.0]))
+    assert tied.last == [1, 2]
+    assert tied.last_has_largest([0.0, 0.5, 0.9])
+    assert not tied.last_has_largest([1.0, 0.5, 0.9])
+    with pytest.raises(UsageError, match=r"one bias for each class.*\(2,\) for 3 classes"):
+        tied.correlation([1.0, 2.0])
