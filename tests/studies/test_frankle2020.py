@@ -1,9 +1,8 @@
 """Frankle 2020 at its smallest scale, its scales, and from which step on children are stable."""
 
-from types import SimpleNamespace
-
 import pytest
 
+from ridgeline.frame import Frame
 from ridgeline.studies import catalogue
 from ridgeline.studies.frankle2020.controls import settled
 from whole import check_whole, scale_of
@@ -29,14 +28,47 @@ def test_children_are_nearer_the_later_they_part(found):
     assert distances == sorted(distances, reverse=True)
 
 
-def test_settled_is_the_first_step_after_which_nothing_is_unstable():
-    def cell(*heights):
-        return [SimpleNamespace(instability=lambda h=h: h) for h in heights]
+def rows_of(cells):
+    return Frame.of({"step": step, "test": h} for step, of in cells.items() for h in of)
 
-    found = {0: cell(0.3), 10: cell(0.01), 20: cell(0.05), 40: cell(0.01, 0.019), 80: cell(0.0)}
-    assert settled(found) == 40
-    assert settled({0: cell(0.0)}) == 0
-    assert settled({0: cell(0.0), 10: cell(0.0, 0.02)}) is None
+
+def test_settled_is_the_first_step_after_which_nothing_is_unstable():
+    found = {0: [0.3], 20: [0.05], 10: [0.01], 40: [0.01, 0.019], 80: [0.0]}
+    assert settled(rows_of(found)) == 40
+    assert settled(rows_of({0: [0.0]})) == 0
+    assert settled(rows_of({0: [0.0], 10: [0.0, 0.02]})) is None
+
+
+def claim(name):
+    return next(c for item in catalogue.paper(NAME).items for c in item.claims if c.id == name)
+
+
+def test_claims_ask_the_steps_that_they_name():
+    rows = Frame.of(
+        {"network": net, "step": step, "late": step == 40, "first_rate": step <= 40, "seed": seed}
+        | {"test": (0.0 if net == "LeNet-300-100" else 0.5 - step / 100) + seed / 1000}
+        for net in ("LeNet-300-100", "ResNet-20")
+        for step in (0, 20, 40, 80)
+        for seed in range(5)
+    )
+    found = {name: claim(name).decide(rows, "").measured for name in ("S1a", "S1b", "S1c", "S1e")}
+    estimates = {name: round(one.estimate, 6) for name, one in found.items()}
+    assert estimates == {"S1a": 0.002, "S1b": 0.502, "S1c": 0.102, "S1e": 0.4}
+    assert {one.n for one in found.values()} == {5}
+    trend = claim("S1d").test.cases(rows)
+    assert set(trend["x"]) == {0, 20, 40}  # the first learning rate's
+
+
+def test_children_for_the_whole_length_are_compared_seed_by_seed():
+    rows = Frame.of(
+        {"network": name, "seed": seed, "compared": seed + by}
+        for name, by in (("what is left", 0.0), ("whole length", 0.001))
+        for seed in range(6)
+    )
+    found = claim("S2a").decide(rows, "").measured
+    assert (found.outcome, found.n, round(found.estimate, 6)) == ("holds", 6, 0.001)
+    nothing = claim("S2a").decide(rows.derive(compared=None), "").measured
+    assert (nothing.outcome, nothing.n) == ("undecided", 0)
 
 
 @pytest.mark.parametrize("name", ["smoke", "laptop", "paper"])

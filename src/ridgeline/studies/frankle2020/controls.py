@@ -1,115 +1,73 @@
 """S2 and S3: children that train for the whole length, and how far apart stable ones are."""
 
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-
-from ridgeline.charts import Table
-from ridgeline.studies.common import mean_sd
-from ridgeline.studies.frankle2020.instability import NETWORKS, Found
-from ridgeline.studies.frankle2020.siblings import STABLE, siblings
+from ridgeline.frame import Frame, difference, mean
+from ridgeline.frame.show import Summary, mean_sd
+from ridgeline.studies.frankle2020.siblings import NETWORKS, STABLE, siblings
 from ridgeline.study.bench import Bench
-from ridgeline.study.claims import Claim, Difference, Mean
-from ridgeline.study.papers import Finding, Item
+from ridgeline.study.claims import Claim
+from ridgeline.study.papers import Item
 
 __all__ = ["ITEMS", "settled"]
 
-ASKED: tuple[tuple[str, Literal["paper", "derived"]], ...] = (("S3a", "derived"), ("S3b", "paper"))
-"""Claims on distance: the paper's are of ResNet and VGG."""
+LENGTHS = {"what is left": "lenet", "whole length": "lenet-full"}
+LEFT, WHOLE = ({"network": name} for name in LENGTHS)
 
 
-def control(bench: Bench) -> Finding:
-    """Children that train for the whole length, however late they parted."""
-    rest, full = siblings(bench, "lenet"), siblings(bench, "lenet-full")
-    pairs = [
-        (step, a, b)
-        for step in full
-        for a in rest.get(step, [])
-        for b in full[step]
-        if a.seed == b.seed
-    ]
-    more = {
-        "more": [b.instability() for *_, b in pairs],
-        "less": [a.instability() for _, a, _ in pairs],
-    }
-    groups = [a.seed for _, a, _ in pairs]
-    cases: Any = {**more, "more_group": groups, "less_group": groups}
-    words = []
-    if not any(
-        np.mean([a.instability() for s, a, _ in pairs if s == step]) >= STABLE
-        for step in {step for step, *_ in pairs}
-    ):
-        cases = {name: [] for name in cases}
-        words = ["No step that is compared was unstable, so that nothing can be decided."]
-    rows = [
-        [
-            step,
-            mean_sd(100 * a.instability() for s, a, _ in pairs if s == step),
-            mean_sd(100 * b.instability() for s, _, b in pairs if s == step),
-        ]
-        for step in full
-    ]
-    return Finding(
-        tables=[
-            Table(
-                title="Children that train for what is left, and for the whole length",
-                columns=["parted at step", "what is left", "whole length"],
-                rows=rows,
-                note="LeNet-300-100; instability in percentage points of test error, mean ± "
-                "standard deviation (number of pairs).",
-            )
-        ],
-        cases={"S2a": cases, "S2b": cases},
-        words=words,
+def control(bench: Bench) -> Frame:
+    """Children that train for the whole length, however late they parted, in pairs by seed."""
+    found = siblings(bench, LENGTHS).derive(pair=lambda step, seed: (step, seed))
+    pairs = found.balanced("pair", "network")
+    left = pairs.where(**LEFT)
+    if any(group["test"].mean() >= STABLE for group in left.by("step").values()):
+        return pairs.derive(compared=lambda test: test)
+    said = "No step that is compared was unstable, so that nothing can be decided."
+    return pairs.derive(compared=None).noted(said)
+
+
+def distances(bench: Bench) -> Frame:
+    """How far apart children are that are linearly connected."""
+    found = siblings(bench, NETWORKS)
+    first = {network: settled(group) for network, group in found.by("network").items()}
+    return found.derive(
+        settled=lambda network, step: step == first[network],
+        points=lambda test: 100 * test,
+    ).noted(
+        "Claims are of the first step from which the instability of every pair is below 2 %. "
+        "A network without such a step decides nothing."
     )
 
 
-def distances(bench: Bench) -> Finding:
-    """Return how far apart children are that are linearly connected."""
-    found = {label: siblings(bench, population) for label, population in NETWORKS.items()}
-    rows, cases = [], {}
-    for (label, every), claim in zip(found.items(), ("S3a", "S3b"), strict=True):
-        for step, pairs in every.items():
-            rows.append(
-                [
-                    *(label, step, mean_sd((p.apart for p in pairs), count=False)),
-                    mean_sd((p.share for p in pairs), count=False),
-                    mean_sd((100 * p.instability() for p in pairs), count=False),
-                    len(pairs),
-                ]
-            )
-        step = settled(every)
-        cases[claim] = [] if step is None else [pair.share for pair in every[step]]
-    return Finding(
-        tables=[
-            Table(
-                title="Distance between children",
-                columns=[
-                    *("network", "parted at step", "distance", "of the distance travelled"),
-                    *("instability (points)", "pairs"),
-                ],
-                rows=rows,
-                note="Over trained numbers; distance travelled is the children's mean distance "
-                "from the initialisation. Mean ± standard deviation over pairs.",
-            )
-        ],
-        cases=cases,
-        words=[
-            "Claims are of the first step from which the instability of every pair is below 2 %. "
-            "A network without such a step decides nothing."
-        ],
-    )
-
-
-def settled(found: Found) -> int | None:
+def settled(found: Frame) -> int | None:
     """The first step from which on every pair is below the threshold; None if none."""
     last = None
-    for step in sorted(found, reverse=True):
-        heights = [pair.instability() for pair in found[step]]
-        if not heights or max(heights) >= STABLE:
+    for step, pairs in reversed(list(found.sorted("step").by("step").items())):
+        if pairs["test"].max() >= STABLE:
             break
         last = step
     return last
+
+
+def _points(of: dict[str, str]) -> Any:
+    return lambda rows: mean_sd(100 * rows.where(**of)["test"])
+
+
+def _control(id: str, text: str, *, below: bool) -> Claim:
+    said = "instability, whole length less what is left (share)"
+    asked = difference("compared", said, WHOLE, LEFT, cluster="seed")
+    test = asked < STABLE if below else asked > -STABLE
+    return Claim(id, text, "section 3, control; the margin is ours", test)
+
+
+def _far(id: str, network: str, source: Any) -> Claim:
+    asked = mean(
+        *("share", "distance over distance travelled, first stable step"),
+        network=network,
+        settled=True,
+    )
+    text = f"Stable children of {network} are far apart"
+    return Claim(id, text, "section 3; the threshold is ours", asked > 0.1, source)
 
 
 ITEMS = (
@@ -120,26 +78,21 @@ ITEMS = (
         asks="Is it because late children have less left to train?",
         measure=control,
         settings=("points",),
-        populations=("lenet", "lenet-full"),
+        populations=tuple(LENGTHS.values()),
         reported="Children for the whole length, with the schedule from its beginning: "
         "indistinguishable instability.",
+        show=(
+            Summary(
+                "Children that train for what is left, and for the whole length",
+                by={"parted at step": "step"},
+                of={"what is left": _points(LEFT), "whole length": _points(WHOLE)},
+                note="LeNet-300-100; instability in percentage points of test error, mean ± "
+                "standard deviation (number of pairs).",
+            ),
+        ),
         claims=(
-            Claim(
-                id="S2a",
-                text="Children for the whole length are not less stable",
-                place="section 3, control; the margin is ours",
-                test=Difference(
-                    "instability, whole length less what is left (share)", "below", STABLE
-                ),
-            ),
-            Claim(
-                id="S2b",
-                text="Nor are they more stable",
-                place="section 3, control; the margin is ours",
-                test=Difference(
-                    "instability, whole length less what is left (share)", "above", -STABLE
-                ),
-            ),
+            _control("S2a", "Children for the whole length are not less stable", below=True),
+            _control("S2b", "Nor are they more stable", below=False),
         ),
     ),
     Item(
@@ -152,15 +105,22 @@ ITEMS = (
         populations=tuple(NETWORKS.values()),
         reported="Stable children are still 25 % (ResNet-20) and 45 % (VGG-16) of the distance "
         "travelled apart, at the first stable step.",
-        claims=tuple(
-            Claim(
-                id=id,
-                text=f"Stable children of {label} are far apart",
-                place="section 3; the threshold is ours",
-                source=source,
-                test=Mean("distance over distance travelled, first stable step", "above", 0.1),
-            )
-            for (id, source), label in zip(ASKED, NETWORKS, strict=True)
+        show=(
+            Summary(
+                "Distance between children",
+                by={"network": "network", "parted at step": "step"},
+                of={
+                    "distance": "apart",
+                    "of the distance travelled": "share",
+                    "instability (points)": "points",
+                    "pairs": len,
+                },
+                note="Over trained numbers; distance travelled is the children's mean distance "
+                "from the initialisation. Mean ± standard deviation over pairs.",
+                count=False,
+            ),
         ),
+        # The paper's are of ResNet and VGG.
+        claims=(_far("S3a", "LeNet-300-100", "derived"), _far("S3b", "ResNet-20", "paper")),
     ),
 )

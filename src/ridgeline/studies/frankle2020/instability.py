@@ -1,39 +1,34 @@
 """S1: instability by the step at which two copies part."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ridgeline.charts import Chart, Mark, Panel, Panels, Table, band
-from ridgeline.studies.common import curves_chart, mean_sd
-from ridgeline.studies.frankle2020.siblings import STABLE, Siblings, siblings, steps_of
+from ridgeline.charts import Mark, Panels
+from ridgeline.frame import Asked, Frame, correlation, difference, mean
+from ridgeline.frame.show import Curves, Summary, Trend
+from ridgeline.studies.frankle2020.siblings import NETWORKS, STABLE, siblings, steps_of
 from ridgeline.study.bench import Bench
-from ridgeline.study.claims import Claim, Correlation, Difference, Mean
-from ridgeline.study.papers import Finding, Item
+from ridgeline.study.claims import Claim
+from ridgeline.study.papers import Item
 
-__all__ = ["ITEMS", "NETWORKS", "Found"]
+__all__ = ["ITEMS"]
 
-NETWORKS = {"LeNet-300-100": "lenet", "ResNet-20": "resnet"}
-"""Label to population; each has children at several steps."""
-Found = Mapping[int, Sequence[Siblings]]
+LENET, RESNET = NETWORKS
 
 
-def spawned(bench: Bench) -> Finding:
+def spawned(bench: Bench) -> Frame:
     """The error between children, by the step at which they parted."""
-    found = {label: siblings(bench, population) for label, population in NETWORKS.items()}
-    lenet, resnet = found.values()
-    late = steps_of(bench.runs("resnet")[0], str(bench.setting("late")))
-    early = {step: pairs for step, pairs in resnet.items() if step <= late}
-    return Finding(
-        charts=[_instabilities(found), *_curves(found)],
-        tables=[_table(found)],
-        cases={
-            "S1a": _at(lenet, 0),
-            "S1b": _at(resnet, 0),
-            "S1c": _at(resnet, late),
-            "S1d": _falling(early),
-            "S1e": _lower(resnet, late),
-        },
-        words=[
+    late = steps_of(bench.runs(NETWORKS[RESNET])[0], str(bench.setting("late")))
+    return (
+        siblings(bench, NETWORKS)
+        .derive(
+            parted=lambda step: f"step {step}",
+            late=lambda step: step == late,
+            first_rate=lambda step: step <= late,
+            train_points=lambda train: 100 * train,
+            test_points=lambda test: 100 * test,
+            height=lambda profile: profile.barrier(split="train").height,
+        )
+        .noted(
             "Instability is the highest error on the line less the mean of the ends', on the "
             f"test data, over {bench.setting('points')} positions. Children differ in the order "
             "of their data alone.",
@@ -41,110 +36,39 @@ def spawned(bench: Bench) -> Finding:
             "is at its first value; later steps are shown alone.",
             "A highest value over many positions lies above the true one by what sampling adds: "
             "on 1,000 images the error of one position is known to about a point.",
-        ],
-    )
-
-
-# --- numbers ---------------------------------------------------------------------------------
-
-
-def _at(found: Found, step: int) -> list[float]:
-    return [pair.instability() for pair in found.get(step, ())]
-
-
-def _falling(found: Found) -> dict[str, list[Any]]:
-    every = [(step, pair) for step, pairs in found.items() for pair in pairs]
-    return {
-        "x": [step for step, _ in every],
-        "y": [pair.instability() for _, pair in every],
-        "group": [pair.seed for _, pair in every],
-    }
-
-
-def _lower(found: Found, late: int) -> dict[str, list[Any]]:
-    first, last = found.get(0, ()), found.get(late, ())
-    return {
-        "more": [pair.instability() for pair in first],
-        "less": [pair.instability() for pair in last],
-        "more_group": [pair.seed for pair in first],
-        "less_group": [pair.seed for pair in last],
-    }
-
-
-# --- what is shown ---------------------------------------------------------------------------
-
-
-def _instabilities(found: Mapping[str, Found]) -> Panels:
-    panels = []
-    for label, every in found.items():
-        count = min(len(pairs) for pairs in every.values())
-        steps = list(every)
-        series = [
-            band(
-                split,
-                steps,
-                [[100 * every[s][i].instability(split) for s in steps] for i in range(count)],
-            )
-            for split in ("train", "test")
-        ]
-        marks = [Mark(100 * STABLE, "stable", axis="y")]
-        y = "instability (points of error)"
-        panels.append(
-            Panel(x="step at which children part", y=y, series=series, title=label, marks=marks)
         )
-    pairs = ", ".join(f"{min(map(len, f.values()))} ({label})" for label, f in found.items())
-    return Panels(
-        name="instability",
-        title="Instability, by the step at which two copies part",
-        caption=f"Mean over pairs of children, band of one standard deviation; pairs: {pairs}.",
-        panels=panels,
     )
 
 
-def _curves(found: Mapping[str, Found]) -> list[Chart]:
-    return [
-        curves_chart(
-            f"between-children-{NETWORKS[label]}",
-            f"Between two children, {label}",
-            "Test loss and error on the line, by the step at which they parted.",
-            {f"step {step}": [pair.line for pair in pairs] for step, pairs in every.items()},
-            split="test",
-            ordered=True,
-        )
-        for label, every in found.items()
-    ]
-
-
-def _table(found: Mapping[str, Found]) -> Table:
-    rows = [
-        [
-            *(label, step, len(pairs)),
-            *(
-                mean_sd((100 * p.instability(s) for p in pairs), count=False)
-                for s in ("train", "test")
-            ),
-            mean_sd((p.line.barrier(split="train").height for p in pairs), count=False),
-            f"{sum(p.instability() < STABLE for p in pairs)} of {len(pairs)}",
-        ]
-        for label, every in found.items()
-        for step, pairs in every.items()
-    ]
-    columns = [
-        *("network", "parted at step", "pairs", "train error", "test error"),
-        *("training loss (nats)", "stable"),
-    ]
-    return Table(
-        title="Instability",
-        columns=columns,
-        rows=rows,
-        note="Errors in percentage points over the mean of the ends, loss over the chord; mean ± "
-        "standard deviation over pairs.",
+def instabilities(frame: Frame) -> Panels:
+    """Against the step of parting, a panel a network, a line a split."""
+    train = frame.derive(split="train", points=lambda train_points: train_points)
+    test = frame.derive(split="test", points=lambda test_points: test_points)
+    pairs = ", ".join(
+        f"{min(map(len, group.by('step').values()))} ({network})"
+        for network, group in frame.by("network").items()
     )
+    return Trend(
+        "instability",
+        "Instability, by the step at which two copies part",
+        f"Mean over pairs of children, band of one standard deviation; pairs: {pairs}.",
+        x=("step", "step at which children part"),
+        y={"instability (percentage points)": "points"},
+        unit="seed",
+        line="split",
+        each="network",
+        marks=[Mark(100 * STABLE, "stable", axis="y")],
+    )(train + test)
 
 
-def _mean(id: str, text: str, of: str, side: Any, place: str = "figure 3") -> Claim:
-    test = Mean(f"instability of test error, {of} (share)", side, STABLE)
-    return Claim(id=id, text=text, place=place, test=test)
+def instability(said: str, **where: Any) -> Any:
+    """The mean over pairs, of the test error."""
+    return mean("test", f"instability of test error, {said} (share)", **where)
+
+
+def claim(letter: str, text: str, test: Asked) -> Claim:
+    """A claim of figure 3."""
+    return Claim(f"S1{letter}", text, "figure 3", test)
 
 
 ITEMS = (
@@ -159,21 +83,70 @@ ITEMS = (
         reported="LeNet on MNIST is stable from the initialisation on, ResNet-20 on CIFAR-10 from "
         "step 2,000 (3 % of training), VGG-16 from step 1,000 (1.5 %); before, the error between "
         "children of the last two rises to chance.",
-        claims=(
-            _mean("S1a", "LeNet is stable from the initialisation on", "parted at 0", "below"),
-            _mean("S1b", "ResNet-20 is unstable at the initialisation", "parted at 0", "above"),
-            _mean("S1c", "Later ResNet-20 is stable", "parted late, at the first rate", "below"),
-            Claim(
-                id="S1d",
-                text="The later ResNet-20's children part, the more stable it is",
-                place="figure 3",
-                test=Correlation("step of parting and instability of test error", "below"),
+        show=(
+            instabilities,
+            Curves(
+                "between-children-{}",
+                "Between two children, {}",
+                "Test loss and error on the line, by the step at which they parted.",
+                line="parted",
+                each="network",
+                split="test",
+                ordered=True,
             ),
-            Claim(
-                id="S1e",
-                text="Parted late, ResNet-20 is more stable than parted at the start",
-                place="figure 3",
-                test=Difference("instability of test error, parted at 0 less late (share)"),
+            Summary(
+                "Instability",
+                by={"network": "network", "parted at step": "step"},
+                of={
+                    "pairs": len,
+                    "train error": "train_points",
+                    "test error": "test_points",
+                    "training loss (nats)": "height",
+                    "stable": lambda rows: f"{rows['stable'].sum()} of {len(rows)}",
+                },
+                note="Errors in percentage points over the mean of the ends, loss over the chord; "
+                "mean ± standard deviation over pairs.",
+                count=False,
+            ),
+        ),
+        claims=(
+            claim(
+                "a",
+                "LeNet is stable from the initialisation on",
+                instability("parted at 0", network=LENET, step=0) < STABLE,
+            ),
+            claim(
+                "b",
+                "ResNet-20 is unstable at the initialisation",
+                instability("parted at 0", network=RESNET, step=0) > STABLE,
+            ),
+            claim(
+                "c",
+                "Later ResNet-20 is stable",
+                instability("parted late, at the first rate", network=RESNET, late=True) < STABLE,
+            ),
+            claim(
+                "d",
+                "The later ResNet-20's children part, the more stable it is",
+                correlation(
+                    *("step", "test", "step of parting and instability of test error"),
+                    cluster="seed",
+                    network=RESNET,
+                    first_rate=True,
+                )
+                < 0,
+            ),
+            claim(
+                "e",
+                "Parted late, ResNet-20 is more stable than parted at the start",
+                difference(
+                    *("test", "instability of test error, parted at 0 less late (share)"),
+                    {"step": 0},
+                    {"late": True},
+                    cluster="seed",
+                    network=RESNET,
+                )
+                > 0,
             ),
         ),
     ),
