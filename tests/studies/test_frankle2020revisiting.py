@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from ridgeline.errors import UsageError
+from ridgeline.frame import Frame
 from ridgeline.measures import Curve, convexity
 from ridgeline.profiles import Profile
 from ridgeline.studies import catalogue
-from ridgeline.studies.frankle2020revisiting import descent
-from ridgeline.studies.frankle2020revisiting.families import Family, barrier
+from ridgeline.studies.frankle2020revisiting import later
+from ridgeline.studies.frankle2020revisiting.later import barrier
 from ridgeline.study.plan import Machine
 from ridgeline.study.reproduction import missing, needed, reproduce
 from ridgeline.study.store import Store
@@ -87,13 +88,10 @@ def test_below_the_chord_is_not_convex():
     found = convexity(steps.curve())
     assert found.overall == 1
     assert found.local == pytest.approx(2 / 3)
-    bowl = line(9, 4, 1, 0)
-    cases = descent.less_convex(
-        {"LeNet": [bowl], "VGG": [steps]}, {"LeNet": [3], "VGG": [3]}, "VGG"
-    )
-    assert cases["more"] == [1.0]
-    assert cases["less"] == pytest.approx([2 / 3])
-    assert cases["more_group"] == cases["less_group"] == [3]
+
+
+def claim(name):
+    return next(c for item in catalogue.paper(NAME).items for c in item.claims if c.id == name)
 
 
 def planted(*, length=40):
@@ -104,35 +102,49 @@ def planted(*, length=40):
         4: [line(1, 1.5, 0), line(1, 0.5, 0)],
         16: [line(1, 1.125, 0), line(1, 0.5, 0)],
     }
-    return Family(lines, length, [3, 5])
+    for profiles in lines.values():
+        for one in profiles:
+            one.curves["train"]["error"] = one.curve()
+    return Frame.of(
+        {"population": label, "seed": seed, "step": step, "length": length, "profile": profile}
+        for label in later.NETWORKS
+        for step, profiles in lines.items()
+        for seed, profile in zip((3, 5), profiles, strict=True)
+    )
 
 
 def test_the_highest_barrier_leaves_the_start_out():
-    assert planted().peak() == [0.5, 0.75]
+    cases = claim("F2d").test.cases(later.lines_from(planted()))
+    assert list(cases) == [0.5, 0.75]
 
 
 def test_the_early_state_is_the_last_of_the_first_tenth():
-    assert planted(length=40).early() == 4  # exactly a tenth
-    assert planted(length=39).early() == 2
-    assert planted(length=20).early() == 2
-    assert planted(length=400).early() == 16
+    assert later.early(planted(length=40)) == 4  # exactly a tenth
+    assert later.early(planted(length=39)) == 2
+    assert later.early(planted(length=20)) == 2
+    assert later.early(planted(length=400)) == 16
+    assert list(claim("F2a").test.cases(later.lines_from(planted(length=40)))) == [0.5, 0.0]
 
 
 def test_a_state_and_the_start_of_one_run_are_a_pair():
-    assert planted().gained() == {
-        "more": [0.5, 0.0],
-        "less": [0.25, 0.0],
-        "more_group": [3, 5],
-        "less_group": [3, 5],
-    }
+    cases = claim("F2c").test.cases(later.lines_from(planted()))
+    assert (list(cases["more"]), list(cases["less"])) == ([0.5, 0.0], [0.25, 0.0])
+    assert cases["more_group"] == cases["less_group"] == [3, 5]
 
 
 def test_states_that_were_not_kept_are_said_in_a_line():
-    family = planted(length=10)
     with pytest.raises(UsageError, match="within the first tenth"):
-        family.early()
-    with pytest.raises(UsageError, match="on the way"):
-        Family({0: family.lines[0]}, 10, [3, 5]).peak()
+        later.lines_from(planted(length=10))
+
+
+def test_convexity_of_networks_is_compared_seed_by_seed():
+    rows = Frame.of(
+        {"population": net, "seed": seed, "convex": value}
+        for net, value in (("LeNet-300-100", 1.0), ("VGG", 0.5))
+        for seed in range(5)
+    )
+    found = claim("F1e").decide(rows, "").measured
+    assert (found.outcome, found.n, found.estimate) == ("holds", 5, 0.5)
 
 
 def test_the_early_state_is_the_rules_at_every_scale():
@@ -145,7 +157,6 @@ def test_the_early_state_is_the_rules_at_every_scale():
 
 
 def test_five_seeds_in_three_networks_decide_that_a_loss_falls():
-    test = next(c for i in catalogue.paper(NAME).items for c in i.claims if c.id == "F1a").test
-    seeds = [0, 1, 2, 3, 4] * 3
-    assert test.decide({"is": [True] * 15, "group": seeds}).outcome == "holds"
-    assert test.decide({"is": [False] * 15, "group": seeds}).outcome == "fails"
+    rows = Frame({"falls": [True] * 15, "seed": [0, 1, 2, 3, 4] * 3})
+    assert claim("F1a").decide(rows, "").outcome == "holds"
+    assert claim("F1a").decide(rows.derive(falls=False), "").outcome == "fails"

@@ -7,7 +7,7 @@ import numpy as np
 
 from ridgeline.charts import Panel, Panels, Series, Table, band
 from ridgeline.errors import UsageError
-from ridgeline.frame.show import POSITION, UNITS, mean_sd, tidy
+from ridgeline.frame.show import POSITION, UNITS, Show, Summary, mean_sd, tidy
 from ridgeline.measures import Array
 from ridgeline.profiles import Profile, Surface
 from ridgeline.study.subjects import Subject
@@ -23,6 +23,7 @@ __all__ = [
     "mean_sd",
     "plateau_end",
     "rise",
+    "shapes",
     "shapes_table",
     "sound",
     "tidy",
@@ -171,3 +172,25 @@ def shapes_table(title: str, first: str, found: Mapping[str, Sequence[Profile]])
 
 def _of(profile: Profile) -> Mapping[str, Any]:
     return next(iter(profile.curves.values()))
+
+
+def shapes(title: str, by: Mapping[str, str], **where: Any) -> Show:
+    """Plateau ends, half points and areas of error and loss, a row for each group of rows.
+
+    Args:
+        title: Of the table.
+        by: Head to the column whose values tell rows apart.
+        **where: Of which rows, as `Frame.where` takes them.
+    """
+    found: dict[str, Callable[[Profile], float]] = {
+        "error plateau ends": plateau_end,
+        "half error at": half,
+        "error area": area,
+        "loss plateau ends": lambda profile: plateau_end(profile, "loss"),
+        "half loss at": lambda profile: half(profile, "loss"),
+        "loss area / L(0)": lambda profile: profile.plateau().relative_area,
+    }
+    note = "Mean ± standard deviation over runs; positions and areas in units of t."
+    heads = {"runs": len, **{name: name for name in found}}
+    table = Summary(title, by=by, of=heads, note=note, count=False)
+    return lambda frame: table(frame.where(**where).derive(**found))

@@ -1,20 +1,18 @@
 """F1: the line from initialisation to solution, for easy and for harder networks."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from ridgeline.charts import Table
+from ridgeline.frame import Frame, difference, mean, share
+from ridgeline.frame.show import Curves, Summary
 from ridgeline.measures import convexity
-from ridgeline.profiles import Profile
-from ridgeline.studies.common import curves_chart, half, mean_sd, rise, shapes_table, sound
+from ridgeline.studies.common import half, rise, shapes
 from ridgeline.study.bench import Bench
-from ridgeline.study.claims import Claim, Difference, Mean, Share
-from ridgeline.study.papers import Finding, Item
+from ridgeline.study.claims import Claim
+from ridgeline.study.papers import Item
 
-__all__ = ["ITEMS", "NETWORKS", "less_convex"]
+__all__ = ["ITEMS", "NETWORKS"]
 
 NETWORKS = {"LeNet-300-100": "lenet", "VGG": "vgg", "ResNet-20": "resnet"}
 """Label to population; the first is the easy one."""
+EASY = next(iter(NETWORKS))
 ROUGH = 0.1
 """Nats: a loss that rises by no more is roughly monotone. The loss of guessing is 2.3."""
 CLOSE = 0.8
@@ -24,117 +22,47 @@ STEP = 0.025
 """Between positions on the lines of convolutional networks, at scale laptop."""
 
 
-def descent(bench: Bench) -> Finding:
+def descent(bench: Bench) -> Frame:
     """Training loss and test error on the line, for each network."""
-    found, group = {}, {}
-    for label, population in NETWORKS.items():
-        points = bench.setting("points" if population == "lenet" else "convolutional_points")
-        runs = sound(bench.runs(population))
-        found[label] = bench.profiles(runs, told=label, points=points, splits=("train", "test"))
-        group[label] = [run.seed for run in runs]
-    easy, vgg, resnet = found
-    every = [p for profiles in found.values() for p in profiles]
-    return Finding(
-        charts=[
-            curves_chart(
-                f"descent-{split}",
-                f"From initialisation to solution ({split})",
-                f"{split.capitalize()} loss and error.",
-                found,
-                split=split,
-            )
-            for split in ("train", "test")
-        ],
-        tables=[shapes_table("Plateaus on the training set", "network", found), _rises(found)],
-        cases={
-            "F1a": {
-                "is": [rise(p) <= ROUGH for p in every],
-                "group": [seed for seeds in group.values() for seed in seeds],
-            },
-            "F1b": [half(p, "loss") for p in found[vgg]],
-            "F1c": [half(p, split="test") for p in found[vgg]],
-            "F1d": [_convex(p) for p in found[easy]],
-            "F1e": less_convex(found, group, vgg),
-            "F1f": [half(p, "loss") for p in found[resnet]],
-            "F1g": [half(p, split="test") for p in found[resnet]],
-            "F1h": less_convex(found, group, resnet),
-        },
-    )
-
-
-def _convex(profile: Profile) -> float:
-    """The share of the line on which the training loss is locally convex."""
-    return convexity(profile.curve()).local
-
-
-def less_convex(
-    found: Mapping[str, Sequence[Profile]], seeds: Mapping[str, Sequence[int]], network: str
-) -> dict[str, Sequence[Any]]:
-    """The small network's share against another's; runs of one seed are a pair."""
-    easy = next(iter(found))
-    return {
-        "more": [_convex(p) for p in found[easy]],
-        "less": [_convex(p) for p in found[network]],
-        "more_group": seeds[easy],
-        "less_group": seeds[network],
+    points = {
+        label: bench.setting("points" if label == EASY else "convolutional_points")
+        for label in NETWORKS
     }
-
-
-def _rises(found: Mapping[str, Sequence[Profile]]) -> Table:
-    rows = []
-    for label, profiles in found.items():
-        tested = [p.monotonicity(metric="error", split="test").largest_rise for p in profiles]
-        rows.append(
-            [
-                label,
-                mean_sd(rise(p) for p in profiles),
-                mean_sd(tested),
-                mean_sd(half(p, split="test") for p in profiles),
-                mean_sd(convexity(p.curve()).overall for p in profiles),
-                mean_sd(_convex(p) for p in profiles),
-            ]
-        )
-    columns = [
-        *("network", "largest rise, training loss", "largest rise, test error"),
-        *("half test error at", "share on or below the chord", "share locally convex"),
-    ]
-    return Table(
-        title="Monotone and convex",
-        columns=columns,
-        rows=rows,
-        note="Mean ± standard deviation over runs (number of runs). Losses in nats; shares of the "
-        "line are of the training loss.",
+    lines = bench.lines(
+        bench.frame(NETWORKS),
+        points=lambda population: points[population],
+        splits=("train", "test"),
+    )
+    return lines.derive(
+        rise=rise,
+        falls=lambda rise: rise <= ROUGH,
+        tested=lambda profile: profile.monotonicity(metric="error", split="test").largest_rise,
+        half_loss=lambda profile: half(profile, "loss"),
+        half_test=lambda profile: half(profile, split="test"),
+        below=lambda profile: convexity(profile.curve()).overall,
+        convex=lambda profile: convexity(profile.curve()).local,
     )
 
 
 def _high(id: str, network: str) -> Claim:
-    return Claim(
-        id=id,
-        text=f"For {network} the loss remains high until close to the optimum",
-        place="abstract",
-        test=Mean("first position at half the first loss", "above", CLOSE, resolution=STEP),
-    )
+    said = "first position at half the first loss"
+    asked = mean("half_loss", said, population=network, resolution=STEP)
+    text = f"For {network} the loss remains high until close to the optimum"
+    return Claim(id, text, "abstract", asked > CLOSE)
 
 
 def _wrong(id: str, network: str) -> Claim:
-    return Claim(
-        id=id,
-        text=f"So does the test error, for {network}",
-        place="our specification, F1",
-        source="derived",
-        test=Mean(
-            "first position at half the error of guessing, test", "above", CLOSE, resolution=STEP
-        ),
-    )
+    said = "first position at half the error of guessing, test"
+    asked = mean("half_test", said, population=network, resolution=STEP)
+    text = f"So does the test error, for {network}"
+    return Claim(id, text, "our specification, F1", asked > CLOSE, "derived")
 
 
 def _not_convex(id: str, network: str) -> Claim:
-    return Claim(
-        id=id,
-        text=f"For {network} the curve is less convex than for the small network",
-        place="abstract",
-        test=Difference(f"share of the line that is locally convex, LeNet less {network}"),
-    )
+    said = f"share of the line that is locally convex, LeNet less {network}"
+    sides = ({"population": EASY}, {"population": network})
+    text = f"For {network} the curve is less convex than for the small network"
+    return Claim(id, text, "abstract", difference("convex", said, *sides, cluster="seed") > 0)
 
 
 ITEMS = (
@@ -148,20 +76,44 @@ ITEMS = (
         populations=tuple(NETWORKS.values()),
         reported="Roughly monotonically non-increasing in all settings; convex on MNIST alone, "
         "high until close to the optimum on CIFAR-10 and ImageNet (curves, 100 points).",
+        show=(
+            *(
+                Curves(
+                    f"descent-{split}",
+                    f"From initialisation to solution ({split})",
+                    f"{split.capitalize()} loss and error.",
+                    line="population",
+                    split=split,
+                )
+                for split in ("train", "test")
+            ),
+            shapes("Plateaus on the training set", {"network": "population"}),
+            Summary(
+                "Monotone and convex",
+                by={"network": "population"},
+                of={
+                    "largest rise, training loss": "rise",
+                    "largest rise, test error": "tested",
+                    "half test error at": "half_test",
+                    "share on or below the chord": "below",
+                    "share locally convex": "convex",
+                },
+                note="Mean ± standard deviation over runs (number of runs). Losses in nats; "
+                "shares of the line are of the training loss.",
+            ),
+        ),
         claims=(
             Claim(
-                id="F1a",
-                text="The training loss is roughly monotonically non-increasing",
-                place="abstract",
-                test=Share("runs whose training loss rises by at most 0.1 nats", "above", 0.5),
+                *("F1a", "The training loss is roughly monotonically non-increasing", "abstract"),
+                share("falls", "runs whose training loss rises by at most 0.1 nats", cluster="seed")
+                > 0.5,
             ),
             _high("F1b", "VGG"),
             _wrong("F1c", "VGG"),
             Claim(
-                id="F1d",
-                text="For the small network the curve is convex",
-                place="abstract",
-                test=Mean("share of the line that is locally convex, LeNet", "above", 0.9),
+                *("F1d", "For the small network the curve is convex", "abstract"),
+                mean("convex", "share of the line that is locally convex, LeNet", population=EASY)
+                > 0.9,
             ),
             _not_convex("F1e", "VGG"),
             _high("F1f", "ResNet-20"),
