@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ridgeline.frame import Frame
 from ridgeline.measures import Curve
 from ridgeline.profiles import Profile
 from ridgeline.studies import catalogue
@@ -82,12 +83,17 @@ def test_where_the_loss_is_least_and_how_far_it_rises():
     assert lines.rise(Profile(t, {"train": {"loss": Curve.exact(t, up)}})) == 0.5
 
 
+def pairs_of(alone, parents):
+    """Independent pairs by their seeds, and children of one parent each."""
+    rows = [{"common": "nothing", "a": a, "b": b, "together": False, "loss": 1.0} for a, b in alone]
+    rows += [{"common": "x", "a": p, "b": p, "together": True, "loss": 0.0} for p in parents]
+    return solutions.clustered(Frame.of(rows))
+
+
 def test_pairs_that_share_a_seed_are_one_group():
     """Pairs 0-1, 2-3, 4-5; children of 1 began where the first pair's second run did."""
-    assert solutions.families([(0, 1), (2, 3), (4, 5)], [0, 1, 2, 7]) == {
-        "more_group": [0, 2, 4],
-        "less_group": [0, 0, 2, 7],
-    }
+    rows = pairs_of([(0, 1), (2, 3), (4, 5)], [0, 1, 2, 7])
+    assert rows.values("cluster") == (0, 2, 4, 0, 0, 2, 7)
 
 
 @pytest.mark.parametrize("name", ["laptop", "paper"])
@@ -95,21 +101,23 @@ def test_enough_seeds_to_decide(name):
     """What is asked of shares by activation, of all activations, and of pairs of seeds."""
     claims = {c.id: c.test for i in catalogue.paper(NAME).items for c in i.claims}
     runs = {k: v.runs for k, v in catalogue.scale(NAME, name).populations.items()}
-    kinds = {}
-    for run in runs["activations"]:
-        kinds.setdefault(run.full()["net"]["options"]["activation"], []).append(run.seed)
-    assert set(lines.CONVEX) == set(lines.AT_SOLUTION) == set(kinds)
-    seeds = [seed for some in kinds.values() for seed in some]
-    assert claims["G1a"].decide({"is": [True] * len(seeds), "group": seeds}).outcome == "holds"
-    for kind, some in kinds.items():
-        is_so = [True] * (len(some) - 1) + [False]  # an exception among ten is not too much
-        assert claims[lines.AT_SOLUTION[kind]].decide(is_so).outcome == "holds"
+    rows = Frame.of(
+        {"kind": run.full()["net"]["options"]["activation"], "seed": run.seed, "falls": True}
+        for run in runs["activations"]
+    )
+    assert claims["G1a"].decide(rows).outcome == "holds"
+    at_solution = {"sigmoid": "G1d", "relu": "G1e", "tanh": "G1h"}
+    assert set(at_solution) == set(rows.by("kind"))
+    for kind, group in rows.by("kind").items():
+        is_so = [True] * (len(group) - 1) + [False]  # an exception among ten is not too much
+        planted = Frame({"kind": group.values("kind"), "at_solution": is_so})
+        assert claims[at_solution[kind]].decide(planted).outcome == "holds"
     alone = [run.seed for run in runs["solutions"]]
     parents = dict.fromkeys(run.seed for run in runs["spawned"])
-    group = solutions.families(list(zip(alone[::2], alone[1::2], strict=True)), list(parents))
-    assert set(group["more_group"]) == set(group["less_group"])
-    more, less = [1.0] * len(group["more_group"]), [0.0] * len(group["less_group"])
-    assert claims["G2c"].decide({"more": more, "less": less, **group}).outcome == "holds"
+    pairs = pairs_of(list(zip(alone[::2], alone[1::2], strict=True)), list(parents))
+    sides = [pairs.where(together=is_so) for is_so in (True, False)]
+    assert set(sides[0].values("cluster")) == set(sides[1].values("cluster"))
+    assert claims["G2c"].decide(pairs).outcome == "holds"
 
 
 @pytest.mark.parametrize("name", ["smoke", "laptop", "paper"])

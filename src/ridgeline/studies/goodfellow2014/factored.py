@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ridgeline.charts import Landscape, Panel, Panels, Series, Table
+from ridgeline.frame import Frame, correlation, every
 from ridgeline.measures import Array, Curve, monotonicity
 from ridgeline.profiles import Surface
 from ridgeline.studies.common import POSITION, tidy
@@ -19,9 +20,9 @@ from ridgeline.studies.goodfellow2014.saddle import (
     starts,
 )
 from ridgeline.study.bench import Bench
-from ridgeline.study.claims import Claim, Correlation, Every
+from ridgeline.study.claims import Claim
 from ridgeline.study.keys import versioned
-from ridgeline.study.papers import Finding, Item
+from ridgeline.study.papers import Item
 
 __all__ = ["ITEMS"]
 
@@ -43,41 +44,39 @@ def _flows(*, n: int, points: int) -> dict[str, Any]:
     return _many(starts(n), np.linspace(0, 1, points))
 
 
-def factored(bench: Bench) -> Finding:
+def factored(bench: Bench) -> Frame:
     """Lines to the flow's own limit, from random starts, and the slow phase at the saddle."""
     n, points = bench.setting("factored_starts"), bench.setting("points")
     found = bench.kept(_flows, [], n=n, points=points)
-    near = np.argsort(found["nearest"])[: max(1, n // 20)]
+    names = ("falls", "rise", "exact", "off", "nearest", "time")
+    rows = Frame({name: found[name].tolist() for name in names} | {"start": range(n)})
+    return rows.derive(
+        compared=lambda start: start < CORRELATED,
+        points=points,
+        side=bench.setting("side"),
+    ).noted(
+        "The flow may crawl past the saddle and turn a factor's sign on the way; the line goes "
+        "straight to where the flow ends. On it w1 w2 - 1 is a quadratic with a root at the "
+        "minimum, so that whether its square ever rises can be told exactly."
+    )
+
+
+def _numbers(frame: Frame) -> Table:
+    n, near = len(frame), frame.sorted("nearest")
     rows = [
         ["starts", n],
         ["of them with factors of opposite sign", int((starts(n).prod(1) < 0).sum())],
-        ["lines on which the loss rises", n - int(found["falls"].sum())],
-        ["lines on which it rises, by the exact criterion", n - int(found["exact"].sum())],
-        ["largest rise on any line", float(found["rise"].max())],
-        ["largest distance of a flow's end from the closed form", float(found["off"].max())],
-        ["median time to a loss of 0.01", float(np.median(found["time"]))],
+        ["lines on which the loss rises", n - int(frame["falls"].sum())],
+        ["lines on which it rises, by the exact criterion", n - int(frame["exact"].sum())],
+        ["largest rise on any line", float(frame["rise"].max())],
+        ["largest distance of a flow's end from the closed form", float(frame["off"].max())],
+        ["median time to a loss of 0.01", float(np.median(frame["time"]))],
         [
             "the same, of the twentieth that comes nearest to the saddle",
-            float(np.median(found["time"][near])),
+            float(np.median(near["time"][: max(1, n // 20)])),
         ],
     ]
-    return Finding(
-        charts=[_map(bench), _times(points)],
-        tables=[Table(title="The factored loss in numbers", columns=["", "value"], rows=rows)],
-        cases={
-            "G4a": [bool(x) for x in found["falls"]],
-            "G4b": [bool(x) for x in found["exact"]],
-            "G4c": {
-                "x": found["nearest"][:CORRELATED].tolist(),
-                "y": found["time"][:CORRELATED].tolist(),
-            },
-        },
-        words=[
-            "The flow may crawl past the saddle and turn a factor's sign on the way; the line goes "
-            "straight to where the flow ends. On it w1 w2 - 1 is a quadratic with a root at the "
-            "minimum, so that whether its square ever rises can be told exactly."
-        ],
-    )
+    return Table(title="The factored loss in numbers", columns=["", "value"], rows=rows)
 
 
 def _many(begin: Array, t: Array) -> dict[str, Any]:
@@ -96,9 +95,9 @@ def _many(begin: Array, t: Array) -> dict[str, Any]:
     }
 
 
-def _map(bench: Bench) -> Landscape:
+def _map(frame: Frame) -> Landscape:
     """The landscape with a few flows; contours of its logarithm would hide the saddle."""
-    axis = np.linspace(-SIDE, SIDE, bench.setting("side") * 2 + 1)
+    axis = np.linspace(-SIDE, SIDE, frame.values("side")[0] * 2 + 1)
     heights = loss(np.stack(np.meshgrid(axis, axis), axis=-1))
     nothing = np.zeros_like(heights)
     corners = np.array([[0.0, 0.0], [1.0, 1.0], [-1.0, -1.0]])
@@ -119,7 +118,8 @@ def _map(bench: Bench) -> Landscape:
     )
 
 
-def _times(points: int) -> Panels:
+def _times(frame: Frame) -> Panels:
+    points = frame.values("points")[0]
     begin = np.array(list(SHOWN.values()))
     times, t = np.linspace(0, 4, 401), np.linspace(0, 1, points)
     heights, lines = loss(flow(begin, times)), on_line(begin, limit(begin), t)
@@ -150,27 +150,29 @@ ITEMS = (
         settings=("points", "factored_starts", "side"),
         reported="A saddle makes the flow slow for a while, then the loss falls fast; the line is "
         "smooth (as remembered).",
+        show=(_map, _times, _numbers),
         claims=(
             Claim(
-                id="G4a",
-                text="The loss falls all the way on the line to the flow's own limit",
-                place="our specification, G4",
-                source="derived",
-                test=Every("the loss never rises on the grid of the line"),
+                *("G4a", "The loss falls all the way on the line to the flow's own limit"),
+                "our specification, G4",
+                every("falls", "the loss never rises on the grid of the line"),
+                "derived",
             ),
             Claim(
-                id="G4b",
-                text="It does at every position, not only on a grid",
-                place="our specification, G4",
-                source="derived",
-                test=Every("the quadratic w1 w2 - 1 has no root and no vertex inside the line"),
+                *("G4b", "It does at every position, not only on a grid"),
+                "our specification, G4",
+                every("exact", "the quadratic w1 w2 - 1 has no root and no vertex inside the line"),
+                "derived",
             ),
             Claim(
-                id="G4c",
-                text="The nearer a flow comes to the saddle, the longer it takes",
-                place="the factored linear model, as remembered",
-                source="memory",
-                test=Correlation("least distance from the saddle and time to 0.01", "below"),
+                *("G4c", "The nearer a flow comes to the saddle, the longer it takes"),
+                "the factored linear model, as remembered",
+                correlation(
+                    *("nearest", "time", "least distance from the saddle and time to 0.01"),
+                    compared=True,
+                )
+                < 0,
+                "memory",
             ),
         ),
     ),

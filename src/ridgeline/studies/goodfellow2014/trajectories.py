@@ -1,45 +1,38 @@
 """G3: training seen from the line between its ends, and on a plane."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from ridgeline.charts import Landscape, Mark, Panel, Panels, Series, Table, band
-from ridgeline.measures import Array, trajectory
+from ridgeline.frame import Frame, mean
+from ridgeline.frame.show import mean_sd
+from ridgeline.measures import trajectory
 from ridgeline.paths import Plane
 from ridgeline.profiles import surface
-from ridgeline.studies.common import drawn_surface, mean_sd, rise, sound
+from ridgeline.studies.common import drawn_surface, rise
 from ridgeline.study.bench import Bench
-from ridgeline.study.claims import Claim, Mean
+from ridgeline.study.claims import Claim
 from ridgeline.study.keys import versioned
-from ridgeline.study.papers import Finding, Item
+from ridgeline.study.papers import Item
 from ridgeline.study.subjects import Subject
 
 __all__ = ["ITEMS"]
 
 
-def routes(bench: Bench) -> Finding:
+def routes(bench: Bench) -> Frame:
     """Progress along the line and distance from it, and the surface through the first run."""
-    runs = sound(bench.runs("trajectories"))
-    lines = bench.profiles(runs)
-    found = [bench.kept(_route, [run]) for run in runs]
-    farthest = [float((f["away"] / f["distance"]).max()) for f in found]
-    longest = [float(f["distance"]) for f in found]
-    table = Table(
-        title="Trajectories seen from the line between their ends",
-        columns=["quantity", "mean ± sd (runs)"],
-        rows=[
-            ["length of the line", mean_sd(longest)],
-            ["largest distance from the line, as a share of its length", mean_sd(farthest)],
-            ["progress where it is farthest", mean_sd(_farthest_at(f) for f in found)],
-            ["largest rise of the loss on the line (nats)", mean_sd(rise(p) for p in lines)],
-        ],
-        note="Lengths in weight space; over weights, without statistics of norms.",
+    lines = bench.lines(bench.frame("trajectories")).derive(
+        route=lambda run: bench.kept(_route, [run]),
+        length=lambda route: float(route["distance"]),
+        away=lambda route: route["away"] / route["distance"],
+        farthest=lambda away: float(away.max()),
+        farthest_at=lambda route: float(route["share"][route["away"].argmax()]),
+        rise=rise,
     )
-    return Finding(
-        charts=[_panels(found), _landscape(bench, runs[0])],
-        tables=[table],
-        cases={"G3a": farthest, "G3b": [rise(p) for p in lines]},
-    )
+    first, side = lines.values("run")[0], bench.setting("side")
+    route = lines.values("route")[0]
+    middle = int(route["step"][route["away"].argmax()])
+    plane = bench.kept(_plane, [first], side=side, middle=middle)
+    return lines.derive(plane=lambda run: plane if run is first else None)
 
 
 @versioned("trajectory", "1")
@@ -53,31 +46,25 @@ def _route(run: Subject) -> dict[str, Any]:
     }
 
 
-def _farthest_at(found: dict[str, Array]) -> float:
-    return float(found["share"][found["away"].argmax()])
-
-
-def _panels(found: Sequence[dict[str, Array]]) -> Panels:
-    steps = found[0]["step"]
+def _panels(frame: Frame) -> Panels:
+    found = list(zip(frame.values("route"), frame.values("away"), strict=True))
+    steps = found[0][0]["step"]
     along = Panel(
         x="progress along the line (share of its length)",
         y="distance from the line (share of its length)",
         series=[
-            Series(label=f"run {i + 1}", x=f["share"], y=f["away"] / f["distance"])
-            for i, f in enumerate(found)
+            Series(label=f"run {i + 1}", x=route["share"], y=away)
+            for i, (route, away) in enumerate(found)
         ],
     )
     inside = steps > 0  # the axis is logarithmic
+    shares, far = ([r["share"][inside] for r, _ in found], [away[inside] for _, away in found])
     time = Panel(
         x="step",
         y="share of the line's length",
         series=[
-            band("progress along the line", steps[inside], [f["share"][inside] for f in found]),
-            band(
-                "distance from the line",
-                steps[inside],
-                [(f["away"] / f["distance"])[inside] for f in found],
-            ),
+            band("progress along the line", steps[inside], shares),
+            band("distance from the line", steps[inside], far),
         ],
         log_x=True,
         marks=[Mark(1.0, axis="y")],
@@ -88,6 +75,21 @@ def _panels(found: Sequence[dict[str, Array]]) -> Panels:
         caption=f"{len(found)} runs, {len(steps)} states each. Both coordinates are exact at the "
         "ends: (0, 0) and (1, 0).",
         panels=[along, time],
+    )
+
+
+def _table(frame: Frame) -> Table:
+    said = {
+        "length of the line": "length",
+        "largest distance from the line, as a share of its length": "farthest",
+        "progress where it is farthest": "farthest_at",
+        "largest rise of the loss on the line (nats)": "rise",
+    }
+    return Table(
+        title="Trajectories seen from the line between their ends",
+        columns=["quantity", "mean ± sd (runs)"],
+        rows=[[words, mean_sd(frame[column])] for words, column in said.items()],
+        note="Lengths in weight space; over weights, without statistics of norms.",
     )
 
 
@@ -108,15 +110,14 @@ def _plane(run: Subject, *, side: int, middle: int) -> dict[str, Any]:
     }
 
 
-def _landscape(bench: Bench, run: Subject) -> Landscape:
+def _landscape(frame: Frame) -> Landscape:
     """The loss on the plane through the ends of a run and its state farthest from the line."""
-    route, side = bench.kept(_route, [run]), bench.setting("side")
-    middle = int(route["step"][route["away"].argmax()])
-    found = bench.kept(_plane, [run], side=side, middle=middle)
+    (row,) = frame.where(plane=lambda plane: plane is not None)
+    found = row["plane"]
     names = ("initialisation", "solution", "farthest from the line")
     points = {k: (float(x), float(y)) for k, (x, y) in zip(names, found["corners"], strict=True)}
     trail = [(float(x), float(y)) for x, y, _ in found["trail"]]
-    off = float(found["trail"][:, 2].max() / route["distance"])
+    off = float(found["trail"][:, 2].max() / row["length"])
     return Landscape(
         name="plane",
         title="Training on the plane through its ends and its farthest state",
@@ -139,20 +140,17 @@ ITEMS = (
         populations=("trajectories",),
         reported="Training leaves the line, though no barrier on it explains why (as remembered); "
         "the surface spanned by the line and the distance from it is smooth.",
+        show=(_panels, _landscape, _table),
         claims=(
             Claim(
-                id="G3a",
-                text="Training leaves the line",
-                place="trajectories, as remembered",
-                source="memory",
-                test=Mean("largest distance from the line, share of its length", "above", 0.1),
+                *("G3a", "Training leaves the line", "trajectories, as remembered"),
+                mean("farthest", "largest distance from the line, share of its length") > 0.1,
+                "memory",
             ),
             Claim(
-                id="G3b",
-                text="No barrier on the line explains it",
-                place="trajectories, as remembered",
-                source="memory",
-                test=Mean("largest rise of the training loss on the line (nats)", "below", 0.01),
+                *("G3b", "No barrier on the line explains it", "trajectories, as remembered"),
+                mean("rise", "largest rise of the training loss on the line (nats)") < 0.01,
+                "memory",
             ),
         ),
     ),
