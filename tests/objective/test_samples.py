@@ -198,7 +198,7 @@ def test_empty_data_are_refused(data):
 
 
 def test_lengths_must_agree():
-    with pytest.raises(DataError, match=r"number of samples as their first axis\. Got lengths \[2"):
+    with pytest.raises(DataError, match=r"as their first axis\. Got 23 inputs and 20 targets"):
         collect((X, Y[:20]))
 
 

@@ -362,7 +362,7 @@ def test_data_that_do_not_fit_are_refused():
     inputs, targets = problem()
     with pytest.raises(DataError, match="70 inputs and 69 targets"):
         train(fcn(6, 3), inputs, targets[:-1], epochs=1)
-    with pytest.raises(DataError, match="must hold a sample"):
+    with pytest.raises(DataError, match="at least one sample"):
         train(fcn(6, 3), inputs[:0], targets[:0], epochs=1)
 
 

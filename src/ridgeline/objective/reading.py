@@ -84,10 +84,14 @@ def collect(data: Any, *, labelled: bool = True) -> Samples:
         isinstance(x, Tensor) for x in pytree.tree_leaves(samples.targets)
     )
     if len(lengths) > 1 or not all(x.ndim for x in tensors) or not counted:
+        x, y = samples.inputs, samples.targets
         single = [] if counted and all(x.ndim for x in tensors) else ["of a single number"]
+        told = [f"lengths {sorted(lengths)}", *single]
+        if isinstance(x, Tensor) and isinstance(y, Tensor) and not single:
+            told = [f"{len(x)} inputs", f"{len(y)} targets"]
         raise DataError(
             "Inputs and targets have the number of samples as their first axis.",
-            got=" and ".join([f"lengths {sorted(lengths)}", *single]),
+            got=" and ".join(told),
         )
     return samples.map(torch.Tensor.detach)
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ridgeline.data.sets import Split
-from ridgeline.objective import Samples, collect
+from ridgeline.objective import collect
 from ridgeline.rng import untouched
 from ridgeline.training.arrangement import measure, preferred
 from ridgeline.training.durations import Duration
@@ -189,8 +189,7 @@ def _renumbered(keeper: Keeper | None, stack: Sequence[int]) -> Keeper | None:
 
 def _split(data: Any) -> Split:
     if not isinstance(data, Split):
-        pair = isinstance(data, tuple) and len(data) == 2 and isinstance(data[1], Tensor)
-        held = Samples(*data) if pair else collect(data)
+        held = collect(data)
         data = Split(held.inputs, held.targets, held.left_out)
     given = data.of_one_input()
     y = given.targets
