@@ -2,20 +2,17 @@
 
 import argparse
 import json
-import sys
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from ridgeline import report
 from ridgeline.cli.consoles import progress_bar, say, stderr_console, stdout_console
-from ridgeline.cli.matching import both, check_written, fitting
+from ridgeline.cli.matching import check_written, fitting
 from ridgeline.cli.points import in_format_of, load_points, save_like
+from ridgeline.cli.results import Contents, Result, finish
 from ridgeline.cli.setting import Setting
 from ridgeline.cli.strategies import MIXED, check_strategy, prepared
-from ridgeline.cli.streams import tell_json
-from ridgeline.cli.writing import fill
 from ridgeline.errors import NotTraceable, UsageError
-from ridgeline.matching import Aligned, align
+from ridgeline.matching import align
 from ridgeline.paths import Line
 from ridgeline.profiles import Profile, profile
 from ridgeline.progress import Progress
@@ -50,24 +47,31 @@ def run(chosen: argparse.Namespace) -> int:
         notes.append(f"{MIXED}{ends}")
     about = setting.about(chosen) | {"notes": [*said, *notes]}
     told = report.summarise_alignment(found, profiles) | {"provenance": about}
-    with both(chosen, lambda folder: _write(found, profiles, told, chosen, folder)):
-        if chosen.out:
-            carried = in_format_of(chosen.b, found.state, setting.model)
-            header = {"to": str(chosen.a), "from": str(chosen.b), "by": chosen.by}
-            header |= {"mixed": True} if found.transform is None else {}
-            made = {"ridgeline.aligned": json.dumps(header)}
-            save_like(chosen.b, carried, setting, chosen, made)
-    if chosen.json:
-        tell_json(told)
-    else:
+
+    def save() -> None:
+        carried = in_format_of(chosen.b, found.state, setting.model)
+        header = {"to": str(chosen.a), "from": str(chosen.b), "by": chosen.by}
+        header |= {"mixed": True} if found.transform is None else {}
+        made = {"ridgeline.aligned": json.dumps(header)}
+        save_like(chosen.b, carried, setting, chosen, made)
+
+    def show() -> None:
         say([str(found), *said])
         if profiles:
             report.render_table(report.barrier_table(profiles), stdout_console())
-        say(notes)
-    for made in (chosen.out, chosen.report and Path(chosen.report) / "report.html"):
-        if made:
-            print(f"written: {made}", file=sys.stderr)
-    return 0
+
+    result = Result(
+        told=lambda: told,
+        show=show,
+        notes=notes,
+        contents=lambda: Contents(
+            page=report.alignment_page(found, profiles, (chosen.a, chosen.b), about),
+            tables={"profiles": [r for n, x in profiles.items() for r in report.rows(x, path=n)]},
+            values={"alignment": told},
+        ),
+        save=save,
+    )
+    return finish(chosen, result)
 
 
 def _profiles(
@@ -107,15 +111,3 @@ def repair_of(chosen: argparse.Namespace, setting: Setting) -> Repair:
     """The repair that the options name, on the inputs that strategies look at."""
     samples = fitting(chosen, setting, "--repair").samples
     return Repair(data=samples, kind=cast(RepairKind, chosen.repair))
-
-
-def _write(
-    found: Aligned,
-    profiles: dict[str, Profile],
-    told: dict[str, Any],
-    chosen: argparse.Namespace,
-    folder: Path,
-) -> None:
-    page = report.alignment_page(found, profiles, (chosen.a, chosen.b), told["provenance"])
-    rows = [row for name, one in profiles.items() for row in report.rows(one, path=name)]
-    fill(folder, page, {"profiles": rows}, {"alignment": told})

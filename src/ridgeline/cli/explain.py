@@ -6,11 +6,11 @@ import sys
 import torch
 
 from ridgeline import report
-from ridgeline.cli.consoles import progress_bar, say, stderr_console, stdout_console
+from ridgeline.cli.consoles import progress_bar, stderr_console, stdout_console
 from ridgeline.cli.points import load_points
+from ridgeline.cli.results import Contents, Result, finish
 from ridgeline.cli.setting import Setting, words
-from ridgeline.cli.streams import tell_json
-from ridgeline.cli.writing import check_out, write_results
+from ridgeline.cli.writing import check_out
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.explanations import Explanation, explain, explained
 from ridgeline.explanations.variants import ends
@@ -55,19 +55,28 @@ def run(chosen: argparse.Namespace) -> int:
             progress=lambda what, done, of: tell(f"{what} ({split})", done, of),
         )
     about = setting.about(chosen) | {"split": split}
-    if chosen.out:
-        _write(found, about, chosen)
-    if chosen.json:
-        told = report.summarise_explanation(found) | {"provenance": about}
-        tell_json(told)
-        return 0
+    told = report.summarise_explanation(found) | {"provenance": about}
+    profiles = {**found.profiles, **{f"layer {n}": p for n, p in found.layers.items()}}
+    rows = [row for name, one in profiles.items() for row in report.rows(one, path=name)]
+    result = Result(
+        told=lambda: told,
+        show=lambda: _show(found),
+        notes=about["notes"],
+        contents=lambda: Contents(
+            page=report.explanation_page(found, (chosen.a, chosen.b), about),
+            tables={"profiles": rows},
+            values={"explanation": told},
+        ),
+    )
+    return finish(chosen, result)
+
+
+def _show(found: Explanation) -> None:
     console = stdout_console()
     for heading, sentences in explained(found).items():
         console.print(heading, style="bold", highlight=False, markup=False)
         for sentence in sentences:
             console.print(f"  {sentence}", highlight=False, markup=False)
-    say(about["notes"])
-    return 0
 
 
 def _check_ends(chosen: argparse.Namespace, a: State, b: State, objective: Objective) -> None:
@@ -88,11 +97,3 @@ def _check_ends(chosen: argparse.Namespace, a: State, b: State, objective: Objec
     if not chosen.anyway:
         raise UsageError(rule, got=got, remedy="Swap them, or go on with --anyway.")
     print(f"warning: {rule} There is {got}.", file=sys.stderr)
-
-
-def _write(found: Explanation, about: dict, chosen: argparse.Namespace) -> None:
-    page = report.explanation_page(found, (chosen.a, chosen.b), about)
-    profiles = {**found.profiles, **{f"layer {n}": p for n, p in found.layers.items()}}
-    rows = [row for name, one in profiles.items() for row in report.rows(one, path=name)]
-    told = report.summarise_explanation(found) | {"provenance": about}
-    write_results(chosen, chosen.out, page, {"profiles": rows}, {"explanation": told})

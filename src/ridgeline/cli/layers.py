@@ -1,18 +1,19 @@
 """``ridgeline layers``: the line between two checkpoints, one layer at a time."""
 
 import argparse
+from functools import partial
 
-from ridgeline.cli.consoles import progress_bar, say, stderr_console, stdout_console
+from ridgeline import report
+from ridgeline.cli.consoles import progress_bar, stderr_console, stdout_console
 from ridgeline.cli.points import load_points
 from ridgeline.cli.profile import grid_of
+from ridgeline.cli.results import Contents, Result, finish
 from ridgeline.cli.setting import Setting, words
 from ridgeline.cli.signals import interruptible
-from ridgeline.cli.streams import tell_json
-from ridgeline.cli.writing import check_out, write_layers
+from ridgeline.cli.writing import check_out
 from ridgeline.errors import UsageError
 from ridgeline.paths import Line
 from ridgeline.profiles import layerwise, profile
-from ridgeline.report import render_layers, summarise_layers
 
 __all__ = ["run"]
 
@@ -48,11 +49,16 @@ def run(chosen: argparse.Namespace) -> int:
             interrupted=came,
         )
     about = setting.about(chosen)
-    if chosen.out:
-        write_layers(found, whole, about, chosen)
-    if chosen.json:
-        tell_json(summarise_layers(found, whole, about))
-    else:
-        render_layers(found, stdout_console(), whole=whole)
-        say(about["notes"])
-    return came.code
+    told = partial(report.summarise_layers, found, whole, about)
+    result = Result(
+        told=told,
+        show=lambda: report.render_layers(found, stdout_console(), whole=whole),
+        notes=about["notes"],
+        contents=lambda: Contents(
+            page=report.layers_page(found, whole, (chosen.a, chosen.b), about),
+            tables={"layers": [r for n, x in found.items() for r in report.rows(x, layer=n)]},
+            values={"layers": told()},
+        ),
+        code=came.code,
+    )
+    return finish(chosen, result)

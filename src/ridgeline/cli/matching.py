@@ -1,8 +1,7 @@
 """From options to a symmetry and data to look at, and what is checked before any work."""
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from ridgeline.objective import Objective, Samples
 from ridgeline.progress import Progress
 from ridgeline.symmetry import Symmetry, symmetries
 
-__all__ = ["both", "check_written", "discovered", "example_of", "fitting"]
+__all__ = ["check_written", "discovered", "example_of", "fitting"]
 
 
 def discovered(chosen: argparse.Namespace, setting: Setting, tell: Progress) -> Symmetry:
@@ -127,19 +126,3 @@ def check_written(
                 remedy="Give --data as well.",
             )
         check_folder(report, chosen)
-
-
-@contextmanager
-def both(chosen: argparse.Namespace, write: Callable[[Path], None] | None) -> Iterator[None]:
-    """Make the report around the block, which writes the file: both appear, or neither.
-
-    Args:
-        chosen: Parsed options.
-        write: Fills the report's folder.
-    """
-    if chosen.report is None or write is None:
-        yield
-        return
-    with io.fresh_directory(chosen.report, overwrite=chosen.overwrite) as folder:
-        write(folder)
-        yield

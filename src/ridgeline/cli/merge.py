@@ -2,24 +2,21 @@
 
 import argparse
 import json
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from ridgeline import report
 from ridgeline.cli.align import repair_of
-from ridgeline.cli.consoles import progress_bar, stderr_console, stdout_console
-from ridgeline.cli.matching import both, check_written
+from ridgeline.cli.consoles import progress_bar, say, stderr_console, stdout_console
+from ridgeline.cli.matching import check_written
 from ridgeline.cli.merging import check_merge, layers_of, merger, weights_of
 from ridgeline.cli.points import in_format_of, load_points, save_like
+from ridgeline.cli.results import Contents, Result, finish
 from ridgeline.cli.setting import Setting
 from ridgeline.cli.strategies import MIXED, prepared
-from ridgeline.cli.streams import tell_json
 from ridgeline.cli.together import many_of
-from ridgeline.cli.writing import fill
 from ridgeline.io.naming import fit
 from ridgeline.matching import align, align_many
 from ridgeline.merging import Merged, merge
@@ -63,12 +60,24 @@ def run(chosen: argparse.Namespace) -> int:
     told = report.summarise_merge(result, scores, said)
     told["said"] += _on_statistics(chosen, setting, result)
     told |= {"provenance": about}
-    with both(chosen, lambda folder: _write(told, scores, chosen, folder)):
-        if kept is not None:
-            header = {"ridgeline.merged": json.dumps({"by": chosen.by, "of": chosen.states})}
-            save_like(chosen.states[0], kept, setting, chosen, header)
-    _tell_result(chosen, told, scores)
-    return 0
+
+    def save() -> None:
+        assert kept is not None
+        header = {"ridgeline.merged": json.dumps({"by": chosen.by, "of": chosen.states})}
+        save_like(chosen.states[0], kept, setting, chosen, header)
+
+    def contents() -> Contents:
+        assert scores is not None  # a report without data was refused
+        page = report.merge_page(scores, chosen.by, told["said"], about)
+        return Contents(page=page, values={"merge": told})
+
+    def show() -> None:
+        say(told["said"])
+        if scores is not None:
+            report.render_table(report.score_table(scores), stdout_console())
+
+    result = Result(told=lambda: told, show=show, contents=contents, save=save)
+    return finish(chosen, result)
 
 
 def _aligned(
@@ -149,25 +158,3 @@ def _scores(
             values.setdefault(name, {})[split] = {m: x.double().numpy() for m, x in found.items()}
         tell(f"evaluating ({split})", len(everyone), len(everyone))
     return Scores(tuple(given), tuple(made), values)
-
-
-def _write(
-    told: dict[str, Any], scores: Scores | None, chosen: argparse.Namespace, folder: Path
-) -> None:
-    assert scores is not None  # a report without data was refused
-    page = report.merge_page(scores, chosen.by, told["said"], told["provenance"])
-    fill(folder, page, {}, {"merge": told})
-
-
-def _tell_result(chosen: argparse.Namespace, told: dict[str, Any], scores: Scores | None) -> None:
-    if chosen.json:
-        tell_json(told)
-    else:
-        console = stdout_console()
-        for sentence in told["said"]:
-            console.print(sentence, highlight=False, markup=False)
-        if scores is not None:
-            report.render_table(report.score_table(scores), console)
-    for made in (chosen.out, chosen.report and Path(chosen.report) / "report.html"):
-        if made:
-            print(f"written: {made}", file=sys.stderr)

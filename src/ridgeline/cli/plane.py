@@ -2,19 +2,20 @@
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-from ridgeline.cli.consoles import progress_bar, say, stderr_console, stdout_console
+from ridgeline import report
+from ridgeline.cli.consoles import progress_bar, stderr_console, stdout_console
 from ridgeline.cli.points import load_points
+from ridgeline.cli.results import Contents, Result, finish
 from ridgeline.cli.setting import Setting, words
 from ridgeline.cli.signals import interruptible
-from ridgeline.cli.streams import tell_json
-from ridgeline.cli.writing import check_out, write_surface
+from ridgeline.cli.writing import check_out
 from ridgeline.errors import UsageError
 from ridgeline.paths import Plane
 from ridgeline.profiles import Surface, surface
-from ridgeline.report import summarise_surface
 
 __all__ = ["run"]
 
@@ -47,15 +48,19 @@ def run(chosen: argparse.Namespace) -> int:
             interrupted=came,
         )
     found = replace(found, provenance=setting.about(chosen) | found.provenance)
-    if chosen.out:
-        write_surface(found, drawn, chosen)
-    if chosen.json:
-        told = summarise_surface(found) | {"trajectories": drawn}
-        tell_json(told)
-    else:
-        _say(found)
-        say(found.provenance["notes"])
-    return came.code
+    names = [Path(state).stem for state in chosen.states]
+    result = Result(
+        told=lambda: report.summarise_surface(found) | {"trajectories": drawn},
+        show=lambda: _say(found),
+        notes=found.provenance["notes"],
+        contents=lambda: Contents(
+            page=report.surface_page(found, names, drawn),
+            tables={"surface": report.surface_rows(found)},
+            values={"surface": report.summarise_surface(found)},
+        ),
+        code=came.code,
+    )
+    return finish(chosen, result)
 
 
 def _say(found: Surface) -> None:

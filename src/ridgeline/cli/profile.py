@@ -3,16 +3,16 @@
 import argparse
 from dataclasses import replace
 
-from ridgeline.cli.consoles import progress_bar, say, stderr_console, stdout_console
+from ridgeline import report
+from ridgeline.cli.consoles import progress_bar, stderr_console, stdout_console
 from ridgeline.cli.points import load_points
+from ridgeline.cli.results import Contents, Result, finish
 from ridgeline.cli.setting import Setting, words
 from ridgeline.cli.signals import interruptible
-from ridgeline.cli.streams import tell_json
-from ridgeline.cli.writing import check_out, write_profile
+from ridgeline.cli.writing import check_out
 from ridgeline.errors import UsageError
 from ridgeline.paths import Grid, Line, homogeneous_biases
 from ridgeline.profiles import Precision, profile
-from ridgeline.report import render_profile, summarise
 
 __all__ = ["grid_of", "run"]
 
@@ -43,18 +43,26 @@ def run(chosen: argparse.Namespace) -> int:
         )
     path = {"path": found.provenance["path"] | line.geometry()}
     found = replace(found, provenance=setting.about(chosen) | found.provenance | path)
-    if chosen.out:
-        write_profile(found, chosen)
-    if chosen.json:
-        tell_json(summarise(found))
-    else:
+
+    def show() -> None:
         console = stdout_console()
-        render_profile(found, console)
+        report.render_profile(found, console)
         for split, about in found.provenance["splits"].items():
             took = f"{about['samples_evaluated']:,} of {about['samples']:,} samples"
             console.print(f"{split}: {took}; {about['stopped']}", highlight=False)
-        say(found.provenance["notes"])
-    return came.code
+
+    result = Result(
+        told=lambda: report.summarise(found),
+        show=show,
+        notes=found.provenance["notes"],
+        contents=lambda: Contents(
+            page=report.profile_page(found, (chosen.a, chosen.b)),
+            tables={"profile": report.rows(found)},
+            values={"profile": report.summarise(found)},
+        ),
+        code=came.code,
+    )
+    return finish(chosen, result)
 
 
 def grid_of(chosen: argparse.Namespace) -> Grid:

@@ -1,93 +1,14 @@
-"""What ``--out`` holds: tables, figures, JSON and one page, all or nothing; and where it may be."""
+"""Where results may be written: refused before any work, not after."""
 
 import argparse
-import sys
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from ridgeline import io, report
+from ridgeline import io
 from ridgeline.cli.points import exists, place_of
 from ridgeline.errors import OutputError, UsageError
-from ridgeline.profiles import Profile, Surface
 
-__all__ = [
-    "check_file",
-    "check_folder",
-    "check_out",
-    "fill",
-    "write_layers",
-    "write_profile",
-    "write_results",
-    "write_surface",
-]
-
-
-def write_profile(found: Profile, chosen: argparse.Namespace) -> None:
-    """Write a profile's tables, figures and page."""
-    page = report.profile_page(found, (chosen.a, chosen.b))
-    tables = {"profile": report.rows(found)}
-    write_results(chosen, chosen.out, page, tables, {"profile": report.summarise(found)})
-
-
-def write_layers(
-    found: Mapping[str, Profile],
-    whole: Profile,
-    about: Mapping[str, Any],
-    chosen: argparse.Namespace,
-) -> None:
-    """Write the tables, figures and page of all layers."""
-    rows = [row for n, one in found.items() for row in report.rows(one, layer=n)]
-    page = report.layers_page(found, whole, (chosen.a, chosen.b), about)
-    told = {"layers": report.summarise_layers(found, whole, about)}
-    write_results(chosen, chosen.out, page, {"layers": rows}, told)
-
-
-def write_surface(
-    found: Surface,
-    drawn: Mapping[str, Sequence[tuple[float, float, float]]],
-    chosen: argparse.Namespace,
-) -> None:
-    """Write a surface's tables, figures and page."""
-    page = report.surface_page(found, [Path(state).stem for state in chosen.states], drawn)
-    tables = {"surface": report.surface_rows(found)}
-    write_results(chosen, chosen.out, page, tables, {"surface": report.summarise_surface(found)})
-
-
-def write_results(
-    chosen: argparse.Namespace,
-    out: str,
-    page: "report.Page",
-    tables: Mapping[str, Sequence[Mapping[str, Any]]],
-    told: Mapping[str, Mapping[str, Any]],
-) -> None:
-    """Write a page, Parquet tables and JSON to one folder, all or nothing, and say so.
-
-    Args:
-        chosen: Parsed options.
-        out: The folder.
-        page: With its figures.
-        tables: By name, tidy rows.
-        told: By name, plain values.
-    """
-    with io.fresh_directory(out, overwrite=chosen.overwrite) as folder:
-        fill(folder, page, tables, told)
-    print(f"written: {Path(out) / 'report.html'}", file=sys.stderr)
-
-
-def fill(
-    folder: Path,
-    page: "report.Page",
-    tables: Mapping[str, Sequence[Mapping[str, Any]]],
-    told: Mapping[str, Mapping[str, Any]],
-) -> None:
-    """Write a page, Parquet tables and JSON to a folder that is there; see `write_results`."""
-    for name, values in told.items():
-        report.to_json(values, folder / f"{name}.json")
-    for name, rows in tables.items():
-        report.write_parquet(rows, folder / f"{name}.parquet")
-    report.write_page(page, folder)
+__all__ = ["check_file", "check_folder", "check_out"]
 
 
 def check_out(chosen: argparse.Namespace) -> None:
