@@ -5,6 +5,7 @@ import argparse
 __all__ = [
     "POINT",
     "add_engine",
+    "add_files",
     "add_line",
     "add_network",
     "add_objective",
@@ -53,9 +54,14 @@ def add_network(made: argparse.ArgumentParser, *, data: bool = True) -> "argpars
         "class or object of yours: arrays (inputs, targets), a Dataset, a DataLoader, a list of "
         "batches, or a dict of these by split; '?train=5000' takes a subset",
     )
+    add_files(group)
+    return group
+
+
+def add_files(group: "argparse._ArgumentGroup") -> None:
+    """Where the files of data sets are."""
     group.add_argument("--data-root", metavar="DIR", help="where files of data sets are")
     group.add_argument("--download", action="store_true", help="allow downloading them")
-    return group
 
 
 def add_objective(made: argparse.ArgumentParser, *, data: bool = True, keep: bool = False) -> None:

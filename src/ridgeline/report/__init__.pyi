@@ -8,6 +8,7 @@ from ridgeline.report.aligned import alignment_tables as alignment_tables
 from ridgeline.report.aligned import barrier_table as barrier_table
 from ridgeline.report.aligned import summarise_alignment as summarise_alignment
 from ridgeline.report.charts import chart_figure as chart_figure
+from ridgeline.report.demo import demo_page as demo_page
 from ridgeline.report.dots import scores_figure as scores_figure
 from ridgeline.report.explained import explanation_figures as explanation_figures
 from ridgeline.report.explained import explanation_tables as explanation_tables
