@@ -331,7 +331,7 @@ def test_options_are_a_reviewed_list(ridgeline):
     assert set(flags["plane"]) == shared | {"--margin", "--trajectory"}
     symmetry = {"--example", "--symmetry", "--without"}
     matching = {"--minimise", "--restarts", "--steps", "--samples", "--report", "--repair"}
-    matching |= {"--hottest", "--coldest", "--soft", "--regularisation"}
+    matching |= {"--initial-temperature", "--final-temperature", "--soft", "--regularisation"}
     assert set(flags["align"]) == shared | symmetry | matching | {"--by"}
     assert set(flags["merge"]) == shared - {"--points", "--strategy"} | symmetry | matching | {
         *("--by", "--base", "--weights", "--layers", "--t", "--scale", "--keep", "--drop"),

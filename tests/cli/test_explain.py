@@ -12,7 +12,7 @@ WORDS = ("--model", MODEL, "--data", "digits?train=200&test=100", "--points", 5)
 
 
 def test_it_says_why(here, ridgeline):
-    code, out, err = ridgeline("explain", "a.safetensors", "b.safetensors", *WORDS, "--anyway")
+    code, out, err = ridgeline("explain", "a.safetensors", "b.safetensors", *WORDS, "--force")
     assert code == 0, err
     for heading in (
         *("Monotone or not", "Plateaus", "The part of the biases"),
@@ -31,7 +31,7 @@ def test_json_and_a_page(here, ridgeline):
         "--out",
         "why",
         "--json",
-        "--anyway",
+        "--force",
     )
     code, out, err = ridgeline(*words)
     told = json.loads(out)
@@ -53,7 +53,7 @@ def test_layers_can_be_left_out(here, ridgeline):
         "--no-layers",
         "--out",
         "why",
-        "--anyway",
+        "--force",
     )
     code, out, _ = ridgeline(*words)
     assert code == 0
@@ -66,14 +66,14 @@ def test_ends_that_are_swapped_are_refused_unless_asked(here, ridgeline):
     best, worst = sorted(losses, key=lambda name: losses[name])
     code, _, err = ridgeline("explain", best, worst, *WORDS)
     assert code == 2 and "did you swap them" in err
-    code, _, err = ridgeline("explain", best, worst, *WORDS, "--no-layers", "--anyway")
+    code, _, err = ridgeline("explain", best, worst, *WORDS, "--no-layers", "--force")
     assert code == 0 and "did you swap them" in err
     code, _, err = ridgeline("explain", best, best, *WORDS)
     assert code == 2 and "the two are equal" in err
 
 
 def test_the_first_of_several_splits_is_explained(here, ridgeline):
-    words = ("explain", "a.safetensors", "b.safetensors", *WORDS, "--no-layers", "--anyway")
+    words = ("explain", "a.safetensors", "b.safetensors", *WORDS, "--no-layers", "--force")
     _, _, err = ridgeline(*words, "--split", "test,train")
     assert "explained on split test, the first of test, train" in err
     code, _, err = ridgeline(*words, "--split", "train,tset")

@@ -73,8 +73,15 @@ def parsed(*words):
 
 
 def test_an_option_has_type_choices_and_defaults_of_its_fields():
-    made, chosen = parsed("--minimise", "midpoint", "--steps", "7", "--coldest", "0.5", "--soft")
-    assert given(chosen, MATCHES) == {"kind": "midpoint", "steps": 7, "coldest": 0.5, "soft": True}
+    made, chosen = parsed(
+        "--minimise", "midpoint", "--steps", "7", "--final-temperature", "0.5", "--soft"
+    )
+    assert given(chosen, MATCHES) == {
+        "kind": "midpoint",
+        "steps": 7,
+        "final_temperature": 0.5,
+        "soft": True,
+    }
     text = " ".join(made.format_help().split())
     assert "of weights and frank-wolfe: starts (default: 1 and 3)" in text
     assert "(default: 25000)" in text
@@ -88,7 +95,7 @@ def test_what_was_not_given_leaves_the_fields_defaults():
     _, chosen = parsed()
     assert given(chosen, MATCHES) == {}
     made = MATCHING["annealing"].make({"steps": 5, "restarts": 3}, stream="unused")
-    assert (made.steps, made.hottest) == (5, 25000.0)
+    assert (made.steps, made.initial_temperature) == (5, 25000.0)
 
 
 def test_an_option_of_another_strategy_is_refused():

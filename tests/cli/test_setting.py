@@ -136,7 +136,7 @@ KEPT = "Running statistics are those of each state"
     [
         ("profile", ("--points", "3", "--out", "page")),
         ("layers", ("--points", "3", "--out", "page")),
-        ("explain", ("--points", "3", "--no-layers", "--anyway", "--out", "page")),
+        ("explain", ("--points", "3", "--no-layers", "--force", "--out", "page")),
         ("align", ("--points", "3", "--report", "page")),
     ],
 )
@@ -189,7 +189,7 @@ def test_a_regression_has_no_error_unless_asked_and_a_misplaced_metric_is_named(
     ("verb", "words"),
     [
         ("profile", ("--points", "3")),
-        ("explain", ("--points", "3", "--anyway")),
+        ("explain", ("--points", "3", "--force")),
         ("align", ("--points", "3")),
         ("align", ("--points", "3", "--by", "activations", "--samples", "20")),
         ("symmetries", ()),

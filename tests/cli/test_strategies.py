@@ -58,7 +58,19 @@ def header(file):
     ("words", "said"),
     [
         (("--by", "annealing", "--steps", 50), "of 50 swaps were taken"),
-        (("--by", "annealing", "--steps", 50, "--hottest", 1, "--coldest", 0.1), "squared"),
+        (
+            (
+                "--by",
+                "annealing",
+                "--steps",
+                50,
+                "--initial-temperature",
+                1,
+                "--final-temperature",
+                0.1,
+            ),
+            "squared",
+        ),
         (("--by", "transport"), "OptimalTransport"),
         (("--by", "rescaling"), "16 units (fc1) by positive factors"),
     ],
@@ -127,8 +139,8 @@ def test_mixed_units_are_said_to_be_no_transform(here, ridgeline):
     [
         (("--soft",), "--soft is of transport. Got --soft with weights."),
         (("--by", "transport", "--regularisation", 0.1), "Add --soft"),
-        (("--by", "weights", "--hottest", 3), "annealing"),
-        (("--by", "annealing", "--hottest", 1), "fall"),
+        (("--by", "weights", "--initial-temperature", 3), "annealing"),
+        (("--by", "annealing", "--initial-temperature", 1), "fall"),
         (("--by", "transport", "--steps", 3), "sinkhorn, straight-through, annealing, learned"),
         (("--by", "procrustes"), "no normalisation layer has a gain. The strategy weights"),
         (("--by", "learned", "--steps", 3), "residual stream of a transformer"),

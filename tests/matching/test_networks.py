@@ -93,7 +93,9 @@ def strategies(model, x):
         "straight-through": StraightThrough(objective=goal, steps=3),
         "sinkhorn": Sinkhorn(steps=10, every=2),
         "frank-wolfe": FrankWolfe(restarts=1, iterations=10),
-        "annealing": SimulatedAnnealing(steps=2000, hottest=1.0, coldest=0.01),
+        "annealing": SimulatedAnnealing(
+            steps=2000, initial_temperature=1.0, final_temperature=0.01
+        ),
     }
 
 

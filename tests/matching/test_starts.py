@@ -24,7 +24,7 @@ BY = {
     "weights, restarts": WeightMatching(restarts=3, renewals=0),
     "Frank-Wolfe": FrankWolfe(restarts=1, iterations=5),
     "Sinkhorn": Sinkhorn(steps=3, every=1),
-    "annealing": SimulatedAnnealing(steps=50, hottest=1e-3, coldest=1e-4),
+    "annealing": SimulatedAnnealing(steps=50, initial_temperature=1e-3, final_temperature=1e-4),
 }
 WIDTHS = (64, 24, 24, 24, 10)
 X = torch.randn(2, 64, generator=torch.Generator().manual_seed(0))

@@ -40,7 +40,10 @@ def test_the_paper_scale_is_the_released_settings():
     assert (recipe.length, recipe.batch_size, recipe.stop_below) == ("3000ep", 64, 0.01)
     assert (recipe.optimiser.learning_rate, recipe.optimiser.weight_decay) == (0.001, 0.0)
     scale = catalogue.scale(NAME, "paper")
-    found = [scale.setting(name, "annealing") for name in ("steps", "hottest", "coldest")]
+    found = [
+        scale.setting(name, "annealing")
+        for name in ("steps", "initial_temperature", "final_temperature")
+    ]
     assert found == [50_000, 25_000, 2.5]
 
 

@@ -49,7 +49,7 @@ def false(symmetry):
 BY = {
     "weights": WeightMatching(),
     "Frank-Wolfe": FrankWolfe(restarts=1, iterations=5),
-    "annealing": SimulatedAnnealing(steps=200, hottest=1.0, coldest=0.01),
+    "annealing": SimulatedAnnealing(steps=200, initial_temperature=1.0, final_temperature=0.01),
     "transport": OptimalTransport(),
 }
 

@@ -94,6 +94,6 @@ def _check_ends(chosen: argparse.Namespace, a: State, b: State, objective: Objec
         return
     rule = "The end is not better than the start: did you swap them?"
     got = f"a loss of {first:.4g} at {chosen.a} and of {last:.4g} at {chosen.b}"
-    if not chosen.anyway:
-        raise UsageError(rule, got=got, remedy="Swap them, or go on with --anyway.")
+    if not chosen.force:
+        raise UsageError(rule, got=got, remedy="Swap them, or go on with --force.")
     print(f"warning: {rule} There is {got}.", file=sys.stderr)

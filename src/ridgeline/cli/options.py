@@ -122,7 +122,7 @@ def _explain(made: argparse.ArgumentParser) -> None:
     made.add_argument("--points", type=int, default=51, metavar="N", help="(default: 51)")
     made.add_argument("--no-layers", action="store_true", help="leave out single layers")
     made.add_argument(
-        "--anyway", action="store_true", help="explain an end that is no better than the start"
+        "--force", action="store_true", help="explain an end that is no better than the start"
     )
     add_engine(made, seed=False)
     add_output(made)

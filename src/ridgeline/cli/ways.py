@@ -138,8 +138,8 @@ MATCHES = (
     Option("kind", "the distance, the loss half way, or that at random positions", name="minimise"),
     Option("restarts", "starts", "N"),
     Option("steps", "steps", "N"),
-    Option("hottest", "first temperature, a squared distance", "T"),
-    Option("coldest", "last temperature, a squared distance", "T"),
+    Option("initial_temperature", "first temperature, a squared distance", "T"),
+    Option("final_temperature", "last temperature, a squared distance", "T"),
     Option(
         "soft",
         "mix units rather than pair them; what comes out is no transform of the checkpoint and "

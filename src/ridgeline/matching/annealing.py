@@ -8,7 +8,7 @@ is whatever is given, and the squared distance by default, of which a swap chang
 which coordinate descent lessens at the end, from the best state seen and from the identity.
 
 At their temperatures nearly every step is taken unless energies differ by thousands: the search
-is a walk that keeps the best it saw. Lower `hottest` and `coldest` to anneal.
+is a walk that keeps the best it saw. Lower `initial_temperature` and `final_temperature` to anneal.
 """
 
 from collections.abc import Callable, Mapping
@@ -45,8 +45,8 @@ class SimulatedAnnealing:
     Args:
         energy: Of b carried; the squared distance to a by default.
         steps: Swaps tried.
-        hottest: First temperature, in the energy's units.
-        coldest: Last temperature.
+        initial_temperature: First temperature, in the energy's units.
+        final_temperature: Last temperature.
         settle: Of the squared distance: descend at the end. The paper does not.
 
     Raises:
@@ -55,8 +55,8 @@ class SimulatedAnnealing:
 
     energy: Energy | None = None
     steps: int = 50_000
-    hottest: float = 25_000.0
-    coldest: float = 2.5
+    initial_temperature: float = 25_000.0
+    final_temperature: float = 2.5
     settle: bool = True
 
     never_worse: ClassVar[bool] = True
@@ -64,10 +64,10 @@ class SimulatedAnnealing:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise UsageError("steps is at least 1.", got=str(self.steps))
-        if not self.hottest >= self.coldest > 0:
+        if not self.initial_temperature >= self.final_temperature > 0:
             raise UsageError(
                 "Temperatures are positive and fall.",
-                got=f"from {self.hottest:g} to {self.coldest:g}",
+                got=f"from {self.initial_temperature:g} to {self.final_temperature:g}",
             )
 
     def match(
@@ -86,11 +86,11 @@ class SimulatedAnnealing:
         """
         draws = np.random.default_rng(seed_of(seed, "simulated annealing"))
         walk = _Walk(a, b, symmetry, self.energy)
-        cooling = np.log(self.coldest / self.hottest)
+        cooling = np.log(self.final_temperature / self.initial_temperature)
         best, least, history, taken = walk.orders, walk.energy, [walk.energy], 0
         before, late = walk.energy, 0
         for step in range(self.steps):
-            heat = self.hottest * np.exp(cooling * step / max(self.steps - 1, 1))
+            heat = self.initial_temperature * np.exp(cooling * step / max(self.steps - 1, 1))
             rise = walk.propose(draws)
             if rise <= 0 or draws.random() < np.exp(-rise / heat):
                 walk.accept()
@@ -131,7 +131,7 @@ class SimulatedAnnealing:
             return ""
         return (
             f", {late} of the last {self._tail}: at these temperatures it is a random walk; lower "
-            "`hottest` and `coldest`"
+            "`initial_temperature` and `final_temperature`"
         )
 
 

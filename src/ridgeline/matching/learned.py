@@ -42,7 +42,7 @@ class Learned:
         steps: Of Adam.
         rate: Of Adam.
         batch: Samples in a step.
-        judged: Samples on which elements are compared.
+        eval_samples: Samples on which elements are compared.
         every: Steps between comparisons.
         between: Positions on the line from which t is drawn.
         circuits: Mix the channels inside heads, too.
@@ -54,7 +54,7 @@ class Learned:
     steps: int = 500
     rate: float = 1e-2
     batch: int = 256
-    judged: int = 5000
+    eval_samples: int = 5000
     every: int = 20
     between: tuple[float, float] = (0.4, 0.6)
     circuits: bool = True
@@ -83,7 +83,7 @@ class Learned:
         Raises:
             UsageError: If a gain is zero, or the start is no transform.
         """
-        judges = next(batches_of(self.objective, self.judged, seed))
+        judges = next(batches_of(self.objective, self.eval_samples, seed))
 
         def judge(transform: Transform) -> float:
             given = parameters(self.objective, a), parameters(self.objective, transform(b))

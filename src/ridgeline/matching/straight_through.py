@@ -45,7 +45,7 @@ class StraightThrough:
         rate: Of gradient descent.
         momentum: Of gradient descent.
         batch: Samples in a step.
-        judged: Samples on which permutations are compared.
+        eval_samples: Samples on which permutations are compared.
         sweeps: Most rounds of weight matching in a projection, which starts at the last one.
         init: Where the first projection starts: at the permutation of default weight matching of
             a and b (``"weights"``), or at the ``"identity"``.
@@ -60,7 +60,7 @@ class StraightThrough:
     rate: float = 1e-2
     momentum: float = 0.9
     batch: int = 1000
-    judged: int = 5000
+    eval_samples: int = 5000
     sweeps: int = 100
     init: Literal["weights", "identity"] = "weights"
 
@@ -95,7 +95,7 @@ class StraightThrough:
         names = [n for n in states.coordinates(fixed) if n not in symmetry.ties]
         speed = {n: torch.zeros_like(fixed[n]) for n in names}
         batches = batches_of(self.objective, self.batch, seed)
-        judges = next(batches_of(self.objective, self.judged, seed))
+        judges = next(batches_of(self.objective, self.eval_samples, seed))
 
         def judge(transform: Transform) -> float:
             with torch.no_grad():

@@ -51,8 +51,8 @@ def _by_barrier(pair: Pair, bench: Bench) -> Strategy:
         settle=False,  # as the paper: a walk alone
         energy=Halfway(pair, bench.setting("samples")),
         steps=bench.setting("steps"),
-        hottest=bench.setting("hottest"),
-        coldest=bench.setting("coldest"),
+        initial_temperature=bench.setting("initial_temperature"),
+        final_temperature=bench.setting("final_temperature"),
     )
 
 
@@ -60,20 +60,20 @@ def _by_distance(_: Pair, bench: Bench) -> Strategy:
     return SimulatedAnnealing(
         settle=False,  # as the paper: a walk alone
         steps=bench.setting("distance_steps"),
-        hottest=bench.setting("distance_hottest"),
-        coldest=bench.setting("distance_coldest"),
+        initial_temperature=bench.setting("distance_initial_temperature"),
+        final_temperature=bench.setting("distance_final_temperature"),
     )
 
 
 BY_BARRIER = Way(
     name="annealing of the loss",
     make=_by_barrier,
-    settings=("samples", "steps", "hottest", "coldest"),
+    settings=("samples", "steps", "initial_temperature", "final_temperature"),
 )
 BY_DISTANCE = Way(
     name="annealing of the distance",
     make=_by_distance,
-    settings=("distance_steps", "distance_hottest", "distance_coldest"),
+    settings=("distance_steps", "distance_initial_temperature", "distance_final_temperature"),
 )
 WAYS = (NAIVE, BY_BARRIER, BY_DISTANCE, WEIGHTS)
 Found = dict[str, dict[float, list[Profile]]]
@@ -107,7 +107,8 @@ def annealing(bench: Bench) -> Finding:
         words=[
             f"Annealing of the loss tries {bench.setting('steps')} swaps of two units, each judged "
             f"by the loss halfway on {bench.setting('samples')} training images, at temperatures "
-            f"from {bench.setting('hottest')} to {bench.setting('coldest')} nats. The paper tries "
+            f"from {bench.setting('initial_temperature')} to "
+            f"{bench.setting('final_temperature')} nats. The paper tries "
             "50,000 at temperatures from 25,000 to 2.5, at which nearly every swap is taken: a "
             "walk at random that keeps the best it saw."
         ],
@@ -162,11 +163,11 @@ ITEMS = (
             "depths",
             "samples",
             "steps",
-            "hottest",
-            "coldest",
+            "initial_temperature",
+            "final_temperature",
             "distance_steps",
-            "distance_hottest",
-            "distance_coldest",
+            "distance_initial_temperature",
+            "distance_final_temperature",
         ),
         populations=("depths",),
         reported="It does for networks of one hidden layer on MNIST, and for those of two and four "
