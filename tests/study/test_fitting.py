@@ -7,7 +7,10 @@ from torch import nn
 from ridgeline.data import Split
 from ridgeline.errors import DataError
 from ridgeline.nets import fcn
-from ridgeline.study.fitting import check_fit, misfit
+from ridgeline.study import fitting
+from ridgeline.study.fitting import check_fit, check_runs, misfit
+from ridgeline.study.store import Store
+from study import tiny
 
 
 def split(*shape, classes=3):
@@ -44,3 +47,33 @@ def test_a_regression_has_no_classes():
 def test_refusal_names_both():
     with pytest.raises(DataError, match="digits with fcn 13-3: the data have 64 features"):
         check_fit(fcn(13, 3), split(64), network="fcn 13-3", name="digits")
+
+
+def test_runs_are_tried_once_for_each_network_with_its_data_and_those_in_the_store_not_at_all(
+    tmp_path, monkeypatch
+):
+    runs = [tiny.config(seed) for seed in range(3)] + [tiny.config(0, widths=(64, 4, 10))]
+    tried, check = [], fitting.check_fit
+    monkeypatch.setattr(
+        fitting,
+        "check_fit",
+        lambda *x, **named: tried.append(named["network"]) or check(*x, **named),
+    )
+    store = Store(tmp_path)
+    check_runs(runs, store)
+    assert tried == ["fcn 64-8-10", "fcn 64-4-10"]
+    monkeypatch.setattr(Store, "find_all", lambda self, hashes: dict.fromkeys(hashes, "there"))
+    check_runs([tiny.config(0, widths=(13, 8, 10))], store)
+    assert len(tried) == 2
+
+
+def test_data_that_do_not_fit_are_told_once_for_all_runs(tmp_path):
+    wrong = [tiny.config(seed, widths=(13, 8, 10)) for seed in range(2)]
+    with pytest.raises(DataError) as refused:
+        check_runs(wrong, Store(tmp_path))
+    assert str(refused.value).count("64 features") == 1
+    assert "fcn 13-8-10" in str(refused.value)
+    with pytest.raises(DataError) as refused:
+        check_runs([*wrong, tiny.config(widths=(12, 8, 10))], Store(tmp_path))
+    assert refused.value.got.count("\n") == 1
+    assert "fcn 13-8-10" in refused.value.got and "fcn 12-8-10" in refused.value.got

@@ -2,11 +2,10 @@
 
 import pytest
 
-from ridgeline.errors import DataError, SpecError, UsageError
+from ridgeline.errors import SpecError, UsageError
 from ridgeline.study.papers import Finding, Item, Paper
-from ridgeline.study.preflight import check_named, check_runs, check_scale, missing, unset
+from ridgeline.study.preflight import check_named, check_scale, missing, unset
 from ridgeline.study.scales import load_scale
-from ridgeline.study.store import Store
 
 SCALE = """
 paper = "nobody1999"
@@ -40,11 +39,10 @@ def paper(*items):
     return Paper(name="nobody1999", title="T", authors="N", where="nowhere", items=items)
 
 
-def test_a_scale_that_has_all_is_taken(tmp_path):
+def test_a_scale_that_has_all_is_taken():
     one, scale = paper(item("a"), item("b", (), ())), load_scale(SCALE)
     check_scale(one, one.items, scale)
     check_named(one, one.items, scale)
-    check_runs(scale.populations["plain"].runs, Store(tmp_path))
     assert not missing(one.items[0], scale) and not unset(one.items[0], scale)
 
 
@@ -87,14 +85,6 @@ def test_items_by_name_and_whole_papers():
         check_named(one, [b], scale)
     with pytest.raises(UsageError, match="b needs nowhere"):
         check_named(paper(b), [b], scale)
-
-
-def test_data_that_do_not_fit_are_told_once_for_all_runs(tmp_path):
-    scale = load_scale(SCALE, ["base.net.widths=[13, 8, 10]"])
-    with pytest.raises(DataError) as refused:
-        check_runs(scale.populations["plain"].runs, Store(tmp_path))
-    assert str(refused.value).count("64 features") == 1
-    assert "fcn 13-8-10" in str(refused.value)
 
 
 def test_a_description_is_made_from_data_and_networks():

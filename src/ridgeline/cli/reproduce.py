@@ -19,10 +19,11 @@ from ridgeline.cli.writing import check_out
 from ridgeline.errors import UsageError
 from ridgeline.numerals import duration
 from ridgeline.studies import catalogue
+from ridgeline.study.fitting import check_runs
 from ridgeline.study.members import Sources
 from ridgeline.study.papers import Item, Paper
 from ridgeline.study.plan import Machine, closure, plan_for
-from ridgeline.study.preflight import check_named, check_runs, check_scale, missing
+from ridgeline.study.preflight import check_named, check_scale, missing
 from ridgeline.study.reproduction import Reproduction, needed, reproduce
 from ridgeline.study.scales import Scale
 from ridgeline.study.store import Store

@@ -1,7 +1,8 @@
 """True if a network takes data: one forward pass of two samples, before any training."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +11,13 @@ from ridgeline.data import Split
 from ridgeline.errors import DataError
 from ridgeline.graph import call, unpacked
 from ridgeline.objective import Samples
+from ridgeline.study.config import RunConfig
+from ridgeline.study.members import Sources, prepare, samples_of
+from ridgeline.study.plan import closure
+from ridgeline.study.scales import network_words
+from ridgeline.study.store import Store
 
-__all__ = ["check_fit", "misfit"]
+__all__ = ["check_fit", "check_runs", "misfit"]
 
 SAMPLES = 2
 """Of a forward pass in evaluation mode: one would do, two keep a lost batch axis apart."""
@@ -40,6 +46,52 @@ def check_fit(
             remedy="Give the network the data's shape (net.widths of an fcn begins with the "
             "features and ends with the classes), or give other data.",
         )
+
+
+def check_runs(runs: Sequence[RunConfig], store: Store, sources: Sources | None = None) -> None:
+    """Refuse networks that cannot take their data, once for all runs.
+
+    Args:
+        runs: To be trained; those in the store are left out.
+        store: Where they are kept.
+        sources: Of data.
+
+    Raises:
+        DataError: That names each pair of data and network that does not fit.
+        RidgelineError: If data are missing, or a network cannot be built.
+    """
+    tried: dict[Any, RunConfig] = {}
+    every = closure(runs)
+    there = store.find_all(config.hash for config in every)
+    for config in every:
+        pair = (config.trained_on.set, config.trained_on.targets, repr(config.net.complete()))
+        if (config.net.kind, *pair) not in tried and config.hash not in there:
+            tried[config.net.kind, *pair] = config
+    refused: dict[str, DataError] = {}
+    for config in tried.values():
+        try:
+            _tried(config, sources)
+        except DataError as error:
+            refused.setdefault(error.got, error)
+    if len(refused) == 1:
+        raise next(iter(refused.values()))
+    if refused:
+        first = next(iter(refused.values()))
+        raise DataError(
+            first.rule, got="\n".join(f"  {got}" for got in refused), remedy=first.remedy
+        )
+
+
+def _tried(config: RunConfig, sources: Sources | None) -> None:
+    samples_of(config, sources)  # data that are missing say so by themselves
+    prepared = prepare(config, sources=sources)
+    check_fit(
+        prepared.member.model,
+        prepared.data,
+        network=network_words(config.net.kind, config.net.options),
+        name=f"data {config.trained_on.set}",
+        loss=config.training.loss,
+    )
 
 
 def misfit(model: nn.Module, data: Split, *, loss: object = "cross_entropy") -> str:

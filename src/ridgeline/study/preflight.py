@@ -1,11 +1,13 @@
-"""What can be said before anything is trained: whether a scale has what a paper's items need."""
+"""A scale against its paper: populations and settings that items need, before any training.
+
+What a config says by itself is checked as it is read (`ridgeline.study.checks`), and whether
+networks take their data by a forward pass of each (`ridgeline.study.fitting`).
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from ridgeline.errors import (
     Argument,
-    DataError,
     Remedy,
     RidgelineError,
     SpecError,
@@ -13,15 +15,10 @@ from ridgeline.errors import (
     UsageError,
     Verb,
 )
-from ridgeline.study.config import RunConfig
-from ridgeline.study.fitting import check_fit
-from ridgeline.study.members import Sources, prepare, samples_of
 from ridgeline.study.papers import Item, Paper
-from ridgeline.study.plan import closure
-from ridgeline.study.scales import Scale, network_words
-from ridgeline.study.store import Store
+from ridgeline.study.scales import Scale
 
-__all__ = ["check_named", "check_runs", "check_scale", "missing", "unset"]
+__all__ = ["check_named", "check_scale", "missing", "unset"]
 
 
 def missing(item: Item, scale: Scale) -> list[str]:
@@ -125,50 +122,4 @@ def check_named(paper: Paper, named: Sequence[Item], scale: Scale) -> None:
             "Add [populations.NAME] to the scale; `{}` says what an item needs.",
             Verb("reproduce", "Item.populations", (Argument("list", f"{paper.name}/ITEM"),)),
         ),
-    )
-
-
-def check_runs(runs: Sequence[RunConfig], store: Store, sources: Sources | None = None) -> None:
-    """Refuse networks that cannot take their data, once for all runs.
-
-    Args:
-        runs: To be trained; those in the store are left out.
-        store: Where they are kept.
-        sources: Of data.
-
-    Raises:
-        DataError: That names each pair of data and network that does not fit.
-        RidgelineError: If data are missing, or a network cannot be built.
-    """
-    tried: dict[Any, RunConfig] = {}
-    every = closure(runs)
-    there = store.find_all(config.hash for config in every)
-    for config in every:
-        pair = (config.trained_on.set, config.trained_on.targets, repr(config.net.complete()))
-        if (config.net.kind, *pair) not in tried and config.hash not in there:
-            tried[config.net.kind, *pair] = config
-    refused: dict[str, DataError] = {}
-    for config in tried.values():
-        try:
-            _check(config, sources)
-        except DataError as error:
-            refused.setdefault(error.got, error)
-    if len(refused) == 1:
-        raise next(iter(refused.values()))
-    if refused:
-        first = next(iter(refused.values()))
-        raise DataError(
-            first.rule, got="\n".join(f"  {got}" for got in refused), remedy=first.remedy
-        )
-
-
-def _check(config: RunConfig, sources: Sources | None) -> None:
-    samples_of(config, sources)  # data that are missing say so by themselves
-    prepared = prepare(config, sources=sources)
-    check_fit(
-        prepared.member.model,
-        prepared.data,
-        network=network_words(config.net.kind, config.net.options),
-        name=f"data {config.trained_on.set}",
-        loss=config.training.loss,
     )

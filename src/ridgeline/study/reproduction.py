@@ -11,11 +11,12 @@ from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Verdict
 from ridgeline.study.config import RunConfig
 from ridgeline.study.executors import Failure
+from ridgeline.study.fitting import check_runs
 from ridgeline.study.members import Sources
 from ridgeline.study.papers import Finding, Item, Paper
 from ridgeline.study.plan import Machine
 from ridgeline.study.populations import Population, Watcher, populate
-from ridgeline.study.preflight import check_runs, check_scale, missing
+from ridgeline.study.preflight import check_scale, missing
 from ridgeline.study.scales import Scale
 from ridgeline.study.store import Store
 
