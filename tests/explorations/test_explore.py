@@ -228,6 +228,15 @@ def same_values(one, other, name):
     return one.values(name) == other.values(name)
 
 
+def test_a_population_that_was_trained_is_explored(data):
+    recipe = rl.Recipe(length="2ep", batch_size=20)
+    members = [rl.Member(net(), recipe, seed) for seed in range(2)]
+    runs = rl.train_many(members, data, together=1)
+    frame = rl.explore(runs, rl.Objective(net(), data), points=POINTS)
+    wanted = height(losses(runs[0].final, runs[1].final, data))
+    assert frame["barrier"][0] == pytest.approx(wanted, abs=1e-5)
+
+
 def test_lines_may_be_chosen(states, objective):
     frame = rl.explore(
         states, objective, points=POINTS, lines=lambda all: [(all[0], one) for one in all[1:]]
@@ -257,6 +266,13 @@ def test_what_cannot_be_explored_is_told(states, objective):
         rl.explore(states, objective, by={"width": "net.widths"})
     with pytest.raises(UsageError, match="at least 1"):
         rl.explore(states, objective, workers=0)
+    with pytest.raises(UsageError, match="no line that is asked for"):
+        rl.explore(states, objective, lines=lambda _: [])
+    for names in ({"a": barrier()}, {"profile": barrier()}):
+        with pytest.raises(UsageError, match="Every column has a name of its own"):
+            rl.explore(states, objective, columns=names)
+    with pytest.raises(UsageError, match="found again by its function's name"):
+        rl.Column(lambda a_state: 1.0, "1")
 
 
 def test_digests_tell_states_apart():

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ridgeline import state as states
+from ridgeline.errors import UsageError
 from ridgeline.frame.values import asked_for
 from ridgeline.measures import BarrierKind
 from ridgeline.profiles import Profile
@@ -25,11 +26,23 @@ class Column:
         function: Asks for what it needs by the names of its parameters: see `KNOWN`.
         version: Raised by whoever changes the numbers that it gives.
         options: Values that it holds: JSON.
+
+    Raises:
+        UsageError: If the function has no name by which its numbers are found again.
     """
 
     function: Callable[..., float]
     version: str
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        name = getattr(self.function, "__qualname__", "<")
+        if name.rpartition(".")[2].startswith("<"):
+            raise UsageError(
+                "A column that is kept is found again by its function's name and version.",
+                got=f"{name}>" if name == "<" else name,
+                remedy="Write it with def; a function without a version is asked anew each time.",
+            )
 
 
 def barrier(metric: str = "loss", kind: BarrierKind = "chord", split: str | None = None) -> Any:

@@ -93,6 +93,7 @@ def explore(
         StateMismatch: If an objective is of other networks.
     """
     by = by or {}
+    _check_names([*by, *(columns or {})])
     if folder is None and isinstance(networks, Store):
         folder = networks
     kept = None
@@ -120,7 +121,7 @@ def explore(
     if not tasks:
         raise UsageError(
             "Lines are between networks that share their tensors and agree in `by`.",
-            got=f"{len(found)} networks, no two of which do",
+            got=f"{len(found)} networks, and no line that is asked for",
         )
     tell = progress or (lambda *_: None)
     arrays = measured(tasks, workers, lambda done: tell("lines", done, len(tasks)))
@@ -134,6 +135,15 @@ def explore(
         {network.name for task in tasks for network in (task.a, task.b)}
     )
     return frame.noted(f"{apart} networks have no line to any other.") if apart else frame
+
+
+def _check_names(names: Sequence[str]) -> None:
+    taken = ("a", "b", "align", "profile", "row")
+    if twice := sorted({n for n in names if n in taken or names.count(n) > 1}):
+        raise UsageError(
+            "Every column has a name of its own.",
+            got=f"{', '.join(twice)}, beside {', '.join(taken[:-1])}",
+        )
 
 
 def _ways(align: Any) -> dict[str, Strategy | None]:
