@@ -2,10 +2,12 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 from ridgeline import nets
+from ridgeline.frame import Frame
 from ridgeline.studies import catalogue
 from ridgeline.studies.vlaar2021 import layers, shapes, starts, sweeps
 from ridgeline.study.members import Sources
@@ -85,59 +87,77 @@ def test_layers_that_are_pre_trained_are_layers_of_the_network(name):
             assert any(key.startswith(f"{layer}.") for key in state), layer
 
 
+def planted(shape, *, per=1, **more):
+    """Rows of runs in settings of `per` seeds: test errors rise, shapes are planted by name."""
+    rows = [
+        {"run": SimpleNamespace(hash=str(i)), "factor": "one", "value": str(i // per)}
+        | {"diverged": False, "seed": i % per, "test": i / 10}
+        | {name: float(shape(i)) for name in shapes.SHAPES}
+        | {name: float(of(i)) for name, of in more.items()}
+        for i in range(20)
+    ]
+    return shapes.settled(Frame.of(rows))
+
+
 def test_each_shape_has_two_claims_that_can_fail():
     made = shapes.claims("V9", "c", "runs")
     assert [claim.id for claim in made] == [f"V9{letter}" for letter in "cdefghij"]
-    x = list(range(20))
-    strong = {"x": x, "y": x}
-    inverse = {"x": x, "y": x[::-1]}
-    none = {"x": x, "y": [(7 * i) % 20 for i in x]}
     for below, above in zip(made[::2], made[1::2], strict=True):
-        assert (below.test.side, below.test.at) == ("below", 0.5)
-        assert (above.test.side, above.test.at) == ("above", -0.5)
-        assert below.decide(strong, "").outcome == "fails"
-        assert above.decide(strong, "").outcome == "holds"
-        assert above.decide(inverse, "").outcome == "fails"
-        assert above.decide(none, "").outcome != "fails"
+        assert (below.test.test.side, below.test.test.at) == ("below", 0.5)
+        assert (above.test.test.side, above.test.test.at) == ("above", -0.5)
+        assert below.decide(planted(lambda i: i), "").outcome == "fails"
+        assert above.decide(planted(lambda i: i), "").outcome == "holds"
+        assert above.decide(planted(lambda i: -i), "").outcome == "fails"
+        assert above.decide(planted(lambda i: (7 * i) % 20), "").outcome != "fails"
 
 
-def test_cells_and_correlations_of_planted_runs():
-    runs = [SimpleNamespace(hash=str(i), test_error=i / 10) for i in range(8)]
-    arms = {"one": {"a": runs[:4], "b": runs[4:]}, "two": {"a": runs[:4], "c": []}}
-    cells = shapes._cells(arms)
-    assert [[run.hash for run in cell] for cell in cells] == [list("0123"), list("4567")]
-    planted = {
-        run.hash: {name: sign * i for name, sign in zip(shapes.SHAPES, (1, -1, 0, 2), strict=True)}
-        for i, run in enumerate(runs)
-    }
-    cases = shapes._cases("V1", "a", cells, planted)
-    assert cases["V1a"] == cases["V1b"]
-    errors, cell = [i / 10 for i in range(8)], [0] * 4 + [1] * 4
-    assert cases["V1c"] == {"x": [-i for i in range(8)], "y": errors, "group": cell}
-    rows = shapes._correlations(cells, planted).rows
-    assert [row[1] for row in rows] == ["1.00", "-1.00", "-", "1.00"]
-    assert [row[3] for row in rows] == ["1.00", "-1.00", "-", "1.00"]
-    assert shapes._still(cells, planted)[0].endswith("test: error plateau end.")
-    assert (
-        shapes._still(
-            cells, {h: {**of, "error plateau end": i} for i, (h, of) in enumerate(planted.items())}
-        )
-        == []
+def rows_of(*groups):
+    """Rows of runs by factor and value; a run is its number, and its error a tenth of that."""
+    runs = {i: SimpleNamespace(hash=str(i)) for i in range(12)}
+    return Frame.of(
+        {"factor": factor, "value": value, "run": runs[i], "diverged": i in lost, "test": i / 10}
+        for factor, value, numbers, lost in groups
+        for i in numbers
     )
 
 
+def test_a_setting_that_stands_in_several_factors_is_one():
+    rows = shapes.settled(
+        rows_of(
+            ("one", "a", range(4), ()),
+            ("one", "b", range(4, 8), ()),
+            ("two", "a", range(4), ()),
+            ("two", "c", (8,), (8,)),
+        )
+    )
+    assert rows.values("setting") == (0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, None)
+    one = shapes.distinct(rows)
+    assert [run.hash for run in one.values("run")] == list("01234567")
+    signs = dict(zip(shapes.SHAPES, (1, -1, 0, 2), strict=True))
+    by_name = {
+        name: lambda test, sign=sign: float(sign * 10 * test) for name, sign in signs.items()
+    }
+    rows = rows.derive(**by_name)
+    told = shapes.correlations(rows).rows
+    assert [row[1] for row in told] == ["1.00", "-1.00", "-", "1.00"]
+    assert [row[3] for row in told] == ["1.00", "-1.00", "-", "1.00"]
+    one = shapes.distinct(rows)
+    assert shapes.still(one)[0].endswith("test: error plateau end.")
+    assert shapes.still(one.derive(**{"error plateau end": lambda test: test})) == []
+    cases = shapes.claims("V1", "a", "runs")[2].test.cases(rows)
+    np.testing.assert_allclose(cases["x"], [-i for i in range(8)])
+    np.testing.assert_allclose(cases["y"], [i / 10 for i in range(8)])
+    assert cases["group"] == [0] * 4 + [1] * 4
+
+
 def test_a_shape_equal_in_most_settings_has_no_correlation_and_says_so():
-    runs = [SimpleNamespace(hash=str(i), test_error=i / 10) for i in range(12)]
-    cells = [runs[2 * i : 2 * i + 2] for i in range(6)]
-    planted = {run.hash: dict.fromkeys(shapes.SHAPES, float(i)) for i, run in enumerate(runs)}
-    for hash in "01234567":
-        planted[hash]["largest rise"] = 0.0  # four of six settings
-    assert shapes._still(cells, planted) == [
+    # Seven of ten settings of two seeds.
+    rows = planted(lambda i: i // 2, per=2, **{"largest rise": lambda i: max(0, i // 2 - 6)})
+    assert shapes.still(shapes.distinct(rows)) == [
         "The same in more than half of the settings, so without any rank correlation to test: "
         "largest rise."
     ]
-    cases = shapes._cases("V1", "a", cells, planted)
-    decided = {c.id: c.decide(cases[c.id], "") for c in shapes.claims("V1", "a", "runs")}
+    decided = {c.id: c.decide(rows, "") for c in shapes.claims("V1", "a", "runs")}
     assert {id: v.outcome for id, v in decided.items()} == {
         **dict.fromkeys(("V1a", "V1e", "V1g"), "fails"),
         **dict.fromkeys(("V1b", "V1f", "V1h"), "holds"),
@@ -146,32 +166,42 @@ def test_a_shape_equal_in_most_settings_has_no_correlation_and_says_so():
 
 
 def test_so_few_settings_are_said_to_decide_little():
-    assert "0.41" in shapes._power(7)[0]
-    assert shapes._power(12)
-    assert shapes._power(40) == []
-    assert shapes._power(1) == []
+    assert "0.41" in shapes.power(7)[0]
+    assert shapes.power(12)
+    assert shapes.power(40) == []
+    assert shapes.power(1) == []
 
 
 def test_starts_are_compared_seed_by_seed():
-    def runs(base, by_seed, lost=()):
+    def runs(value, base, by_seed, lost=()):
         return [
-            SimpleNamespace(seed=s, test_error=base + by * s, diverged=s in lost)
+            {"factor": starts.LAYERS, "value": value, "seed": s}
+            | {"test": None if s in lost else base + by * s}
             for by in by_seed
             for s in range(6)
         ]
 
-    claims = {c.id: c for item in starts.ITEMS for c in item.claims}
+    (claim,) = (c for item in starts.ITEMS for c in item.claims if c.id == "V4b")
     # Seeds differ by far more than starts do: what is worse shows only in pairs.
-    cases = starts._worse(runs(0.101, [0.1, 0.1], lost=(5,)), runs(0.1, [0.1]))
-    assert len(cases["more"]) == 10
-    found = claims["V4b"].decide(cases, "").measured
-    assert found.n == 6
-    equal = starts._worse(runs(0.1011, [0.1, 0.1]), runs(0.1, [0.1]))
-    found = claims["V4b"].decide(equal, "").measured
+    lost = Frame.of([*runs("fc1", 0.101, [0.1, 0.1], (5,)), *runs("none", 0.1, [0.1])])
+    assert len(claim.test.cases(lost)["more"]) == 10
+    assert claim.decide(lost, "").measured.n == 6
+    equal = Frame.of([*runs("fc1", 0.1011, [0.1, 0.1]), *runs("none", 0.1, [0.1])])
+    found = claim.decide(equal, "").measured
     assert (found.outcome, found.n) == ("holds", 6)
     assert found.low == pytest.approx(0.0011)
-    alone = {side: equal[side] for side in ("more", "less")}
-    assert claims["V4b"].decide(alone, "").outcome == "undecided"
+
+
+def test_layers_are_compared_within_a_network_at_both_ends():
+    rows = Frame.of(
+        {"others": others, "seed": seed, "end": end, "area": area + 10 * seed}
+        for others, areas in (("end", (0.2, 0.5)), ("start", (0.5, 0.49)))
+        for end, area in zip(("first", "last"), areas, strict=True)
+        for seed in range(6)
+    )
+    found = {c.id: c.decide(rows, "").measured for item in layers.ITEMS for c in item.claims}
+    assert {id: one.outcome for id, one in found.items()} == {"V3a": "holds", "V3b": "fails"}
+    assert found["V3a"].estimate == pytest.approx(0.3)
 
 
 def test_blocks_are_weights_with_their_norm():

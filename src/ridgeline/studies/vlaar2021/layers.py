@@ -3,15 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from ridgeline.charts import Table
+from ridgeline.frame import Frame, mean
+from ridgeline.frame.show import Curves, Summary
 from ridgeline.paths import Line, Path
-from ridgeline.profiles import Profile
 from ridgeline.state import State, layers
-from ridgeline.studies.common import area, curves_chart, mean_sd, sound
+from ridgeline.studies.common import area
 from ridgeline.study.bench import Bench
-from ridgeline.study.claims import Claim, Mean
+from ridgeline.study.claims import Claim
 from ridgeline.study.keys import versioned
-from ridgeline.study.papers import Finding, Item
+from ridgeline.study.papers import Item
 from ridgeline.study.subjects import Subject
 
 __all__ = ["ITEMS", "blocks"]
@@ -50,68 +50,52 @@ def alone(names: Sequence[str], hold: Literal["a", "b"]) -> Callable[[Subject], 
     return along
 
 
-def layerwise(bench: Bench) -> Finding:
+def layerwise(bench: Bench) -> Frame:
     """V3: one curve a layer."""
-    runs = sound(bench.runs("base"))
-    of = blocks(runs[0].initial) if runs else {}
-    first, last = (next(iter(of), ""), next(reversed(of), ""))
-    charts, rows, cases = [], [], {}
-    for claim, (hold, where) in zip(("V3a", "V3b"), HELD.items(), strict=True):
-        found = {
-            layer: bench.profiles(
-                runs,
-                alone(names, hold),
-                told=f"{layer}, others at the {where}",
-            )
-            for layer, names in of.items()
-        }
-        charts.append(
-            curves_chart(
-                f"layers-{where}",
-                f"One layer moves, the others stay at the {where}",
-                "Training loss and error; each layer with the normalisation that follows it.",
-                found,
-            )
-        )
-        rows += [[where, layer, *_row(profiles)] for layer, profiles in found.items()]
-        cases[claim] = _apart(found.get(first, []), found.get(last, []))
-    columns = ["others at", "layer", "error at t = 0", "error at t = 1", "error area", "loss area"]
-    note = "Mean ± standard deviation over runs (number of runs), on the training data."
-    return Finding(
-        charts=charts,
-        tables=[Table(title="Layers one at a time", columns=columns, rows=rows, note=note)],
-        cases=cases,
-        words=[
-            "With the others at the end, t = 0 is the trained network with one layer put back to "
-            "its initialisation. With the others at the start, t = 1 is the untrained network "
-            "with one layer trained."
-        ],
+    runs = bench.frame("base")
+    of = blocks(runs.values("run")[0].initial)
+    first, *_, last = of
+    lines = {
+        (layer, where): alone(names, hold)
+        for hold, where in HELD.items()
+        for layer, names in of.items()
+    }
+    named = {f"{layer}, others at the {where}": path for (layer, where), path in lines.items()}
+    parts = dict(zip(named, lines, strict=True))
+    rows = bench.lines(runs, named).derive(
+        layer=lambda along: parts[along][0],
+        others=lambda along: parts[along][1],
+        end=lambda layer: {first: "first", last: "last"}.get(layer, ""),
+        begins=lambda profile: float(profile.curve("error").mean[0]),
+        ends=lambda profile: float(profile.curve("error").mean[-1]),
+        area=area,
+        loss_area=lambda profile: area(profile, "loss"),
+    )
+    return rows.noted(
+        "With the others at the end, t = 0 is the trained network with one layer put back to "
+        "its initialisation. With the others at the start, t = 1 is the untrained network "
+        "with one layer trained."
     )
 
 
-def _row(profiles: Sequence[Profile]) -> list[str]:
-    return [
-        mean_sd(float(p.curve("error").mean[0]) for p in profiles),
-        mean_sd(float(p.curve("error").mean[-1]) for p in profiles),
-        mean_sd(area(p) for p in profiles),
-        mean_sd(area(p, "loss") for p in profiles),
-    ]
-
-
-def _apart(one: Sequence[Profile], other: Sequence[Profile]) -> list[float]:
-    """Return how far the error areas of two layers of a network are apart."""
-    return [abs(area(a) - area(b)) for a, b in zip(one, other, strict=True)]
+def between(rows: Frame) -> Frame:
+    """How far the error areas of the first and the last layer of a network are apart."""
+    areas = rows.paired("area", "end", ("others", "seed"))
+    return areas.derive(apart=lambda first, last: abs(first - last))
 
 
 def _unequal(id: str, where: str) -> Claim:
-    return Claim(
-        id=id,
-        text="The error areas of the first and the last layer's paths are apart, the others "
-        f"at the {where}",
-        place="layer-wise paths",
-        source="memory",
-        test=Mean("distance of the error areas of the first and the last layer", "above", 0.05),
+    said = "distance of the error areas of the first and the last layer"
+    asked = mean("apart", said, rows=lambda frame: between(_ends(frame)), others=where)
+    text = (
+        "The error areas of the first and the last layer's paths are apart, the others "
+        f"at the {where}"
     )
+    return Claim(id, text, "layer-wise paths", asked > 0.05, "memory")
+
+
+def _ends(frame: Frame) -> Frame:
+    return frame.where(end=["first", "last"])
 
 
 ITEMS = (
@@ -125,6 +109,26 @@ ITEMS = (
         populations=("base",),
         reported="Layers differ in how sensitive they are to their initialisation. At which end "
         "the others are held is from memory, so both are measured; no number is known.",
+        show=(
+            Curves(
+                "layers-{}",
+                "One layer moves, the others stay at the {}",
+                "Training loss and error; each layer with the normalisation that follows it.",
+                line="layer",
+                each="others",
+            ),
+            Summary(
+                "Layers one at a time",
+                by={"others at": "others", "layer": "layer"},
+                of={
+                    "error at t = 0": "begins",
+                    "error at t = 1": "ends",
+                    "error area": "area",
+                    "loss area": "loss_area",
+                },
+                note="Mean ± standard deviation over runs (number of runs), on the training data.",
+            ),
+        ),
         claims=(_unequal("V3a", "end"), _unequal("V3b", "start")),
     ),
 )

@@ -1,53 +1,46 @@
 """V4: starts that training has been at before: random labels, or some layers trained."""
 
-from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
-from ridgeline.studies.common import sound
-from ridgeline.studies.vlaar2021.shapes import asked, claims
+from ridgeline.frame import Frame, difference
+from ridgeline.studies.vlaar2021.shapes import claims, measured, show
 from ridgeline.study.bench import Bench
-from ridgeline.study.claims import Claim, Difference
-from ridgeline.study.papers import Finding, Item
-from ridgeline.study.subjects import Subject
+from ridgeline.study.claims import Claim
+from ridgeline.study.papers import Item
 
 __all__ = ["ITEMS"]
 
+ORDINARY = "none"
+LABELS, LAYERS = "pre-training on random labels", "pre-trained layers"
 
-def starts(bench: Bench) -> Finding:
+
+def starts(bench: Bench) -> Frame:
     """V4: an ordinary start, one from random labels, and ones with single trained layers."""
-    ordinary = bench.runs("base")
-    labels: dict[str, list[Subject]] = {"none": list(ordinary)}
-    for run in bench.runs("adversarial"):
-        labels.setdefault(str(run.at("spawn.at")), []).append(run)
-    layers: dict[str, list[Subject]] = {"none": list(ordinary)}
-    for run in bench.runs("partial"):
-        layers.setdefault(" + ".join(run.at("spawn.layers")), []).append(run)
-    arms = {"pre-training on random labels": labels, "pre-trained layers": layers}
-    words = [
+    ordinary = bench.frame("base", diverged=True).derive(value=ORDINARY)
+    labels = bench.frame("adversarial", diverged=True, value=lambda run: str(run.at("spawn.at")))
+    layers = bench.frame(
+        "partial", diverged=True, value=lambda run: " + ".join(run.at("spawn.layers"))
+    )
+    return measured(
+        bench,
+        (ordinary + labels).derive(factor=LABELS) + (ordinary + layers).derive(factor=LAYERS),
         "Each path is from the start that clean training had: after random labels, or with some "
         "layers of a trained network and fresh first weights elsewhere. Every run then trains for "
         "the whole length on clean labels.",
         "Runs of one seed come from one initialisation and are not independent: V4a and V4b "
         "compare each seed with its ordinary run, and n counts seeds.",
-    ]
-    finding = asked(bench, "V4", "c", arms, words)
-    worse = {
-        "V4a": _worse(bench.runs("adversarial"), ordinary),
-        "V4b": _worse(bench.runs("partial"), ordinary),
-    }
-    return replace(finding, cases={**worse, **finding.cases})
+    )
 
 
-def _worse(runs: Iterable[Subject], ordinary: Iterable[Subject]) -> dict[str, list[Any]]:
-    """Test errors of runs from other starts, and of ordinary ones, in pairs by seed."""
-    more, less = sound(runs, required=False), sound(ordinary, required=False)
-    return {
-        "more": [run.test_error for run in more],
-        "less": [run.test_error for run in less],
-        "more_group": [("seed", run.seed) for run in more],
-        "less_group": [("seed", run.seed) for run in less],
-    }
+def _worse(id: str, text: str, place: str, factor: str, said: str, source: Any) -> Claim:
+    sides = ({"value": lambda value: value != ORDINARY}, {"value": ORDINARY})
+    asked = difference(
+        *("test", f"test error, {said} less from an ordinary start"),
+        *sides,
+        factor=factor,
+        cluster="seed",
+    )
+    return Claim(id, text, place, asked > 0, source)
 
 
 ITEMS = (
@@ -61,19 +54,15 @@ ITEMS = (
         populations=("base", "adversarial", "partial"),
         reported="Partial pre-training worsens test accuracy, with effects on the path that are "
         "not correlated with it. That adversarial starts are made by random labels is from memory.",
+        show=show("V4"),
         claims=(
-            Claim(
-                id="V4a",
-                text="Pre-training on random labels worsens the test error",
-                place="choice of initialisation",
-                source="memory",
-                test=Difference("test error, after random labels less from an ordinary start"),
+            _worse(
+                *("V4a", "Pre-training on random labels worsens the test error"),
+                *("choice of initialisation", LABELS, "after random labels", "memory"),
             ),
-            Claim(
-                id="V4b",
-                text="Pre-training some of the layers worsens the test error",
-                place="partial pre-training",
-                test=Difference("test error, some layers pre-trained less from an ordinary start"),
+            _worse(
+                *("V4b", "Pre-training some of the layers worsens the test error"),
+                *("partial pre-training", LAYERS, "some layers pre-trained", "paper"),
             ),
             *claims("V4", "c", "ordinary, adversarial and partly pre-trained starts"),
         ),

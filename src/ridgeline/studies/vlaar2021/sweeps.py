@@ -1,16 +1,16 @@
 """V1 and V2: data, optimiser and architecture against path shape and test error."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from ridgeline.errors import UnknownName
+from ridgeline.frame import Frame
 from ridgeline.studies.common import tidy
-from ridgeline.studies.vlaar2021.shapes import asked, claims
+from ridgeline.studies.vlaar2021.shapes import claims, measured, show
 from ridgeline.study.bench import Bench
-from ridgeline.study.papers import Finding, Item
+from ridgeline.study.papers import Item
 from ridgeline.study.subjects import Subject
 
-__all__ = ["ITEMS"]
+__all__ = ["ITEMS", "varied"]
 
 Label = Callable[[Subject], str]
 
@@ -58,30 +58,28 @@ DESIGN: dict[str, tuple[str, Label]] = {
 }
 
 
-def data(bench: Bench) -> Finding:
+def data(bench: Bench) -> Frame:
     """V1: how much data, how many labels are wrong, whether batches are augmented."""
     noise = (
         "With label noise the path is over the training labels as they were trained on, and the "
         "test labels are clean: a network that does not fit its noise ends at a larger training "
         "error and has a larger area for that alone."
     )
-    return asked(bench, "V1", "a", _arms(bench, DATA), [noise])
+    return measured(bench, varied(bench, DATA), noise)
 
 
-def design(bench: Bench) -> Finding:
+def design(bench: Bench) -> Frame:
     """V2: one setting of optimiser or architecture at a time."""
-    return asked(bench, "V2", "a", _arms(bench, DESIGN))
+    return measured(bench, varied(bench, DESIGN))
 
 
-def _arms(
-    bench: Bench, factors: Mapping[str, tuple[str, Label]]
-) -> dict[str, dict[str, list[Subject]]]:
-    arms: dict[str, dict[str, Any]] = {}
+def varied(bench: Bench, factors: Mapping[str, tuple[str, Label]]) -> Frame:
+    """The runs of every factor's population, those of one value together."""
+    rows = []
     for factor, (population, label) in factors.items():
-        arms[factor] = {}
-        for run in bench.runs(population):
-            arms[factor].setdefault(label(run), []).append(run)
-    return arms
+        runs = bench.frame(population, diverged=True, value=label)
+        rows += [row for group in runs.by("value").values() for row in group.derive(factor=factor)]
+    return Frame.of(rows, cluster="seed")
 
 
 ITEMS = (
@@ -95,6 +93,7 @@ ITEMS = (
         populations=tuple(population for population, _ in DATA.values()),
         reported="Path shape is not a reliable indicator of test accuracy. What was varied is "
         "from memory, and no number is known.",
+        show=show("V1"),
         claims=claims("V1", "a", "runs on different data"),
     ),
     Item(
@@ -108,6 +107,7 @@ ITEMS = (
         populations=tuple(population for population, _ in DESIGN.values()),
         reported="Path shape is not a reliable indicator of test accuracy. What was varied is "
         "from memory, and no number is known.",
+        show=show("V2"),
         claims=claims("V2", "a", "optimisers and architectures"),
     ),
 )
