@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from ridgeline.frame import Frame
 from ridgeline.studies import catalogue
-from ridgeline.studies.wang2023 import order, theory
+from ridgeline.studies.wang2023 import order
 from ridgeline.study.papers import Item
 from ridgeline.study.plan import Machine
 from ridgeline.study.reproduction import missing, needed, reproduce
@@ -54,9 +55,10 @@ def test_learning_order_takes_each_seeds_mean_over_data_sets(monkeypatch):
         ("large", 0): (0.5, False),
         ("large", 1): (float("nan"), True),
     }
-    runs = [SimpleNamespace(data=data, seed=seed, diverged=False) for data, seed in planted]
-    for run in runs:
-        run.at = lambda path, run=run: run.data
+    rows = Frame.of(
+        {"run": SimpleNamespace(data=data, seed=seed), "data": data, "seed": seed}
+        for data, seed in planted
+    )
 
     def measured(run):
         correlation, hit = planted[run.data, run.seed]
@@ -66,17 +68,58 @@ def test_learning_order_takes_each_seeds_mean_over_data_sets(monkeypatch):
 
     monkeypatch.setattr(order, "_order", measured)
     kept = lambda measure, some: measure(*some)  # noqa: E731 (read in place)
-    bench = SimpleNamespace(runs=lambda _: runs, tell=lambda *_: None, kept=kept)
-    finding = order.learning_order(bench)
-    assert finding.cases["W9a"] == [0.75, 0.0]
-    assert finding.cases["W9b"] == pytest.approx([0.4, -0.1])
+    bench = SimpleNamespace(frame=lambda *_, **__: rows, tell=lambda *_: None, kept=kept)
+    finding = next(item for item in order.ITEMS).finding(bench)
+    cases = {
+        claim.id: claim.test.cases(finding.rows) for item in order.ITEMS for claim in item.claims
+    }
+    assert cases["W9a"] == [0.75, 0.0]
+    assert cases["W9b"] == pytest.approx([0.4, -0.1])
+    assert finding.tables[0].rows == [
+        ["small", "0.50 ± 0.71 (2)", "1 of 2"],
+        ["large", "0.5 (1)", "0 of 1"],
+    ]
     assert "1 runs in which all classes are tied" in finding.words[0]
 
 
+def claim(name):
+    return next(
+        c for item in catalogue.paper("wang2023").items for c in item.claims if c.id == name
+    )
+
+
+def test_biases_are_compared_with_the_network_of_the_same_seed_without():
+    areas = {"no bias": (0.1, 0.2), "all biases": (0.3, 0.4), "last bias only": (0.2, None)}
+    rows = Frame.of(
+        {"biases": kind, "seed": seed, "area": value}
+        for kind, of in areas.items()
+        for seed, value in enumerate(of)
+        if value is not None
+    )
+    assert list(claim("W2b").test.cases(rows)) == pytest.approx([3.0, 2.0])
+    assert list(claim("W2c").test.cases(rows)) == pytest.approx([2.0])
+
+
+def test_what_homogeneous_rates_change_is_within_a_run():
+    rows = Frame.of(
+        {"biases": "all biases", "seed": seed, "along": along, "area": area, "loss_area": loss}
+        for along, area, loss in (("uniform rates", 0.6, 2.0), ("homogeneous", 0.2, 1.9))
+        for seed in range(2)
+    )
+    assert list(claim("W3a").test.cases(rows)) == pytest.approx([3.0, 3.0])
+    assert list(claim("W3b").test.cases(rows)) == pytest.approx([0.05, 0.05])
+
+
 def test_the_prediction_bounds_only_if_it_does_so_in_every_run():
-    (claim,) = (c for item in theory.ITEMS for c in item.claims if c.id == "W6b")
-    assert claim.decide([True] * 10, "").outcome == "holds"
-    assert claim.decide([True] * 9 + [False], "").outcome == "fails"
+    rows = Frame({"bounds": [True] * 9})
+    assert claim("W6b").decide(rows, "").outcome == "holds"
+    assert claim("W6b").decide(rows + Frame({"bounds": [False]}), "").outcome == "fails"
+
+
+def test_networks_without_a_plateau_or_an_interval_are_no_cases():
+    rows = Frame({"level": [0.95] * 6 + [None], "proved": [None] * 7})
+    assert claim("W6a").decide(rows, "").measured.n == 6
+    assert claim("W6c").decide(rows, "").measured.n == 0
 
 
 @pytest.mark.parametrize("name", ["smoke", "laptop", "paper"])

@@ -1,141 +1,118 @@
 """W1 to W3: when there is a plateau, and what biases have to do with it."""
 
+from typing import Any
+
+from ridgeline.frame import Frame, difference, mean
+from ridgeline.frame.show import Curves
 from ridgeline.measures import convexity
-from ridgeline.studies.common import (
-    BIASES,
-    area,
-    curves_chart,
-    groups,
-    plateau_end,
-    shapes_table,
-    sound,
-)
+from ridgeline.studies.common import BIASES, area, plateau_end, shapes
 from ridgeline.study.bench import Bench
-from ridgeline.study.claims import Claim, Difference, Mean
-from ridgeline.study.lines import homogeneous
-from ridgeline.study.papers import Finding, Item
+from ridgeline.study.claims import Claim
+from ridgeline.study.lines import homogeneous, line
+from ridgeline.study.papers import Item
 
 __all__ = ["ITEMS"]
 
+Where = dict[str, Any]
 
 # --- W1: convex curves and plateaus ----------------------------------------------------------
 
+NETWORKS = {"shallow": "shallow", "deep, small init": "deep"}
+SHALLOW, DEEP = (Where(population=name) for name in NETWORKS)
 
-def convex_or_plateau(bench: Bench) -> Finding:
+
+def convex_or_plateau(bench: Bench) -> Frame:
     """A shallow network at an ordinary initialisation against a deep one at a small one."""
-    runs = {
-        label: sound(bench.runs(population))
-        for label, population in (("shallow", "shallow"), ("deep, small init", "deep"))
-    }
-    found = {label: bench.profiles(of, told=label) for label, of in runs.items()}
-    shallow, deep = found.values()
-    seeds = [[("seed", run.seed) for run in of] for of in runs.values()]
-    group = {"more_group": seeds[1], "less_group": seeds[0]}
-    return Finding(
-        charts=[
-            curves_chart(
-                "convex-or-plateau",
-                "Shallow and deep networks on the line from initialisation to minimum",
-                "Training loss and error.",
-                found,
-            )
-        ],
-        cases={
-            "W1a": [plateau_end(p) for p in shallow],
-            "W1d": [convexity(p.curve()).overall for p in shallow],
-            "W1b": {"more": [area(p) for p in deep], "less": [area(p) for p in shallow], **group},
-            "W1c": {
-                "more": [p.plateau().relative_area for p in deep],
-                "less": [p.plateau().relative_area for p in shallow],
-                **group,
-            },
-        },
+    return bench.lines(bench.frame(NETWORKS)).derive(
+        end=plateau_end,
+        below=lambda profile: convexity(profile.curve()).overall,
+        area=area,
+        loss_area=lambda profile: profile.plateau().relative_area,
     )
 
 
 # --- W2 and W3: which biases, at which rates -------------------------------------------------
 
 
-def bias_ablation(bench: Bench) -> Finding:
+def bias_ablation(bench: Bench) -> Frame:
     """Networks trained with all biases, the last alone, or none."""
-    kinds = groups(sound(bench.runs("biases")), "net.bias", needed=BIASES)
-    found = {BIASES[kind]: bench.profiles(runs, told=BIASES[kind]) for kind, runs in kinds.items()}
-    by_seed = {kind: {s.seed: area(bench.profile(s)) for s in runs} for kind, runs in kinds.items()}
-    return Finding(
-        charts=[
-            curves_chart(
-                "bias-ablation",
-                "Networks trained with and without biases",
-                "Uniform rates; training loss and error.",
-                found,
-            )
-        ],
-        tables=[
-            shapes_table("Plateaus of networks with and without biases", "trained with", found)
-        ],
-        cases={
-            "W2a": [plateau_end(p) for p in found["no bias"]],
-            "W2b": _ratios(by_seed[True], by_seed[False]),
-            "W2c": _ratios(by_seed["last"], by_seed[False]),
-        },
-    )
+    lines = bench.lines(bench.frame("biases", biases=("net.bias", BIASES)))
+    return lines.derive(end=plateau_end, area=area)
 
 
-def homogeneous_rates(bench: Bench) -> Finding:
+def over_none(rows: Frame) -> Frame:
+    """Error areas over that of the network of the same seed without biases."""
+    none = dict(zip(rows.where(**NONE).values("seed"), rows.where(**NONE)["area"], strict=True))
+    seeds = list(none)
+    return rows.where(seed=seeds).derive(ratio=lambda seed, area: area / none[seed])
+
+
+def homogeneous_rates(bench: Bench) -> Frame:
     """The same networks: all tensors at one rate, or each bias like t to the power of its layer."""
-    uniform, even, cases = {}, {}, {}
-    for kind, runs in groups(sound(bench.runs("biases")), "net.bias", needed=BIASES).items():
-        if kind is False:
-            continue
-        label = BIASES[kind]
-        uniform[f"{label}, uniform rates"] = bench.profiles(runs, told=label)
-        even[f"{label}, homogeneous"] = bench.profiles(runs, homogeneous, told=f"{label}, again")
-        pairs = list(zip(*(list(d.values())[-1] for d in (uniform, even)), strict=True))
-        letter = {True: "a", "last": "c"}[kind]
-        cases[f"W3{letter}"] = [area(a) / area(b) for a, b in pairs]
-        other = {True: "b", "last": "d"}[kind]
-        cases[f"W3{other}"] = [abs(area(b, "loss") / area(a, "loss") - 1) for a, b in pairs]
-    found = {**uniform, **even}
-    return Finding(
-        charts=[
-            curves_chart(
-                "homogeneous-rates",
-                "Biases at uniform and at homogeneous rates",
-                "One set of trained networks, two paths; training loss and error.",
-                found,
-            )
-        ],
-        tables=[shapes_table("Plateaus at uniform and homogeneous rates", "path", found)],
-        cases=cases,
+    runs = bench.frame("biases", biases=("net.bias", BIASES)).where(
+        biases=[BIASES[True], BIASES["last"]]
     )
+    rates = {"uniform rates": line, "homogeneous": homogeneous}
+    lines = bench.lines(runs, rates).derive(
+        area=area, loss_area=lambda profile: area(profile, "loss")
+    )
+    return lines.derive(path=lambda biases, along: f"{biases}, {along}")
+
+
+def changed(rows: Frame) -> Frame:
+    """What homogeneous rates change, a row a run."""
+    unit = ("biases", "seed")
+    error = rows.paired("area", "along", unit)
+    loss = rows.paired("loss_area", "along", unit)
+    ratios = [row["uniform rates"] / row["homogeneous"] for row in error]
+    change = [abs(row["homogeneous"] / row["uniform rates"] - 1) for row in loss]
+    told = {name: error.values(name) for name in unit}
+    return Frame({**told, "ratio": ratios, "change": change})
 
 
 # --- W11: what the pixels' scale does --------------------------------------------------------
 
 
-def standardised(bench: Bench) -> Finding:
+def standardised(bench: Bench) -> Frame:
     """The same networks on pixels of mean 0 and deviation 1, which are three times as large."""
-    found = {}
-    for population, pixels in (("biases", "[0, 1]"), ("standardised", "standardised")):
-        for kind, runs in groups(sound(bench.runs(population)), "net.bias", needed=BIASES).items():
-            label = f"{pixels}, {BIASES[kind]}"
-            found[label] = bench.profiles(runs, told=label)
-            if kind is not False:
-                again = bench.profiles(runs, homogeneous, told=f"{label}, homogeneous")
-                found[f"{label}, homogeneous"] = again
-    return Finding(
-        tables=[shapes_table("Plateaus by the scale of pixels", "pixels and path", found)],
-        words=[
+    pixels = {"[0, 1]": "biases", "standardised": "standardised"}
+    runs = bench.frame(pixels, biases=("net.bias", BIASES))
+    lines = bench.lines(runs, {"uniform": line, "homogeneous": homogeneous})
+    none = BIASES[False]
+    return (
+        lines.where(lambda biases, along: biases != none or along == "uniform")
+        .derive(
+            path=lambda population, biases, along: ", ".join(
+                (population, biases, *([along] if along != "uniform" else []))
+            )
+        )
+        .noted(
             "Standardised pixels are larger, so that the signal needs less of the weights and less "
             "of the biases: plateaus are shorter, and there is less for homogeneous rates to take "
-            "away. No claim is tested here.",
-        ],
+            "away. No claim is tested here."
+        )
     )
 
 
-def _ratios(over: dict[int, float], under: dict[int, float]) -> list[float]:
-    """Ratios of two numbers of networks of the same seed."""
-    return [over[seed] / under[seed] for seed in over if seed in under]
+ALL, LAST, NONE = (Where(biases=name) for name in BIASES.values())
+OVER = "error area with {} over without, by seed"
+
+
+def _ratio(id: str, text: str, said: str, kind: Where) -> Claim:
+    asked = mean("ratio", OVER.format(said), rows=over_none, **kind)
+    return Claim(id, text, "section 5", asked > 1.5)
+
+
+def _halved(id: str, said: str, kind: Where) -> Claim:
+    asked = mean("ratio", "error area, uniform over homogeneous", rows=changed, **kind)
+    text = f"Homogeneous rates at least halve the error area ({said})"
+    return Claim(id, text, "section 5", asked > 2.0)
+
+
+def _unchanged(id: str, said: str, kind: Where) -> Claim:
+    asked = mean("change", "change of the loss area, relative", rows=changed, **kind)
+    text = f"They leave the loss area as it is, within a tenth ({said})"
+    return Claim(id, text, "our calibration", asked < 0.1, "derived")
 
 
 ITEMS = (
@@ -149,30 +126,36 @@ ITEMS = (
         populations=("shallow", "deep"),
         reported="Figure 1: convex for a four-layer network on MNIST, long plateaus in both "
         "loss and error for VGG-16 on CIFAR-10.",
+        show=(
+            Curves(
+                "convex-or-plateau",
+                "Shallow and deep networks on the line from initialisation to minimum",
+                line="population",
+            ),
+        ),
         claims=(
             Claim(
-                id="W1a",
-                text="A shallow network at an ordinary initialisation has no error plateau",
-                place="figure 1",
-                test=Mean("end of the error plateau", "below", 0.1, resolution=0.02),
+                *("W1a", "A shallow network at an ordinary initialisation has no error plateau"),
+                "figure 1",
+                mean("end", "end of the error plateau", resolution=0.02, **SHALLOW) < 0.1,
             ),
             Claim(
-                id="W1d",
-                text="A shallow network's loss is below the chord, as a convex curve's is",
-                place="figure 1",
-                test=Mean("share of positions on or below the chord", "above", 0.9),
+                *("W1d", "A shallow network's loss is below the chord, as a convex curve's is"),
+                "figure 1",
+                mean("below", "share of positions on or below the chord", **SHALLOW) > 0.9,
             ),
             Claim(
-                id="W1b",
-                text="A deep network's error stays high for longer",
-                place="figure 1",
-                test=Difference("error area, deep less shallow"),
+                *("W1b", "A deep network's error stays high for longer", "figure 1"),
+                difference("area", "error area, deep less shallow", DEEP, SHALLOW, cluster="seed")
+                > 0,
             ),
             Claim(
-                id="W1c",
-                text="A deep network's loss stays high for longer",
-                place="figure 1",
-                test=Difference("loss area / L(0), deep less shallow"),
+                *("W1c", "A deep network's loss stays high for longer", "figure 1"),
+                difference(
+                    *("loss_area", "loss area / L(0), deep less shallow", DEEP, SHALLOW),
+                    cluster="seed",
+                )
+                > 0,
             ),
         ),
     ),
@@ -186,25 +169,22 @@ ITEMS = (
         populations=("biases",),
         reported="Without biases the error plateau is much shorter or gone (MNIST, "
         "Fashion-MNIST, CIFAR-10, CIFAR-100; curves).",
+        show=(
+            Curves(
+                "bias-ablation",
+                "Networks trained with and without biases",
+                "Uniform rates; training loss and error.",
+                line="biases",
+            ),
+            shapes("Plateaus of networks with and without biases", {"trained with": "biases"}),
+        ),
         claims=(
             Claim(
-                id="W2a",
-                text="Networks without biases show no error plateau",
-                place="section 5",
-                test=Mean("end of the error plateau", "below", 0.1, resolution=0.02),
+                *("W2a", "Networks without biases show no error plateau", "section 5"),
+                mean("end", "end of the error plateau", resolution=0.02, **NONE) < 0.1,
             ),
-            Claim(
-                id="W2b",
-                text="Biases lengthen the error plateau",
-                place="section 5",
-                test=Mean("error area with all biases over without, by seed", "above", 1.5),
-            ),
-            Claim(
-                id="W2c",
-                text="The last layer's bias alone lengthens it",
-                place="section 5",
-                test=Mean("error area with the last bias over without, by seed", "above", 1.5),
-            ),
+            _ratio("W2b", "Biases lengthen the error plateau", "all biases", ALL),
+            _ratio("W2c", "The last layer's bias alone lengthens it", "the last bias", LAST),
         ),
     ),
     Item(
@@ -217,33 +197,20 @@ ITEMS = (
         populations=("biases",),
         reported="The error plateau is significantly shortened (curves). Its effect on the "
         "loss is not stated in what we could read.",
+        show=(
+            Curves(
+                "homogeneous-rates",
+                "Biases at uniform and at homogeneous rates",
+                "One set of trained networks, two paths; training loss and error.",
+                line="path",
+            ),
+            shapes("Plateaus at uniform and homogeneous rates", {"path": "path"}),
+        ),
         claims=(
-            Claim(
-                id="W3a",
-                text="Homogeneous rates at least halve the error area (all biases)",
-                place="section 5",
-                test=Mean("error area, uniform over homogeneous", "above", 2.0),
-            ),
-            Claim(
-                id="W3b",
-                text="They leave the loss area as it is, within a tenth (all biases)",
-                place="our calibration",
-                source="derived",
-                test=Mean("change of the loss area, relative", "below", 0.1),
-            ),
-            Claim(
-                id="W3c",
-                text="Homogeneous rates at least halve the error area (last bias only)",
-                place="section 5",
-                test=Mean("error area, uniform over homogeneous", "above", 2.0),
-            ),
-            Claim(
-                id="W3d",
-                text="They leave the loss area as it is, within a tenth (last bias only)",
-                place="our calibration",
-                source="derived",
-                test=Mean("change of the loss area, relative", "below", 0.1),
-            ),
+            _halved("W3a", "all biases", ALL),
+            _unchanged("W3b", "all biases", ALL),
+            _halved("W3c", "last bias only", LAST),
+            _unchanged("W3d", "last bias only", LAST),
         ),
     ),
     Item(
@@ -255,5 +222,6 @@ ITEMS = (
         settings=("points",),
         populations=("biases", "standardised"),
         reported="Nothing; this comparison is ours.",
+        show=(shapes("Plateaus by the scale of pixels", {"pixels and path": "path"}),),
     ),
 )

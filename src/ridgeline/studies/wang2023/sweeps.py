@@ -1,70 +1,54 @@
 """W4 and W5: plateaus against the scale of the initialisation and against depth."""
 
-from ridgeline.charts import Panel, Panels, Series
-from ridgeline.studies.common import area, curves_chart, plateau_end, shapes_table, sound
+from ridgeline.frame import Frame, correlation
+from ridgeline.frame.show import Curves, Scatter, Show
+from ridgeline.studies.common import area, plateau_end, shapes
 from ridgeline.study.bench import Bench
-from ridgeline.study.claims import Claim, Correlation
-from ridgeline.study.papers import Finding, Item
-from ridgeline.study.subjects import Subject
+from ridgeline.study.claims import Claim
+from ridgeline.study.papers import Item
 
 __all__ = ["ITEMS"]
 
 
-def init_scale(bench: Bench) -> Finding:
+def init_scale(bench: Bench) -> Frame:
     """Smaller first weights."""
-    return _sweep(bench, "scales", "net.scale", "initialisation scale", "W4")
+    return _measured(bench, bench.frame("scales", at="net.scale"))
 
 
-def depth(bench: Bench) -> Finding:
+def depth(bench: Bench) -> Frame:
     """More layers."""
-    return _sweep(bench, "depths", "depth", "layers", "W5")
+    return _measured(bench, bench.frame("depths", at=lambda run: len(run.at("net.widths")) - 1))
 
 
-def _sweep(bench: Bench, population: str, path: str, name: str, claim: str) -> Finding:
-    def of(subject: Subject) -> float:
-        return len(subject.at("net.widths")) - 1 if path == "depth" else subject.at(path)
-
-    runs = sorted(sound(bench.runs(population)), key=lambda s: (of(s), s.seed))
-    cells: dict[float, list[Subject]] = {}
-    for run in runs:
-        cells.setdefault(of(run), []).append(run)
-    found = {
-        f"{value:g}": bench.profiles(r, told=f"{name} {value:g}") for value, r in cells.items()
-    }
-    every = [p for profiles in found.values() for p in profiles]
-    x, seeds = [of(run) for run in runs], [run.seed for run in runs]
-    measures = {
-        "error area": [area(p) for p in every],
-        "loss plateau end": [plateau_end(p, "loss") for p in every],
-        "loss area / L(0)": [p.plateau().relative_area for p in every],
-    }
-    against = Panels(
-        name=f"{population}-against",
-        title=f"Plateaus against {name}",
-        caption=f"One point a run, {len(every)} runs.",
-        panels=[
-            Panel(x=name, y=y, series=[Series(label="runs", x=x, y=values, points=True)])
-            for y, values in measures.items()
-        ],
-    )
-    curves = curves_chart(population, f"By {name}", "Training loss and error.", found, ordered=True)
-    letters = dict(zip("abc", measures.values(), strict=True))
-    return Finding(
-        charts=[curves, against],
-        tables=[shapes_table(f"Plateaus by {name}", name, found)],
-        cases={
-            f"{claim}{letter}": {"x": x, "y": y, "group": seeds} for letter, y in letters.items()
-        },
+def _measured(bench: Bench, runs: Frame) -> Frame:
+    return bench.lines(runs.sorted("at", "seed")).derive(
+        area=area,
+        loss_end=lambda profile: plateau_end(profile, "loss"),
+        loss_area=lambda profile: profile.plateau().relative_area,
+        what="runs",
     )
 
 
-def _trend(id: str, what: str, path: str, side: str, text: str) -> Claim:
-    return Claim(
-        id=id,
-        text=text,
-        place="section 5",
-        test=Correlation(f"{path} and {what}", side),  # type: ignore[arg-type]  # above or below
+def _shown(name: str, said: str) -> tuple[Show, ...]:
+    return (
+        Curves(name, f"By {said}", line="at", ordered=True),
+        Scatter(
+            *(f"{name}-against", f"Plateaus against {said}"),
+            x=("at", said),
+            y={
+                "error area": "area",
+                "loss plateau end": "loss_end",
+                "loss area / L(0)": "loss_area",
+            },
+            line="what",
+        ),
+        shapes(f"Plateaus by {said}", {said: "at"}),
     )
+
+
+def _trend(id: str, what: str, path: str, column: str, text: str) -> Claim:
+    asked = correlation("at", column, f"{path} and {what}", cluster="seed")
+    return Claim(id, text, "section 5", asked < 0 if path == "scale" else asked > 0)
 
 
 ITEMS = (
@@ -77,16 +61,14 @@ ITEMS = (
         settings=("points",),
         populations=("scales",),
         reported="A smaller initialisation gives longer plateaus of both error and loss.",
+        show=_shown("scales", "initialisation scale"),
         claims=(
-            _trend("W4a", "error area", "scale", "below", "Smaller init, longer error plateau"),
+            _trend("W4a", "error area", "scale", "area", "Smaller init, longer error plateau"),
             _trend(
-                "W4b",
-                "loss plateau end",
-                "scale",
-                "below",
+                *("W4b", "loss plateau end", "scale", "loss_end"),
                 "Smaller init, later end of the loss plateau",
             ),
-            _trend("W4c", "loss area", "scale", "below", "Smaller init, larger loss area"),
+            _trend("W4c", "loss area", "scale", "loss_area", "Smaller init, larger loss area"),
         ),
     ),
     Item(
@@ -98,16 +80,14 @@ ITEMS = (
         settings=("points",),
         populations=("depths",),
         reported="Deeper networks have longer plateaus of both error and loss.",
+        show=_shown("depths", "layers"),
         claims=(
-            _trend("W5a", "error area", "depth", "above", "Deeper, longer error plateau"),
+            _trend("W5a", "error area", "depth", "area", "Deeper, longer error plateau"),
             _trend(
-                "W5b",
-                "loss plateau end",
-                "depth",
-                "above",
+                *("W5b", "loss plateau end", "depth", "loss_end"),
                 "Deeper, later end of the loss plateau",
             ),
-            _trend("W5c", "loss area", "depth", "above", "Deeper, larger loss area"),
+            _trend("W5c", "loss area", "depth", "loss_area", "Deeper, larger loss area"),
         ),
     ),
 )

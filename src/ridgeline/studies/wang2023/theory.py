@@ -8,13 +8,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ridgeline.charts import Panel, Panels, Table, band
+from ridgeline.frame import Frame, every, mean
+from ridgeline.frame.show import POSITION, mean_sd
 from ridgeline.measures import Array
 from ridgeline.profiles import Profile
-from ridgeline.studies.common import POSITION, area, mean_sd, plateau_end, sound
-from ridgeline.study.bench import Bench, line
-from ridgeline.study.claims import Claim, Every, Mean
+from ridgeline.studies.common import area, plateau_end
+from ridgeline.study.bench import Bench
+from ridgeline.study.claims import Claim
 from ridgeline.study.keys import versioned
-from ridgeline.study.papers import Finding, Item
+from ridgeline.study.lines import line
+from ridgeline.study.papers import Item
 from ridgeline.study.subjects import Subject
 from ridgeline.theory import (
     decompose,
@@ -25,16 +28,58 @@ from ridgeline.theory import (
 
 __all__ = ["ITEMS"]
 
+Found = dict[str, Array]
+"""What was measured of a run; arrays over the positions ``t``."""
 
-def mechanism(bench: Bench) -> Finding:
+
+def mechanism(bench: Bench) -> Frame:
     """Signal against bias, the theorem's interval, and the prediction from one forward pass."""
-    runs = sound(bench.runs("biases", {"net.bias": "last"}))
-    found = []
-    for i, run in enumerate(runs):
-        bench.tell("signal and bias", i, len(runs))
-        found.append(bench.kept(_mechanism, [run], points=bench.setting("points")))
+    runs = bench.frame("biases", where={"net.bias": "last"})
+    points = bench.setting("points")
+    return (
+        bench.lines(runs)
+        .derive(
+            found=lambda run: bench.kept(_mechanism, [run], points=points),
+            area=area,
+            predicted=lambda found: float(np.trapezoid(found["predicted"], found["t"])),
+            bounds=lambda predicted, area: predicted >= area,
+            leaves=lambda found: float(found["leaves"]),
+            peak=lambda found: float(found["dominant"][1:-1].max()),
+            level=_level,
+            proved=_proved,
+            above=lambda found, profile: bool(
+                (profile.curve().mean >= found["floor"] - 1e-4).all()
+            ),
+        )
+        .noted(
+            "W6a is asked of networks that have a strict plateau: an error within 5 % of chance "
+            "from the start on. The theorem bounds the signal by spectral norms, which are far "
+            "above it in trained networks: an empty interval says that the bound proves nothing, "
+            "not that there is no plateau. The prediction from zero takes the signal itself.",
+        )
+    )
+
+
+def _numbers(frame: Frame) -> Table:
+    level = [share for share in frame.values("level") if share is not None]
+    proved = [so for so in frame.values("proved") if so is not None]
+    inside = "networks with a position inside theorem 1's interval"
+    rows = [
+        ["measured error area", mean_sd(frame["area"])],
+        ["predicted error area (zero start)", mean_sd(frame["predicted"])],
+        ["predicted end of the plateau", mean_sd(frame["leaves"])],
+        ["largest share predicted as the largest-bias class", mean_sd(frame["peak"])],
+        ["the same, mean over the strict plateau", mean_sd(level)],
+        ["networks with a strict plateau", f"{len(level)} of {len(frame)}"],
+        [inside, f"{len(proved)} of {len(frame)}"],
+    ]
+    return Table("The mechanism in numbers", ["quantity", "mean ± sd (runs)"], rows)
+
+
+def _drawn(frame: Frame) -> Panels:
+    found: tuple[Found, ...] = frame.values("found")
+    measured = [profile.curve("error").mean for profile in frame.values("profile")]
     t = found[0]["t"]
-    measured = [bench.profile(run) for run in runs]
     sizes = Panel(
         x=POSITION,
         y="spread over classes (logits)",
@@ -49,47 +94,16 @@ def mechanism(bench: Bench) -> Finding:
         y="share of samples",
         series=[
             band("predicted as the class of the largest bias", t, [f["dominant"] for f in found]),
-            band("error, measured", t, [p.curve("error").mean for p in measured]),
+            band("error, measured", t, measured),
             band("error, predicted from zero", t, [f["predicted"] for f in found], dash=1),
         ],
     )
-    proved = [(f, p) for f, p in zip(found, measured, strict=True) if _positions(f).any()]
-    level = [_level(f, p) for f, p in zip(found, measured, strict=True)]
-    predicted = [float(np.trapezoid(f["predicted"], f["t"])) for f in found]
-    pairs = list(zip(found, measured, strict=True))
-    columns = ["quantity", "mean ± sd (runs)"]
-    rows = [
-        ["measured error area", mean_sd(area(p) for p in measured)],
-        ["predicted error area (zero start)", mean_sd(predicted)],
-        ["predicted end of the plateau", mean_sd(float(f["leaves"]) for f in found)],
-        ["largest share predicted as the largest-bias class", mean_sd(_peak(f) for f in found)],
-        ["the same, mean over the strict plateau", mean_sd(s for s in level if np.isfinite(s))],
-        ["networks with a strict plateau", f"{sum(np.isfinite(level))} of {len(level)}"],
-        ["networks with a position inside theorem 1's interval", f"{len(proved)} of {len(found)}"],
-    ]
-    return Finding(
-        charts=[
-            Panels(
-                name="mechanism",
-                title="Signal and bias on the line",
-                caption=f"Networks with a bias on the last layer only; mean and one standard "
-                f"deviation over {len(runs)} runs.",
-                panels=[sizes, labels],
-            )
-        ],
-        tables=[Table(title="The mechanism in numbers", columns=columns, rows=rows)],
-        cases={
-            "W6a": [share for share in level if np.isfinite(share)],
-            "W6b": [p >= area(m) for p, m in zip(predicted, measured, strict=True)],
-            "W6c": [_proved(f, p) for f, p in proved],
-            "W6d": [bool((p.curve().mean >= f["floor"] - 1e-4).all()) for f, p in pairs],
-        },
-        words=[
-            "W6a is asked of networks that have a strict plateau: an error within 5 % of chance "
-            "from the start on. The theorem bounds the signal by spectral norms, which are far "
-            "above it in trained networks: an empty interval says that the bound proves nothing, "
-            "not that there is no plateau. The prediction from zero takes the signal itself.",
-        ],
+    return Panels(
+        name="mechanism",
+        title="Signal and bias on the line",
+        caption="Networks with a bias on the last layer only; mean and one standard deviation "
+        f"over {len(frame)} runs.",
+        panels=[sizes, labels],
     )
 
 
@@ -123,26 +137,23 @@ def _mechanism(run: Subject, *, points: Any) -> dict[str, Any]:
     }
 
 
-def _peak(found: dict[str, Array]) -> float:
-    """The largest share of samples predicted as one class, inside the line."""
-    return float(found["dominant"][1:-1].max())
-
-
-def _level(found: dict[str, Array], profile: Profile) -> float:
-    """The mean share predicted as the largest-bias class over the plateau; NaN without one."""
+def _level(found: Found, profile: Profile) -> float | None:
+    """The mean share predicted as the largest-bias class over the plateau; None without one."""
     inside = (found["t"] > 0) & (found["t"] <= plateau_end(profile))
-    return float(found["dominant"][inside].mean()) if inside.any() else float("nan")
+    return float(found["dominant"][inside].mean()) if inside.any() else None
 
 
-def _positions(found: dict[str, Array]) -> NDArray[np.bool_]:
+def _positions(found: Found) -> NDArray[np.bool_]:
     """True if each position is inside the theorem's interval."""
     low, high = found["interval"]
     return (found["t"] > low) & (found["t"] < high)
 
 
-def _proved(found: dict[str, Array], profile: Profile) -> bool:
-    """True if all samples are predicted as one class inside the interval."""
+def _proved(found: Found, profile: Profile) -> bool | None:
+    """True if all samples are predicted as one class inside the interval; None if it is empty."""
     inside = _positions(found)
+    if not inside.any():
+        return None
     wrong = profile.curve("error").mean[inside]
     return bool(np.allclose(found["dominant"][inside], 1) and np.allclose(wrong, found["others"]))
 
@@ -165,37 +176,34 @@ ITEMS = (
         populations=("biases",),
         reported="For small t the bias, of order t, dominates the signal, of order t to the power "
         "of the number of layers; theorem 1 gives ends of the plateau up to constants.",
+        show=(_drawn, _numbers),
         claims=(
             Claim(
-                id="W6a",
-                text="On the plateau nearly all samples are predicted as one class",
-                place="section 3",
-                test=Mean(
+                *("W6a", "On the plateau nearly all samples are predicted as one class"),
+                "section 3",
+                mean(
+                    "level",
                     "share predicted as the class of the largest bias, over the strict plateau",
-                    "above",
-                    0.9,
-                ),
+                )
+                > 0.9,
             ),
             Claim(
-                id="W6b",
-                text="The prediction from a zero start bounds the error area from above",
-                place="our specification 3.2 (iii)",
-                source="derived",
-                test=Every("the predicted area is at least the measured one"),
+                *("W6b", "The prediction from a zero start bounds the error area from above"),
+                "our specification 3.2 (iii)",
+                every("bounds", "the predicted area is at least the measured one"),
+                "derived",
             ),
             Claim(
-                id="W6c",
-                text="Inside the interval of theorem 1 the error is that of one class",
-                place="theorem 1, with our constants",
-                source="derived",
-                test=Every("the error is 1 - 1/k inside the interval"),
+                *("W6c", "Inside the interval of theorem 1 the error is that of one class"),
+                "theorem 1, with our constants",
+                every("proved", "the error is 1 - 1/k inside the interval"),
+                "derived",
             ),
             Claim(
-                id="W6d",
-                text="The loss is never below the theorem's floor",
-                place="theorem 1, with our constants",
-                source="derived",
-                test=Every("the loss is at or above the floor at every position"),
+                *("W6d", "The loss is never below the theorem's floor"),
+                "theorem 1, with our constants",
+                every("above", "the loss is at or above the floor at every position"),
+                "derived",
             ),
         ),
     ),
