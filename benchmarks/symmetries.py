@@ -207,7 +207,7 @@ MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "Mixtral": (
         "MixtralForCausalLM",
         "MixtralConfig",
-        {**FEW, "num_local_experts": 4, "experts_implementation": "batched_mm"},
+        {**FEW, "num_local_experts": 4},
     ),
     "Qwen3": ("Qwen3ForCausalLM", "Qwen3Config", {**FEW, "head_dim": 8}),
     "Gemma 2": ("Gemma2ForCausalLM", "Gemma2Config", {**FEW, "head_dim": 8}),
@@ -372,8 +372,8 @@ COLUMNS = (
 )
 RULED = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n"
 
-UNCOUNTED = """Exchanges of modules whose weights are tensors of their own (experts or branches in a
-`ModuleList`, members of an ensemble) are not counted: no axis of a tensor holds them.
+UNCOUNTED = """Exchanges of whole modules (experts, branches in a `ModuleList`) are counted where
+there are any.
 """
 
 

@@ -19,7 +19,7 @@ from ridgeline.matching import (
 from ridgeline.matching.moved import Moved, moved_by
 from ridgeline.nets import fcn
 from ridgeline.symmetry import Mixing, Rescalable, Scaling, Transform, rescalable, symmetries
-from ridgeline.symmetry.frame import orders_of
+from ridgeline.symmetry.stacking import orders_of
 from ridgeline.testing.symmetries import of_chain
 from wreaths import chain, drawn, heads, three
 

@@ -11,7 +11,7 @@ from ridgeline.matching.cycles import cycle_error, pairwise
 from ridgeline.matching.frank_wolfe import FrankWolfe
 from ridgeline.matching.many import align_many, spread
 from ridgeline.matching.universe import CycleConsistent, MergeMany, ToReference, _pairs
-from ridgeline.symmetry.frame import orders_of
+from ridgeline.symmetry.stacking import orders_of
 from wreaths import chain, drawn
 
 WAYS = {

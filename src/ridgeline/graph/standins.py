@@ -13,7 +13,12 @@ from torch import Tensor, fx
 from torch._guards import detect_fake_mode
 from torch.utils import _pytree as pytree
 
+from ridgeline.graph.checks import check_sizes
+from ridgeline.graph.operations import operation
+
 __all__ = ["branching", "with_standins"]
+
+ITEMS = {"item", "_local_scalar_dense"}
 
 FIRST = 5
 """The first number; a branch for no row, or for one, is not taken."""
@@ -52,9 +57,14 @@ def with_standins(graph: fx.Graph) -> frozenset[fx.Node]:
 
     Returns:
         The nodes whose sizes depend on values.
+
+    Raises:
+        NotTraceable: If some are numbers that are taken out of a tensor.
     """
     known: dict[Any, int] = {}
     found = set()
+    if any(operation(node) in ITEMS for node in graph.nodes):
+        check_sizes(graph)  # numbers that are taken out may have to fit each other
     for node in graph.nodes:
         leaves, form = pytree.tree_flatten(node.meta.get("val"))
         if any(map(_open, leaves)):

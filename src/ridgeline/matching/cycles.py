@@ -10,7 +10,7 @@ from torch import Tensor
 from ridgeline.errors import UsageError
 from ridgeline.matching.align import Strategy, align
 from ridgeline.symmetry import Symmetry, Transform
-from ridgeline.symmetry.frame import orders_of
+from ridgeline.symmetry.stacking import orders_of
 
 __all__ = ["CycleError", "cycle_error", "pairwise"]
 

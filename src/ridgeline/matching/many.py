@@ -17,7 +17,7 @@ from ridgeline.matching.align import check_groups, check_strategy
 from ridgeline.progress import Progress
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry, Transform
-from ridgeline.symmetry.frame import orders_of
+from ridgeline.symmetry.stacking import orders_of
 from ridgeline.symmetry.witness import check_carried
 
 __all__ = [

@@ -22,7 +22,7 @@ from ridgeline.objective import Objective, Samples, batch_loss
 from ridgeline.objective.point import gradients
 from ridgeline.progress import Progress
 from ridgeline.symmetry import Symmetry, Transform
-from ridgeline.symmetry.frame import orders_of
+from ridgeline.symmetry.stacking import orders_of
 
 __all__ = ["StraightThrough"]
 

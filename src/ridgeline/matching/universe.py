@@ -18,7 +18,7 @@ from ridgeline.progress import Progress
 from ridgeline.rng import seed_of
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry, Transform
-from ridgeline.symmetry.frame import orders_of
+from ridgeline.symmetry.stacking import orders_of
 
 __all__ = ["CycleConsistent", "MergeMany", "ToReference"]
 

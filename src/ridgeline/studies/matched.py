@@ -20,7 +20,7 @@ from ridgeline.study.bench import Bench
 from ridgeline.study.keys import versioned
 from ridgeline.study.subjects import Subject
 from ridgeline.symmetry import Symmetry, symmetries
-from ridgeline.symmetry.frame import orders_of
+from ridgeline.symmetry.stacking import orders_of
 
 __all__ = [
     "ACTIVATIONS",

@@ -212,7 +212,8 @@ class Tracing(Walk):
 
     def _look(self, node: fx.Node) -> None:
         value = self.values[node]
-        if not isinstance(value, Value):
+        # Rows that are taken by value are others, and not as many, in another network.
+        if not isinstance(value, Value) or node in self.trace.valued:
             return
         for layer in value.layers:
             along = varies(layer)
