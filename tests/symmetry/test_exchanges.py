@@ -10,7 +10,7 @@ from torch import nn
 from torch.func import functional_call
 
 from ridgeline.io import load_symmetry, save_symmetry
-from ridgeline.matching import ActivationMatching, align
+from ridgeline.matching import ActivationMatching, align, align_many
 from ridgeline.symmetry import orders_of, symmetries
 from symmetric import Run, p, seeded
 from symmetry.derived import drawn, fixed, orders, turned
@@ -169,7 +169,7 @@ def test_experts_exchanged_with_their_rows_and_their_units_come_back(run):
     symmetry = symmetries(model, X)
     assert symmetry.elements == pytest.approx(orders(WIDTH, EXPERTS, *[INNER] * EXPERTS), abs=1e-9)
     (exchange,) = symmetry.exchanges
-    assert exchange.rows == (("gate.weight", 0), ("gate.bias", 0))
+    assert exchange.rows == (("gate.weight", 0, 1), ("gate.bias", 0, 1))
     assert ("gate.weight", 0) not in fixed(symmetry)
     turned(model, symmetry, X, LONG)
 
@@ -333,4 +333,68 @@ def test_gains_beside_the_router_are_exchanged_along():
     model = network(run)
     model.gains = p(EXPERTS)
     (exchange,) = symmetries(model, X).exchanges
-    assert set(exchange.rows) == {("gate.weight", 0), ("gate.bias", 0), ("gains", 0)}
+    assert set(exchange.rows) == {("gate.weight", 0, 1), ("gate.bias", 0, 1), ("gains", 0, 1)}
+
+
+class Head(nn.Module):
+    """One head of attention, with weights of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.q, self.k, self.v = (nn.Linear(WIDTH, 3, bias=False) for _ in range(3))
+
+    def forward(self, x):
+        return (self.q(x) @ self.k(x).mT).softmax(-1) @ self.v(x)
+
+
+def test_heads_that_are_modules_are_exchanged_with_the_columns_that_read_them():
+    model = seeded(
+        lambda: Run(
+            lambda m, x: m.o(torch.cat([h(x) for h in m.heads], -1)).mean(1),
+            heads=nn.ModuleList([Head() for _ in range(4)]),
+            o=nn.Linear(12, 2),
+        )
+    )()
+    symmetry = symmetries(model, X)
+    (exchange,) = symmetry.exchanges
+    assert exchange.rows == (("o.weight", 1, 3),)
+    assert symmetry.elements == pytest.approx(orders(4, *[3] * 8), abs=1e-9)
+    turned(model, symmetry, X, LONG)
+    state = drawn(model, 50)
+    moved = symmetry.transform({"heads.*": [[2, 0, 3, 1]]})(symmetry.random(5)(state))
+    back = align(state, moved, symmetry)
+    assert all(torch.equal(back.state[n], state[n]) for n in state)
+    assert back.same_function
+
+
+def test_branches_of_convolutions_laid_side_by_side():
+    def branch():
+        return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 1))
+
+    model = seeded(
+        lambda: Run(
+            lambda m, x: m.o(
+                m.c(m.n(torch.cat([b(x) for b in m.branches], 1)).relu()).mean((2, 3))
+            ),
+            branches=nn.ModuleList([branch() for _ in range(3)]),
+            n=nn.BatchNorm2d(6),
+            c=nn.Conv2d(6, 5, 3),
+            o=nn.Linear(5, 2),
+        )
+    )()
+    images = torch.randn(2, 3, 5, 5, generator=torch.Generator().manual_seed(4))
+    symmetry = symmetries(model, images)
+    assert symmetry.elements == pytest.approx(orders(3, 5, *[4] * 3, *[2] * 3), abs=1e-9)
+    state = model.state_dict()
+    moved = symmetry.transform({"branches.*": [[1, 2, 0]]})(symmetry.random(5)(state))
+    back = align(state, moved, symmetry)
+    assert all(torch.equal(back.state[n], state[n]) for n in state)
+
+
+def test_many_networks_with_experts_in_lists_come_together():
+    model = network(in_a_loop)
+    symmetry = symmetries(model, X)
+    a = drawn(model, 50)
+    found = align_many([a, symmetry.random(5)(a), symmetry.random(8)(a)], symmetry)
+    for state in found.states[1:]:
+        assert all(torch.equal(state[n], found.states[0][n]) for n in a)

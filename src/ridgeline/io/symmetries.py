@@ -154,7 +154,7 @@ def _given_exchange(given: Mapping[str, Any]) -> Exchange:
     slots = tuple(map(str, given["slots"]))
     if {len(slots)} != set(map(len, tensors)):
         raise ValueError("modules of unlike tensors")
-    rows = tuple((str(tensor), int(axis)) for tensor, axis in given["rows"])
+    rows = tuple((str(name), int(axis), int(width)) for name, axis, width in given["rows"])
     return Exchange(Members(str(given["name"]), slots, tensors), rows)
 
 

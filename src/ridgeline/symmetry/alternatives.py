@@ -11,8 +11,11 @@ from ridgeline.symmetry.walk import Tracing
 
 __all__ = ["exchanges"]
 
-Rows = tuple[tuple[str, int], ...]
-"""Axes of tensors whose positions are one unit each, that stands in all of them."""
+Rows = tuple[tuple[str, int, int], ...]
+"""Axes of tensors, with how many positions each module has there."""
+
+ROUNDS = 4
+"""Times that rows are added which others turn out to need."""
 
 NEAR = 4
 """Sets of rows, the nearest by name, that are tried in pairs too."""
@@ -52,9 +55,16 @@ def _together(several: Sequence[Members]) -> Members:
 
 
 def _exchange(walk: Tracing, members: Members) -> Exchange | None:
-    for rows in _tried(walk, members):
-        if Exchanging(walk.trace, walk.constants, members, rows).stays:
-            return Exchange(members, rows)
+    for tried in _tried(walk, members):
+        rows = tried
+        for _ in range(ROUNDS):
+            made = Exchanging(walk.trace, walk.constants, members, rows)
+            if made.stays:
+                return Exchange(members, rows)
+            more = [row for row in dict.fromkeys(made.wanted) if row not in rows]
+            if not more:
+                break
+            rows = (*rows, *more)
     return None
 
 
@@ -62,12 +72,12 @@ def _tried(walk: Tracing, members: Members) -> Iterator[Rows]:
     """Rows that may belong to the modules: none, then those nearest by name, alone and in pairs."""
     yield ()
     mine = {name for tensors in members.tensors for name in tensors}
-    units, classes = walk.units, defaultdict[tuple[int, ...], list[tuple[str, int]]](list)
+    units, classes = walk.units, defaultdict[tuple[int, ...], list[tuple[str, int, int]]](list)
     for owner in units.owners:
         if owner.within is None and len(owner.index) == members.count and owner.tensor not in mine:
             labels = units.find(owner.first + owner.index)
             if (labels <= 0).all():
-                classes[tuple(labels.tolist())].append((owner.tensor, owner.axis))
+                classes[tuple(labels.tolist())].append((owner.tensor, owner.axis, 1))
     near = sorted(map(tuple, classes.values()), key=lambda rows: -_shared(rows[0][0], members.home))
     least = _shared(near[0][0][0], members.home) if near else 0
     near = [rows for rows in near if _shared(rows[0][0], members.home) == least]

@@ -46,7 +46,7 @@ def discover(network: Network, example: Any) -> Symmetry:
                 walk, found = again, other
     shapes = {name: tuple(x.shape) for name, x in tensors_of(network.module).items()}
     whole = exchanges(walk)
-    moving = {place for exchange in whole for place in exchange.rows}
+    moving = {place[:2] for exchange in whole for place in exchange.rows}
     return Symmetry(
         each_its_own(walk, found.groups),
         shapes,

@@ -23,11 +23,12 @@ class Exchange:
 
     Args:
         members: The modules, each with its tensors.
-        rows: Tensors beside them, with the axis of each that has a position for each module.
+        rows: Tensors beside them, with an axis of each, and how many positions each module has
+            there, one module after the other.
     """
 
     members: Members
-    rows: tuple[tuple[str, int], ...] = ()
+    rows: tuple[tuple[str, int, int], ...] = ()
 
     @property
     def name(self) -> str:
@@ -47,8 +48,10 @@ class Exchange:
     @property
     def places(self) -> tuple[Place, ...]:
         """Where the rows stand that are exchanged along."""
-        index = np.arange(self.size).reshape(1, -1, 1)
-        return tuple(Place(tensor, axis, index) for tensor, axis in self.rows)
+        return tuple(
+            Place(tensor, axis, np.arange(self.size * width).reshape(1, self.size, width))
+            for tensor, axis, width in self.rows
+        )
 
     def identity(self) -> Order:
         """The order that changes nothing."""
@@ -71,7 +74,7 @@ class Exchange:
     def tensors(self) -> Iterator[str]:
         """Names of the tensors that change, each once."""
         yield from (name for tensors in self.members.tensors for name in tensors)
-        yield from dict.fromkeys(tensor for tensor, _ in self.rows)
+        yield from dict.fromkeys(tensor for tensor, *_ in self.rows)
 
 
 @dataclass(frozen=True, eq=False)

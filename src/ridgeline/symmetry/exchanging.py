@@ -38,8 +38,8 @@ class Exchanging:
         trace: Of the network.
         constants: Values that depend on neither state nor data.
         members: The modules.
-        rows: Tensors of the state, and the axis of each that has a position for each member, which
-            are exchanged along.
+        rows: Tensors of the state that are exchanged along: an axis of each, and how many
+            positions each member has there, one member after the other.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Exchanging:
         trace: Trace,
         constants: Mapping[fx.Node, Any],
         members: Members,
-        rows: Sequence[tuple[str, int]],
+        rows: Sequence[tuple[str, int, int]],
     ) -> None:
         self.count, self.constants = members.count, constants
         self.inorder = tuple(range(self.count))
@@ -57,8 +57,12 @@ class Exchanging:
         for k, tensors in enumerate(members.tensors):
             for slot, name in enumerate(tensors):
                 self.states[trace.tensors[name]] = Of(k, self.number(("slot", slot)))
-        for name, axis in rows:
-            self.states[trace.tensors[name]] = Along(axis, self.inorder)
+        for name, axis, width in rows:
+            order = tuple(k for k in self.inorder for _ in range(width))
+            self.states[trace.tensors[name]] = Along(axis, order)
+        self._names = {node: name for name, node in trace.tensors.items()}
+        self.wanted: list[tuple[str, int, int]] = []
+        """Rows of tensors that would have to be exchanged along, as for `rows`."""
         self.mixed = False
         """True if values of several members meet where their order matters, so that the modules
         are no alternatives of each other."""
@@ -112,6 +116,23 @@ class Exchanging:
         if node.op != "call_function" or random(node) or (live and not moving):
             return "node", node.name
         return str(node.target), self.key(node.args), self.key(tuple(node.kwargs.items()))
+
+    def want(self, of: Any, axis: int, order: tuple[int, ...]) -> None:
+        """Note that a tensor of the state would have to be in an order of members.
+
+        Args:
+            of: An argument.
+            axis: Of it, from the end.
+            order: The member at each position.
+        """
+        width = len(order) // self.count
+        blocks = tuple(k for k in self.inorder for _ in range(width))
+        name = self._names.get(of) if isinstance(of, fx.Node) else None
+        if name is None or order != blocks or self.states.get(of) is not None:
+            return
+        shape = of.meta["val"].shape
+        if -len(shape) <= axis < 0 and shape[axis] == len(order):
+            self.wanted.append((name, axis + len(shape), width))
 
     # --- one operation -------------------------------------------------------------------------
 

@@ -138,14 +138,15 @@ def _with(made: Stacking, exchange: Exchange) -> Stacking | None:
     """One more exchange in the stack."""
     members = exchange.members
     at = {n: (s, k) for k, tensors in enumerate(members.tensors) for s, n in enumerate(tensors)}
+    widths = {(name, axis): width for name, axis, width in exchange.rows}
     groups: list[Group] = []
     inner: dict[object, dict[int, Group]] = defaultdict(dict)
     for group in made.symmetry.groups:
-        mine = {at[p.tensor][1] for p in group.places if p.tensor in at}
-        if not mine:
+        mine = {_member(p, at, widths) for p in group.places}
+        if mine == {None}:
             groups.append(group)
-        elif len(mine) == 1 and all(p.tensor in at for p in group.places):
-            inner[_kind(group, at)][mine.pop()] = group
+        elif len(mine) == 1 and (k := mine.pop()) is not None:
+            inner[_kind(group, at, widths)][k] = group
         elif (shared := _shared(group, exchange, at)) is not None:
             groups.append(shared)
         else:
@@ -164,7 +165,7 @@ def _with(made: Stacking, exchange: Exchange) -> Stacking | None:
         # Fibres that something fixed holds, or units outside of the modules do.
         if outer == exchange.name and (alike[0].inside is not None or alike[0].fibres > 1):
             return None
-        groups.append(_inner(alike, names[alike[0].name], outer, exchange, at))
+        groups.append(_inner(alike, names[alike[0].name], outer, exchange, at, widths))
     everyone = np.arange(members.count).reshape(1, -1, 1)
     places = [Place(name, 0, everyone) for name in members.slots]
     groups.append(Group(exchange.name, (*places, *exchange.places)))
@@ -181,11 +182,33 @@ def _depth(group: Group, groups: list[Group]) -> int:
     return 0 if outer is None else 1 + _depth(outer, groups)
 
 
-def _kind(group: Group, at: Mapping[str, tuple[int, int]]) -> object:
+def _member(
+    place: Place, at: Mapping[str, tuple[int, int]], widths: Mapping[tuple[str, int], int]
+) -> int | None:
+    """The module that a place is of, or whose rows it is of; None if it is of none, or several."""
+    if place.tensor in at:
+        return at[place.tensor][1]
+    width = widths.get((place.tensor, place.axis))
+    found = np.unique(place.index // width) if width is not None else []
+    return int(found[0]) if len(found) == 1 else None
+
+
+def _where(
+    place: Place, at: Mapping[str, tuple[int, int]], widths: Mapping[tuple[str, int], int]
+) -> tuple[str, int, tuple[int, ...], bytes]:
+    """What a place of one module has in common with those of the others."""
+    if place.tensor in at:
+        name, index = f"slot {at[place.tensor][0]}", place.index
+    else:
+        name, index = place.tensor, place.index % widths[place.tensor, place.axis]
+    return name, place.axis, index.shape, index.tobytes()
+
+
+def _kind(
+    group: Group, at: Mapping[str, tuple[int, int]], widths: Mapping[tuple[str, int], int]
+) -> object:
     """What a group of one module has in common with those of the others: where it stands."""
-    return tuple(
-        sorted((at[p.tensor][0], p.axis, p.index.shape, p.index.tobytes()) for p in group.places)
-    )
+    return tuple(sorted(_where(p, at, widths) for p in group.places))
 
 
 def _shared(group: Group, exchange: Exchange, at: Mapping[str, tuple[int, int]]) -> Group | None:
@@ -212,14 +235,22 @@ def _name(alike: list[Group], exchange: Exchange) -> str:
 
 
 def _inner(
-    alike: list[Group], name: str, outer: str, exchange: Exchange, at: Mapping[str, tuple[int, int]]
+    alike: list[Group],
+    name: str,
+    outer: str,
+    exchange: Exchange,
+    at: Mapping[str, tuple[int, int]],
+    widths: Mapping[tuple[str, int], int],
 ) -> Group:
     """Groups of a module each as one with a fibre for each module, inside of the modules."""
     places = []
-    ordered = [sorted(g.places, key=lambda p: (at[p.tensor][0], p.axis)) for g in alike]
+    ordered = [sorted(g.places, key=lambda p: _where(p, at, widths)) for g in alike]
     for several in zip(*ordered, strict=True):
         fibres = several[0].index.shape[0]
         index = np.concatenate([p.index for p in several])
+        if several[0].tensor not in at:
+            places.append(Place(several[0].tensor, several[0].axis, index))
+            continue
         module = np.repeat(np.arange(len(several)), fibres)[:, None]
         slot = exchange.members.slots[at[several[0].tensor][0]]
         places.append(Place(slot, several[0].axis + 1, index, (0, module)))

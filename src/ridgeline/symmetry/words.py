@@ -72,7 +72,7 @@ def describe(symmetry: _Symmetry) -> str:
         inside = f" (inside {g.inside})" if g.inside else ""
         lines.append(f"  {g.name}: {size}{inside}  {', '.join(_merged(g.places))}")
     for e in symmetry.exchanges:
-        rows = "".join(f", {name}[{axis}]" for name, axis in e.rows)
+        rows = "".join(f", {r}" for r in _merged(e.places))
         lines.append(f"  {e.name}: {e.size} whole modules  {', '.join(e.members.slots)}{rows}")
     for m in symmetry.scalings:
         places = zip(symmetry.group(m.group).places, m.powers, strict=True)
