@@ -132,6 +132,42 @@ def written_by_mask(m, x):
     return y
 
 
+def each_asks_the_router(m, x):
+    return sum(shares(m, x)[..., k, None] * e(x) for k, e in enumerate(m.experts))
+
+
+def dropped_out(m, x):
+    return sum(
+        F.dropout(e(x), 0.5, m.training) * shares(m, x)[..., k, None]
+        for k, e in enumerate(m.experts)
+    )
+
+
+def by_cosine(m, x):
+    scores = F.normalize(x, dim=-1) @ F.normalize(m.gate.weight, dim=-1).T + m.gate.bias
+    return sum(
+        w[..., None] * e(x) for w, e in zip(scores.softmax(-1).unbind(-1), m.experts, strict=True)
+    )
+
+
+def by_gathered_scores(m, x):
+    """As DeepSeek does: a bias counts in the choice alone."""
+    flat = x.flatten(0, 1)
+    scores = F.linear(flat, m.gate.weight).sigmoid()
+    which = (scores + m.gate.bias).topk(2, -1).indices
+    best = scores.gather(1, which)
+    y = torch.zeros_like(flat)
+    mask = F.one_hot(which, EXPERTS).permute(2, 0, 1)
+    for k, e in enumerate(m.experts):
+        token, rank = torch.where(mask[k])
+        if token.numel() > 0:
+            y.index_add_(0, token, e(flat[token]) * best[token, rank].unsqueeze(-1))
+    return y.view(x.shape)
+
+
+MORE = [each_asks_the_router, dropped_out, by_cosine, by_gathered_scores]
+
+
 DENSE = [stacked, stacked_first, side_by_side, summed, in_a_loop]
 SPARSE = [masked, scattered, chosen_by_where]
 GATHERED = [added_by_index, added_in_place, skipping_idle_experts, written_by_mask]
@@ -163,7 +199,7 @@ def by_hand(state, order=(2, 0, 3, 1)):
     return moved | {n: state[n][list(order)] for n in ("gate.weight", "gate.bias") if n in state}
 
 
-@pytest.mark.parametrize("run", [*DENSE, *SPARSE, *GATHERED])
+@pytest.mark.parametrize("run", [*DENSE, *SPARSE, *GATHERED, *MORE])
 def test_experts_exchanged_with_their_rows_and_their_units_come_back(run):
     model = network(run)
     symmetry = symmetries(model, X)
@@ -173,7 +209,7 @@ def test_experts_exchanged_with_their_rows_and_their_units_come_back(run):
     assert ("gate.weight", 0) not in fixed(symmetry)
     turned(model, symmetry, X, LONG)
 
-    state, double = drawn(model, 50), copy.deepcopy(model).double()
+    state, double = drawn(model, 50), copy.deepcopy(model).double().eval()
     moved = by_hand(symmetry.random(4)(state))
     before, after = (functional_call(double, s, LONG.double()) for s in (state, moved))
     torch.testing.assert_close(after, before, rtol=1e-9, atol=1e-9)
@@ -398,3 +434,37 @@ def test_many_networks_with_experts_in_lists_come_together():
     found = align_many([a, symmetry.random(5)(a), symmetry.random(8)(a)], symmetry)
     for state in found.states[1:]:
         assert all(torch.equal(state[n], found.states[0][n]) for n in a)
+
+
+def test_modules_alone_are_matched_where_no_unit_moves():
+    model = seeded(
+        lambda: Run(
+            lambda m, x: torch.logsumexp(
+                m.gate(x).log_softmax(-1) - torch.cat([e(x) for e in m.experts], -1) ** 2, -1
+            ),
+            gate=nn.Linear(WIDTH, 3),
+            experts=nn.ModuleList([nn.Linear(WIDTH, 1) for _ in range(3)]),
+        )
+    )()
+    symmetry = symmetries(model, X)
+    assert symmetry.groups == ()
+    state = drawn(model, 50)
+    back = align(state, symmetry.transform({"experts.*": [[2, 0, 1]]})(state), symmetry)
+    assert all(torch.equal(back.state[n], state[n]) for n in state)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "attention"])
+def test_members_of_torchs_own_layers(kind):
+    def run(m, x):
+        made = [p(x) if kind == "lstm" else p(x, x, x, need_weights=False) for p in m.members]
+        return m.o(sum(y for y, _ in made))
+
+    make = {
+        "lstm": lambda: nn.LSTM(WIDTH, WIDTH, batch_first=True),
+        "attention": lambda: nn.MultiheadAttention(WIDTH, 2, batch_first=True),
+    }[kind]
+    members = seeded(lambda: nn.ModuleList([make() for _ in range(2)]))()
+    model = Run(run, members=members, o=nn.Linear(WIDTH, 2))
+    symmetry = symmetries(model, X)
+    assert [e.name for e in symmetry.exchanges] == ["members.*"]
+    turned(model, symmetry, X, LONG)

@@ -239,7 +239,7 @@ def check_groups(symmetry: Symmetry) -> None:
             name="symmetry",
             remedy="It comes after the states: `rl.align(a, b, symmetry)`.",
         )
-    if not symmetry.groups and not symmetry.scalings:
+    if not (symmetry.groups or symmetry.scalings or symmetry.exchanges):
         raise UsageError(
             "Alignment needs a symmetry with one group of units at least.",
             got=f"none, and {len(symmetry.fixed)} axes that are fixed",

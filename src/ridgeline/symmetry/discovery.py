@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from ridgeline.graph import Network, Trace
+from ridgeline.errors import NotTraceable
+from ridgeline.graph import Network, Trace, operation
 from ridgeline.state import tensors_of
 from ridgeline.symmetry.alternatives import exchanges
 from ridgeline.symmetry.blocks import blocks_follow
@@ -37,7 +38,7 @@ def discover(network: Network, example: Any) -> Symmetry:
     """
     trace = network.trace(example, standins=True)
     with steadily(0):  # random constants are computed
-        walk = Tracing(trace)
+        walk = _walked(trace)
         found = _groups(walk)
         for apart in _apart(trace, walk):
             again = Tracing(trace, apart)
@@ -66,6 +67,21 @@ def discover(network: Network, example: Any) -> Symmetry:
         derived=(shapes_of(example),),
         exchanges=whole,
     )
+
+
+def _walked(trace: Trace) -> Tracing:
+    try:
+        return Tracing(trace)
+    except (ValueError, RuntimeError, IndexError) as error:
+        if not trace.valued:
+            raise
+        raise NotTraceable(  # sizes that depend on values had to fit each other
+            "The shapes of a network's values must not depend on the data, but for rows that are "
+            "taken where a mask is true.",
+            got=", ".join(sorted({operation(n) for n in trace.valued})),
+            remedy="Give `forward=`, a function (model, inputs) -> outputs that keeps all of them, "
+            "and masks by `torch.where` or a product.",
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,9 @@ class Exchanging:
             held = x.tolist() if isinstance(x, Tensor) and x.numel() <= LARGE else node.name
             return "constant", str(getattr(x, "dtype", "")), str(held)
         moving = operation(node) in MOVES | KEPT
-        live = any(self.states.get(n) is not None for n in node.all_input_nodes)
+        live = any(
+            isinstance(self.states.get(n), (Of, Several, Lost)) for n in node.all_input_nodes
+        )
         if node.op != "call_function" or random(node) or (live and not moving):
             return "node", node.name
         return str(node.target), self.key(node.args), self.key(tuple(node.kwargs.items()))
@@ -295,4 +297,10 @@ class Exchanging:
 
 def random(node: fx.Node) -> bool:
     """True if an operation gives something else at each call."""
-    return torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ())
+    if torch.Tag.nondeterministic_seeded not in getattr(node.target, "tags", ()):
+        return False
+    given = arguments(node)
+    names = {a.name for a in node.target._schema.arguments}  # type: ignore[union-attr]  # an operation
+    if "dropout_p" in names:
+        return bool(given.get("dropout_p", 0.0))
+    return bool(given["train"]) if "train" in given else True

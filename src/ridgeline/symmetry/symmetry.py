@@ -79,6 +79,13 @@ class Symmetry:
         for name in group.tensors():
             if name not in self.shapes:
                 raise UnknownName("tensor", name, list(self.shapes))
+        members = group.members.tensors if isinstance(group, Exchange) else ()
+        for several in zip(*members, strict=True):
+            if len({tuple(self.shapes[name]) for name in several}) > 1:
+                raise UsageError(
+                    "Modules that change places have tensors of the same shapes.",
+                    got=f"{group.name!r} with {several[0]!r} and others",
+                )
         for place in group.places:
             shape = self.shapes[place.tensor]
             if not -len(shape) <= place.axis < len(shape) or place.index.max() >= shape[place.axis]:

@@ -44,7 +44,8 @@ def _moved(walk: Followed, node: fx.Node, name: str, first: Image) -> Image:
     others = [n for n in node.all_input_nodes if n is not source]
     if not isinstance(first, Along) or not isinstance(source, fx.Node):
         return Lost()
-    if any(n not in walk.constants for n in others):
+    shaped = name in ("expand_as", "view_as", "reshape_as")  # of the other, its shape alone
+    if not shaped and any(n not in walk.constants for n in others):
         return _looked_up(walk, node, first) if name == "index" else Lost()
     if name in ("pad", "constant_pad_nd"):
         return Lost()
@@ -53,7 +54,11 @@ def _moved(walk: Followed, node: fx.Node, name: str, first: Image) -> Image:
     rank = [first.order[:k].count(m) for k, m in enumerate(first.order)]
     both = torch.stack([torch.tensor(first.order), torch.tensor(rank)]).view(2, *sizes)
     laid = both.expand(2, *shape)
-    parts = [moved(node, source, x, walk.constants) for x in laid]
+    if shaped:
+        size = shape_of(node)
+        parts = [x.expand(size) if name == "expand_as" else x.reshape(size) for x in laid]
+    else:
+        parts = [moved(node, source, x, walk.constants) for x in laid]
     if isinstance(parts[0], (tuple, list)):
         return [_read(walk, node, first, *pair) for pair in zip(*parts, strict=True)]
     return _read(walk, node, first, *parts)
