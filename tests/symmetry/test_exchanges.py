@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call
 
+from ridgeline.errors import NotTraceable
 from ridgeline.io import load_symmetry, save_symmetry
 from ridgeline.matching import ActivationMatching, align, align_many
 from ridgeline.symmetry import orders_of, symmetries
@@ -468,3 +469,26 @@ def test_members_of_torchs_own_layers(kind):
     symmetry = symmetries(model, X)
     assert [e.name for e in symmetry.exchanges] == ["members.*"]
     turned(model, symmetry, X, LONG)
+
+
+def by_sizes(m, x):
+    """Tokens in the order of their experts are split by how many each has."""
+    flat = x.flatten(0, 1)
+    ids, order = m.gate(flat).argmax(-1).sort()
+    parts = flat[order].split(F.one_hot(ids, EXPERTS).sum(0).tolist())
+    y = torch.cat([e(part) for e, part in zip(m.experts, parts, strict=True)])
+    return torch.zeros_like(flat).index_add(0, order, y).view(x.shape)
+
+
+def by_those_that_are_hit(m, x):
+    best, which = shares(m, x).max(-1)
+    y = torch.zeros_like(x)
+    for k in which.unique().tolist():
+        y = torch.where((which == k)[..., None], m.experts[k](x), y)
+    return y * best[..., None]
+
+
+@pytest.mark.parametrize("run", [by_sizes, by_those_that_are_hit])
+def test_numbers_that_are_taken_out_of_tensors_are_refused_in_words(run):
+    with pytest.raises(NotTraceable, match=r"Got .*`forward=`, a function"):
+        symmetries(network(run), X)

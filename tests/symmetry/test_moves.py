@@ -211,3 +211,12 @@ def test_pictures_of_another_size_keep_their_channels(mode, dims):
 
     model = seeded(lambda: Run(run, a=conv(3, 5, 1), b=conv(5, 2, 1)))()
     derive(model, torch.randn(1, 3, *[4] * dims), [5], torch.randn(2, 3, *[5] * dims))
+
+
+def test_a_type_that_is_taken_of_a_tensor_of_another_shape():
+    def run(m, x):
+        best = m.g(x).topk(2, -1).values.softmax(-1).type_as(x)
+        return m.o(m.e(x).to(best) * best.sum(-1, keepdim=True)).mean(1)
+
+    model = seeded(lambda: Run(run, g=L(6, 5), e=L(6, 4), o=L(4, 2)))()
+    derive(model, TOKENS, [4, 5])

@@ -173,6 +173,8 @@ class Tracing(Walk):
         why = f"cannot be followed through {node.name}"
         if name in RULES:
             return RULES[name](self, node, given)
+        if name in ("to", "type_as"):  # of another tensor its type alone
+            return self.value(node.args[0])
         if pointwise(node, name):
             return combine(self.units, [self.value(of) for of in _tensors(node)], why)
         if name in MOVES or name == "index":

@@ -86,7 +86,10 @@ def even(walk: Followed, of: Any, axis: int) -> bool:
 def by_element(walk: Followed, node: fx.Node) -> Image:
     """After an operation element by element, with broadcasting."""
     size = len(shape_of(node))
-    images = {n: walk.states.get(n) for n in node.all_input_nodes}
+    given = node.all_input_nodes
+    if operation(node) in ("to", "type_as"):  # of another tensor its type alone
+        given = given[:1]
+    images = {n: walk.states.get(n) for n in given}
     found: set[tuple[int, tuple[int, ...]]] = set()
     for n, image in images.items():
         if isinstance(image, Along):
