@@ -140,6 +140,14 @@ class Rows:
     leading: int = 0
     """So many of the first rows are told apart: in bold, above a rule."""
 
+    def __post_init__(self) -> None:
+        numbers = np.concatenate([[0.0], *(np.asarray(s.y, float) for s in self.series)])
+        if not self.names or numbers.min() < -0.5 or numbers.max() > len(self.names) - 0.5:
+            raise UsageError(
+                "Every value stands in a row that has a name.",
+                got=f"{len(self.names)} names, and rows {numbers.min():g} to {numbers.max():g}",
+            )
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Chart:

@@ -9,7 +9,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import same_color
 
 from report import samples
-from ridgeline.charts import Chart, Mark, Panel, Panels, Series
+from ridgeline.charts import Chart, Mark, Panel, Panels, Rise, Rows, Series
 from ridgeline.errors import UsageError
 from ridgeline.report import chart_figure
 from ridgeline.report.drawing import inside_of
@@ -17,7 +17,7 @@ from ridgeline.report.frames import Scale, frames
 from ridgeline.report.heatmaps import _contrast
 from ridgeline.report.labels import above, inside
 from ridgeline.report.levels import powers, rounds
-from ridgeline.report.style import PALETTE, SOFT, channels, on_ramp
+from ridgeline.report.style import PALETTE, SOFT, channels, drawing, on_ramp
 
 
 def one(*series, **more):
@@ -295,3 +295,67 @@ def test_lines_are_drawn_in_their_colours():
 def test_a_table_of_a_study_is_one_of_a_page():
     table = samples.tabular()
     assert table.title == "Kinds" and table.records()[0]["n"] == 5 and table.note == "Why"
+
+
+NAMES = ["$a_b$ and $c", "two\nlines", "_hidden", "中文", "<b>&", "very long " * 20]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_shown_as_it_is(name):
+    figure = chart_figure(one(line(name, [1, 2]), title=name[:20], log_y=True))
+    assert figure.svg() and figure.hover()["panels"][0][0]["name"] == name
+    canvas = figure.matplotlib()
+    (legend,) = canvas.legends
+    (text,) = legend.get_texts()
+    assert not text.get_parse_math()
+    shown = text.get_text()
+    assert shown == name or (shown[:5] == name[:5] and "…" in shown and len(shown) < len(name))
+    with drawing():
+        canvas.draw_without_rendering()
+        box = canvas.get_tightbbox()
+    assert box.x0 > -0.05 and box.x1 < canvas.get_size_inches()[0] + 0.05
+
+
+def test_powers_of_ten_have_raised_exponents():
+    axes = chart_figure(one(line("a", [1e-3, 1e3]), log_y=True)).matplotlib().axes[0]
+    axes.figure.draw_without_rendering()
+    shown = {t.get_text() for t in axes.get_yticklabels()}
+    assert {"10⁻³", "10³"} <= shown
+
+
+@pytest.mark.parametrize(
+    "y", [[1e300, 0], [1e-300, 0], [np.inf, -np.inf], [], [-1.0, -2.0], [5.0, 5.0]]
+)
+@pytest.mark.parametrize("log", [False, True])
+def test_values_of_every_size_are_drawn_or_told(y, log):
+    figure = chart_figure(one(line("a", y), log_y=log))
+    assert figure.svg() and json.dumps(figure.hover(), allow_nan=False)
+    shown = [v for v in y if np.isfinite(v) and (v > 0 or not log)]
+    assert ("Nothing to draw for a." in figure.caption) == (not shown)
+
+
+def test_a_height_of_no_series_is_grey():
+    rise = Rise(x=0.5, low=0, high=2, text="2", label="nobody")
+    figure = chart_figure(one(line("a", [0, 1]), rises=[rise]))
+    assert figure.svg()
+    assert figure.hover()["panels"][0][1]["colour"].startswith("var(--soft")
+
+
+def test_rows_without_a_finite_value_keep_their_names():
+    bar = Series(label="a", x=[np.nan], y=[0])
+    rows = Rows(x="barrier", names=["fc1"], series=[bar], bars=True, texts=["not finite"])
+    chart = Panels(name="rows", title="", caption="", panels=[rows])
+    axes = chart_figure(chart).matplotlib().axes[0]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["fc1"]
+    assert [t.get_text() for t in axes.texts] == ["not finite"]
+
+
+@pytest.mark.parametrize(("names", "row"), [([], 0), (["a"], 1), (["a", "b"], -1)])
+def test_a_value_without_a_row_is_refused(names, row):
+    with pytest.raises(UsageError, match="row that has a name"):
+        Rows(x="x", names=names, series=[Series(label="s", x=[1], y=[row])])
+
+
+def test_a_state_outside_of_the_plane_is_named(plain_surface):
+    chart = replace(samples.landscape(plain_surface), points={"far": (99.0, 0.0), "a": (0.0, 0.0)})
+    assert chart_figure(chart).caption.endswith("Outside of what is shown: far.")

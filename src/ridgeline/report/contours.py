@@ -168,9 +168,17 @@ def _arrow(trail: Array) -> int | None:
 
 
 def landscape_notes(chart: Landscape) -> list[str]:
-    """A sentence on what is left blank, if anything is."""
-    values = chart.surface.value(chart.metric, chart.split or next(iter(chart.surface.values)))
-    return [] if np.isfinite(values).all() else ["Left blank: not finite."]
+    """Sentences on what is left blank, and on states that are not on the plane's piece."""
+    surface = chart.surface
+    values = surface.value(chart.metric, chart.split or next(iter(surface.values)))
+    found = [] if np.isfinite(values).all() else ["Left blank: not finite."]
+    x, y = surface.x, surface.y
+    out = [
+        name
+        for name, (a, b) in chart.points.items()
+        if not (x[0] <= a <= x[-1] and y[0] <= b <= y[-1])
+    ]
+    return found + ([f"Outside of what is shown: {', '.join(out)}."] if out else [])
 
 
 def landscape_rows(chart: Landscape) -> list[Row]:

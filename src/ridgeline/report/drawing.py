@@ -10,7 +10,7 @@ from ridgeline.charts import Panel, Rows
 from ridgeline.numerals import number
 from ridgeline.report.frames import Frame, Stroke
 from ridgeline.report.hovering import Target, targets_of
-from ridgeline.report.labels import Inside, above, heights, inside, levels
+from ridgeline.report.labels import LETTER, Inside, above, heights, inside, levels
 from ridgeline.report.rowed import draw_rows, inches_of
 from ridgeline.report.style import COLUMN, PAPER, SOFT, canvas
 
@@ -26,6 +26,7 @@ HIGH = 2.15
 """Inches of a row of panels."""
 TITLE, LEVEL, ENTRY = 0.17, 0.125, 0.145
 """Inches of a title, of a line of labels above a panel, and of a line of the legend."""
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 TEXT = 6.6
 """Points of the letters in a panel."""
 
@@ -111,7 +112,7 @@ def _draw_frame(
     for label in written:
         place = {"transform": ax.transAxes, "ha": "center", "va": "center", "zorder": 5}
         ax.text(label.x, label.y, label.text, color=label.colour, size=TEXT, **place)
-    if frame.empty:
+    if frame.empty and not isinstance(panel, Rows):  # a row says what it lacks
         ax.set(xticks=[], yticks=[])
         ax.text(0.5, 0.5, "no data", transform=ax.transAxes, ha="center", va="center", color=SOFT)
     return handles
@@ -230,9 +231,18 @@ def _name_decades(axis: Any, ratio: float) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(FuncFormatter(lambda v, _: _power(v)))
     if ratio < 300:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5) if ratio > 8 else (1, 1.5, 2, 3, 5, 7)))
         axis.set_major_formatter(FuncFormatter(lambda v, _: number(v)))
+
+
+def _power(value: float) -> str:
+    """A power of ten with its exponent raised; matplotlib's own are mathematics, which is off."""
+    power = round(float(np.log10(value)))
+    if not np.isclose(value, 10.0**power, rtol=1e-6):
+        return number(value)
+    return "10" + str(power).translate(RAISED)
 
 
 def _legend(figure: Any, handles: dict[str, Any], keys: dict[str, int], columns: int) -> None:
@@ -241,7 +251,7 @@ def _legend(figure: Any, handles: dict[str, Any], keys: dict[str, int], columns:
     labels = [list(handles)[i] for i in order]
     drawn = figure.legend(
         [handles[label] for label in labels],
-        labels,
+        [_fitting(label, figure.get_size_inches()[0]) for label in labels],
         loc="outside upper left",
         ncols=columns,
         columnspacing=1.4,
@@ -251,6 +261,12 @@ def _legend(figure: Any, handles: dict[str, Any], keys: dict[str, int], columns:
         text.set_gid(f"k{keys[label]}")
         if handle is not None:
             handle.set_gid(f"k{keys[label]}")
+
+
+def _fitting(label: str, width: float) -> str:
+    """A label whose middle is left out where it is longer than the figure is wide."""
+    most = int((width - 0.6) / LETTER)
+    return label if len(label) <= most else f"{label[: most // 2 - 1]}…{label[1 - most // 2 :]}"
 
 
 def _legend_columns(labels: Sequence[str], width: float) -> int:

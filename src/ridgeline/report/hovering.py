@@ -11,6 +11,7 @@ from ridgeline.measures.curve import Array
 from ridgeline.numerals import number, position
 from ridgeline.report.estimates import estimate_words
 from ridgeline.report.frames import Frame, Stroke
+from ridgeline.report.style import SOFT
 
 __all__ = ["Target", "packed", "targets_of"]
 
@@ -53,7 +54,7 @@ def targets_of(frame: Frame) -> list[Target]:
     for rise in panel.rises:
         place = (frame.x.share(np.array([rise.x])), frame.y.share(np.array([rise.high])))
         text = f"barrier {rise.text}\nat {across} {position(rise.x)}"
-        found.append(Target(rise.label, frame.colours.get(rise.label, ""), *place, [text]))
+        found.append(Target(rise.label, frame.colours.get(rise.label, SOFT), *place, [text]))
     return found
 
 

@@ -8,8 +8,9 @@ import numpy as np
 from ridgeline.charts import Panel, Rise
 from ridgeline.measures.curve import Array
 from ridgeline.report.frames import Frame, Scale
+from ridgeline.report.style import SOFT
 
-__all__ = ["Above", "Inside", "above", "heights", "inside", "levels"]
+__all__ = ["LETTER", "Above", "Inside", "above", "heights", "inside", "levels"]
 
 LETTER, LINE = 0.054, 0.125
 """Inches that a letter is wide and a line of text is high, in a panel."""
@@ -128,7 +129,7 @@ def heights(frame: Frame, size: tuple[float, float]) -> tuple[list[Inside], Scal
     taken: list[Array] = []
     for rise in sorted(panel.rises, key=lambda r: r.high):
         box, x, y = _beside(rise, frame, step, size[0], cover, taken)
-        found.append(Inside(x, y, rise.text, frame.colours.get(rise.label, "")))
+        found.append(Inside(x, y, rise.text, frame.colours.get(rise.label, SOFT)))
         taken.append(box)
     top = max([1.0, *(label.y + 0.7 * step for label in found)])
     scale = Scale(frame.y.low, frame.y.value(top), frame.y.log)

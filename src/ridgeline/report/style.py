@@ -1,5 +1,6 @@
 """One look for every figure: colours and sizes."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -77,6 +78,7 @@ SETTINGS: dict[str, Any] = {
     "legend.frameon": False,
     "legend.handlelength": 2.2,
     "text.color": INK,
+    "text.parse_math": False,  # names are the user's: a dollar is a dollar
     "axes.labelcolor": INK,
     "axes.edgecolor": SOFT,
     "axes.linewidth": 0.6,
@@ -120,7 +122,9 @@ def drawing() -> Iterator[None]:
         import matplotlib
     except ImportError as error:
         raise MissingExtra("matplotlib", "report", "Drawing a figure") from error
-    with matplotlib.rc_context():
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        # Letters that the font lacks are boxes in the picture; captions and values have them.
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font")
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(SETTINGS)  # type: ignore[call-overload, arg-type]  # names are right
         yield
