@@ -387,15 +387,48 @@ class Once(torch.autograd.Function):
         return 2 * g * ctx.saved_tensors[0]
 
 
+class Twice(torch.autograd.Function):
+    """A function of one's own, without a forward derivative."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.square()
+
+    @staticmethod
+    def backward(ctx, g):
+        return 2 * g * ctx.saved_tensors[0]
+
+
+def test_gauss_newton_goes_backwards_where_an_operation_has_no_forward_derivative():
+    class Squared(nn.Linear):
+        def forward(self, x):
+            return Twice.apply(super().forward(x))
+
+    class Plain(nn.Linear):
+        def forward(self, x):
+            return super().forward(x).square()
+
+    (x, y), v = data(), np.random.default_rng(0).standard_normal((18, 2))
+    state = seeded(lambda: nn.Linear(5, 3)).state_dict()
+    found, want = (
+        rl.gauss_newton(objective_of(kind(5, 3).double(), (x, y)), state)
+        for kind in (Squared, Plain)
+    )
+    near(found @ v, want @ v)
+    near(found @ v[:, 0], want @ v[:, 0])
+
+
 def test_an_operation_without_a_second_derivative_is_named():
     class Squared(nn.Linear):
         def forward(self, x):
             return Once.apply(super().forward(x))
 
     model, pair = Squared(5, 3).double(), data()
-    found = rl.hessian(objective_of(model, pair), model.state_dict())
-    with pytest.raises(UsageError, match=r"must have the derivative that is asked for.*once_diff"):
-        found @ np.ones(18)
+    for of in (rl.hessian, rl.gauss_newton):
+        found = of(objective_of(model, pair), model.state_dict())
+        with pytest.raises(UsageError, match=r"the derivative that is asked for.*once_diff"):
+            found @ np.ones(18)
 
 
 def test_an_error_has_no_curvature():

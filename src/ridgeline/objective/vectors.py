@@ -94,9 +94,9 @@ class Vectors(LinearOperator):
         columns = [torch.cat([x.reshape(-1) for x in each]) for each in products]
         return self._numpy(torch.stack(columns, 1))
 
-    def check(self, derivatives: Sequence[Tensor]) -> None:
-        """Refuse derivatives that cannot be differentiated again; looked at once."""
-        if not self._checked:
+    def check(self, derivatives: Sequence[Tensor], *, again: bool = False) -> None:
+        """Refuse derivatives that cannot be differentiated again; the first that are seen."""
+        if again or not self._checked:
             check_twice(derivatives)
         self._checked = True
 
