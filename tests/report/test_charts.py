@@ -359,3 +359,20 @@ def test_a_value_without_a_row_is_refused(names, row):
 def test_a_state_outside_of_the_plane_is_named(plain_surface):
     chart = replace(samples.landscape(plain_surface), points={"far": (99.0, 0.0), "a": (0.0, 0.0)})
     assert chart_figure(chart).caption.endswith("Outside of what is shown: far.")
+
+
+def test_a_long_label_of_an_axis_is_as_long_as_the_axis_and_covers_no_legend():
+    panel = Panel(
+        x="the position of the layer in the network, counted from the input and from one",
+        y="share of the second moment of the preactivations that is constant",
+        series=[line("a series with a name", [1, 2]), line("another one", [2, 1])],
+    )
+    canvas = chart_figure(Panels(name="p", title="", caption="", panels=[panel] * 3)).matplotlib()
+    with drawing():
+        canvas.draw_without_rendering()
+        legend = canvas.legends[0].get_window_extent()
+        for ax in canvas.axes:
+            box = ax.get_window_extent()
+            up, along = (a.label.get_window_extent() for a in (ax.yaxis, ax.xaxis))
+            assert not up.overlaps(legend) and up.height < 1.12 * box.height
+            assert along.width < 1.12 * box.width

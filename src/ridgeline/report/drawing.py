@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,8 @@ HIGH = 2.15
 TITLE, LEVEL, ENTRY = 0.17, 0.125, 0.145
 """Inches of a title, of a line of labels above a panel, and of a line of the legend."""
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+AXIS_LETTER = 0.062
+"""Inches that a letter of an axis' label is wide."""
 TEXT = 6.6
 """Points of the letters in a panel."""
 
@@ -99,7 +102,7 @@ def _draw_frame(
     ax: "Axes", frame: Frame, size: tuple[float, float], lines: int, written: Sequence[Inside]
 ) -> dict[str, Any]:
     panel = frame.panel
-    ax.set_xlabel(panel.x)
+    ax.set_xlabel(_wrapped(panel.x, size[0] + 0.15))
     ax.set_xlim(frame.x.low, frame.x.high)
     ax.set_ylim(frame.y.low, frame.y.high)
     if panel.title:
@@ -119,7 +122,7 @@ def _draw_frame(
 
 
 def _draw_lines(ax: "Axes", panel: Panel, frame: Frame) -> dict[str, Any]:
-    ax.set_ylabel(panel.y)
+    ax.set_ylabel(_wrapped(panel.y, HIGH - 0.4))
     if frame.x.log:
         ax.set_xscale("log")
     if frame.y.log:
@@ -235,6 +238,11 @@ def _name_decades(axis: Any, ratio: float) -> None:
     if ratio < 300:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5) if ratio > 8 else (1, 1.5, 2, 3, 5, 7)))
         axis.set_major_formatter(FuncFormatter(lambda v, _: number(v)))
+
+
+def _wrapped(label: str, inches: float) -> str:
+    """An axis' label in lines that are not longer than the axis."""
+    return "\n".join(wrap(label, int(inches / AXIS_LETTER))) or label
 
 
 def _power(value: float) -> str:
