@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ridgeline.frame import Frame
 from ridgeline.measures import Curve, barrier
 from ridgeline.paths import Line
 from ridgeline.studies import catalogue, matched, pairs
@@ -47,11 +48,28 @@ def test_the_paper_scale_is_the_released_settings():
     assert found == [50_000, 25_000, 2.5]
 
 
+def claim(name):
+    return next(c for item in catalogue.paper(NAME).items for c in item.claims if c.id == name)
+
+
 def test_the_width_at_the_threshold_is_on_both_sides():
-    cases = {"x": [4, 8, 16, 8], "y": [0.1, 0.2, 0.3, 0.4], "group": ["a", "a", "a", "b"]}
-    narrow, wide = sweeps.sides(cases, 8)
+    rows = Frame({"at": [4, 8, 16, 8], "judged": [0.1, 0.2, 0.3, 0.4], "group": list("aaab")})
+    found = {name: claim(name).test.cases(sweeps.sides(rows, 8)) for name in ("E1a", "E1b")}
+    narrow, wide = ({key: list(values) for key, values in of.items()} for of in found.values())
     assert narrow == {"x": [4, 8, 8], "y": [0.1, 0.2, 0.4], "group": ["a", "a", "b"]}
     assert wide == {"x": [8, 16, 8], "y": [0.2, 0.3, 0.4], "group": ["a", "a", "b"]}
+
+
+def test_barriers_of_networks_that_learned_nothing_decide_nothing():
+    rows = Frame({"train": [0.5, 0.6], "learned": [True, False]})
+    judged = rows.derive(judged=pairs.of_learned("train"))["judged"]
+    assert judged[0] == 0.5
+    assert np.isnan(judged[1])
+
+
+def test_excesses_are_a_pairs_mean_over_widths_and_depths():
+    rows = Frame({"judged": [0.1, 0.3, 0.2], "group": ["0-1", "0-1", "2-3"]})
+    assert claim("E3a").test.cases(rows) == pytest.approx([0.2, 0.2])
 
 
 def test_excess_is_a_share_of_the_permuted_mean():

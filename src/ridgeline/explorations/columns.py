@@ -14,7 +14,7 @@ from ridgeline.state import State
 __all__ = ["KNOWN", "Column", "barrier", "distance", "ends", "needs_states", "standard"]
 
 KNOWN = ("profile", "a_state", "b_state", "objective")
-"""What a column may ask for, besides the columns before it: the profile, the states at both ends
+"""Parameters of a column, besides the columns before it: the profile, the states at both ends
 (b carried where it was aligned), and the objective, or objectives by split."""
 
 

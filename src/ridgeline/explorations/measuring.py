@@ -30,16 +30,16 @@ __all__ = ["PROFILE", "Setting", "Task", "described", "fingerprint"]
 PROFILE = "1"
 """Version of the profiles that are kept: raised if the engine gives other numbers."""
 DIGITS = 6
-"""Of a mean by which an objective is told from others."""
+"""Significant digits of a mean by which an objective is told from others."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Setting:
-    """What the lines between networks of one kind share."""
+    """Objectives, positions and columns that the lines between networks of one kind share."""
 
     objectives: Mapping[str, Objective]
     identity: Any
-    """What the objectives are found again by; see `fingerprint`."""
+    """Plain values by which the objectives are found again; see `fingerprint`."""
     points: np.ndarray
     seed: int
     columns: Mapping[str, Any]

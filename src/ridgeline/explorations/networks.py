@@ -37,7 +37,7 @@ class Network:
     run: Subject | None = None
     """The run of a store that it is the end of."""
     values: Mapping[str, Any] = field(default_factory=dict)
-    """What is known of it by name: the columns that `by` asks for."""
+    """Values of the columns that `by` asks for."""
 
     @cached_property
     def state(self) -> State:
@@ -51,7 +51,7 @@ class Network:
 
     @cached_property
     def identity(self) -> str:
-        """What it is found again by."""
+        """Text by which it is found again."""
         return self.run.identity if self.run is not None else digest_of(self.state)
 
 

@@ -18,7 +18,7 @@ from ridgeline.explorations.measuring import Task
 __all__ = ["measured"]
 
 _tasks: list[Sequence[Task]] = []
-"""Of the exploration that is being forked: children find theirs here."""
+"""Tasks of the exploration that is being forked: children find theirs here."""
 
 
 def measured(

@@ -87,13 +87,13 @@ def effective(values: Array, groups: np.ndarray) -> float:
 
 
 def mean(values: Array) -> Interval:
-    """Of the mean of a number a run, by bootstrap over runs with expanded percentiles."""
+    """Interval of the mean of a number a run, by bootstrap over runs with expanded percentiles."""
     values = np.asarray(values, dtype=np.float64)
     return _span(values[_draws(len(values))].mean(1), len(values))
 
 
 def clustered_mean(values: Array, groups: np.ndarray) -> Interval:
-    """Of the mean of numbers that come in groups: whole groups are drawn.
+    """Interval of the mean of numbers that come in groups: whole groups are drawn.
 
     Args:
         values: One a case.
@@ -108,7 +108,7 @@ def clustered_mean(values: Array, groups: np.ndarray) -> Interval:
 
 
 def pair_mean(values: Array, one: np.ndarray, other: np.ndarray) -> Interval:
-    """Of the mean over pairs in which networks recur: networks are drawn, with the pairs of them.
+    """Interval of the mean over pairs in which networks recur: networks are drawn.
 
     The vertex bootstrap (Snijders & Borgatti 1999): a pair counts as often as both of its networks
     were drawn. A network that was drawn twice makes no pair with itself. Of pairs that have nothing
@@ -137,7 +137,7 @@ def difference(
     shares: bool = False,
     groups: Sequence[np.ndarray] | None = None,
 ) -> tuple[float, Interval]:
-    """Of the difference of two sides' means, with the difference.
+    """Interval of the difference of two sides' means, with the difference.
 
     By bootstrap over the runs of each side. With groups whole groups are drawn, and each counts
     once on a side: one that is on both sides is drawn for both, so that a difference of pairs is
@@ -190,7 +190,7 @@ def _only(one: Mapping[Any, float], other: Mapping[Any, float]) -> tuple[list[An
 
 
 def spearman(x: Array, y: Array, groups: np.ndarray | None = None) -> tuple[float, Interval]:
-    """Of Spearman's rank correlation, by bootstrap over runs, with the correlation.
+    """Interval of Spearman's rank correlation, by bootstrap over runs, with the correlation.
 
     NaN where one of the two does not vary.
 
@@ -231,7 +231,7 @@ def _correlations(x: Array, y: Array, at: np.ndarray) -> Array:
 
 
 def _newcombe(more: tuple[float, float], less: tuple[float, float]) -> Interval:
-    """Of the difference of two shares, each with its number of cases."""
+    """Interval of the difference of two shares, each with its number of cases."""
     (p, (l1, u1)), (q, (l2, u2)) = (more[0], _wilson(*more)), (less[0], _wilson(*less))
     low = p - q - float(np.hypot(p - l1, u2 - q))
     return low, p - q + float(np.hypot(u1 - p, q - l2))

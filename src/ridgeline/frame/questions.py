@@ -30,13 +30,13 @@ class Asked:
 
     test: demands.Test
     cases: Callable[[Frame], Any]
-    """What the test is asked about, of the rows."""
+    """Makes the cases of the test from the rows."""
     optional: bool = False
     """True if it is not asked where there are no rows, rather than undecided."""
 
     @property
     def words(self) -> str:
-        """What is demanded: quantity, direction and threshold."""
+        """Return what is demanded: quantity, direction and threshold."""
         return self.test.words
 
     def decide(self, cases: Frame) -> Measured:

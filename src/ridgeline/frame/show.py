@@ -17,7 +17,7 @@ from ridgeline.profiles import Profile
 __all__ = ["POSITION", "Curves", "Scatter", "Show", "Summary", "Trend", "mean_sd"]
 
 Show = Callable[[Frame], Chart | Table | Sequence[Chart | Table]]
-"""What is shown of a frame."""
+"""A figure or table of a frame, or several."""
 UNITS = {
     "error": "error (share of samples)",
     "loss": "loss (mean per sample)",
@@ -53,11 +53,11 @@ class Curves:
     """Profiles on one pair of axes for each metric: the mean over rows, a band of one sd."""
 
     name: str
-    """As in `Chart`; with `each`, ``{}`` in it is the value, as a slug."""
+    """Name of the chart; with `each`, ``{}`` in it is the value, as a slug."""
     title: str
-    """As in `Chart`; with `each`, ``{}`` in it is the value."""
+    """Title of the chart; with `each`, ``{}`` in it is the value."""
     caption: str = ""
-    """As in `Chart`; by default the metrics. The number of runs of each line is added."""
+    """Caption of the chart; by default the metrics. The number of runs of each line is added."""
     _: KW_ONLY
     line: str | Sequence[str]
     """The column that tells lines apart; of several the values stand side by side."""
@@ -72,9 +72,9 @@ class Curves:
     ordered: bool = False
     """True if lines are values in an order, to be coloured on a ramp."""
     transform: Callable[[Array], Array] | None = None
-    """Of the values drawn."""
+    """Change of the values that are drawn."""
     where: Mapping[str, Any] = field(default_factory=dict)
-    """Of which rows."""
+    """Rows that are drawn, as `Frame.where` takes them."""
 
     def __call__(self, frame: Frame) -> list[Panels]:
         """Draw the rows that have a profile."""
@@ -131,7 +131,7 @@ class Summary:
     """Head to the column of numbers, or to what is said of the group."""
     note: str = ""
     count: bool = True
-    """Whether the number of rows stands in each cell."""
+    """True if the number of rows stands in each cell."""
     where: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self, frame: Frame) -> Table:
@@ -157,12 +157,12 @@ class Scatter:
     name: str
     title: str
     caption: str = ""
-    """As in `Chart`; what is drawn is added."""
+    """Caption of the chart; the counts of what is drawn are added."""
     _: KW_ONLY
     x: tuple[str, str]
     """The column on the axis, and what it is, with its unit."""
     y: Mapping[str, str]
-    """What is on the other axis, with its unit, to its column; a panel for each."""
+    """Quantity on the other axis, with its unit, to its column; a panel for each."""
     line: str
     """The column that tells series apart."""
     log_x: bool = False
@@ -195,12 +195,13 @@ class Trend:
     name: str
     title: str
     caption: str = ""
-    """As in `Chart`; what is drawn is added."""
+    """Caption of the chart; the counts of what is drawn are added."""
     _: KW_ONLY
     x: tuple[str, str]
     """The column of settings, and what it is."""
-    y: Mapping[str, str]
-    """What is on the other axis, with its unit, to its column; a panel for each."""
+    y: Mapping[str, str | Mapping[str, str]]
+    """Quantity on the other axis, with its unit, to its column, or to several by label; a panel for
+    each."""
     unit: str
     """The column that names what recurs at each setting, such as a seed: of the others the mean
     would move for another reason."""
@@ -230,16 +231,19 @@ class Trend:
         ]
         return Panels(name=self.name, title=self.title, caption=self.caption, panels=panels)
 
-    def _series(self, rows: Frame, column: str, said: str) -> list[Series]:
-        lines = rows.by(self.line).items() if self.line else [(said, rows)]
+    def _series(self, rows: Frame, column: str | Mapping[str, str], said: str) -> list[Series]:
+        columns = {said: column} if isinstance(column, str) else column
+        lines = rows.by(self.line).items() if self.line else [("", rows)]
         series = []
         for value, line in lines:
             whole = line.balanced(self.unit, self.x[0]).sorted(self.x[0])
             if not len(whole):
                 continue
             at = list(whole.by(self.x[0]))
-            curves = [unit[column] for unit in whole.by(self.unit).values()]
-            series.append(band(tidy(value), at, curves))
+            for label, name in columns.items():
+                parts = [tidy(value)] * bool(self.line) + [label] * (len(columns) > 1)
+                curves = [unit[name] for unit in whole.by(self.unit).values()]
+                series.append(band(", ".join(parts) or said, at, curves))
         return series
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
 
 from ridgeline.charts import Panel, Series, band
 from ridgeline.errors import UsageError
+from ridgeline.frame import Frame
 from ridgeline.measures import BarrierKind
 from ridgeline.profiles import Profile
 from ridgeline.state import State
@@ -24,7 +26,9 @@ __all__ = [
     "hidden",
     "judged",
     "learned",
+    "of_learned",
     "points_of",
+    "rows",
     "width",
 ]
 
@@ -166,6 +170,37 @@ def cells(runs: Iterable[Subject], of: Callable[[Subject], float]) -> dict[float
     for run in runs:
         found.setdefault(of(run), []).append(run)
     return {value: apart(found[value]) for value in sorted(found)}
+
+
+def rows(found: Mapping[float, Sequence[Pair]]) -> Frame:
+    """Pairs as rows: ``at``, the setting, ``pair``, its seeds ``group``, and ``learned``.
+
+    Args:
+        found: As `cells` gives them.
+    """
+    return Frame.of(
+        (
+            {"at": value, "pair": pair, "group": pair.group, "learned": pair.learned}
+            for value, pairs in found.items()
+            for pair in pairs
+        ),
+        cluster="group",
+    )
+
+
+def of_learned(column: str) -> Callable[[dict[str, Any]], float]:
+    """A column for claims: NaN, which decides nothing, where a run learned nothing.
+
+    Between such runs there is no barrier, however they are matched.
+
+    Args:
+        column: Of numbers.
+    """
+
+    def judged(row: dict[str, Any]) -> float:
+        return row[column] if row["learned"] else np.nan
+
+    return judged
 
 
 def width(run: Subject) -> float:

@@ -28,7 +28,7 @@ class Finding:
     words: Sequence[str] = ()
     """Paragraphs: what was measured, on what, and what to know when reading it."""
     rows: Frame | None = None
-    """What was measured, as a frame."""
+    """Rows that were measured."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,22 +1,21 @@
 """E4: permutations sought by simulated annealing in shallow networks (figure 7)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from ridgeline.charts import Panels, Table
 from ridgeline.data import Split
+from ridgeline.frame import Frame, difference, mean
+from ridgeline.frame.show import Summary, Trend
 from ridgeline.matching import SimulatedAnnealing, Strategy
 from ridgeline.objective import Objective
 from ridgeline.paths import Line
-from ridgeline.profiles import Profile
-from ridgeline.studies.common import mean_sd
 from ridgeline.studies.matched import NAIVE, WEIGHTS, Way, between
-from ridgeline.studies.pairs import Pair, against, by_seeds, cells, height, hidden, judged
+from ridgeline.studies.pairs import Pair, cells, height, hidden, of_learned, rows
 from ridgeline.study.bench import Bench
-from ridgeline.study.claims import Claim, Difference, Mean
-from ridgeline.study.papers import Finding, Item
+from ridgeline.study.claims import Claim
+from ridgeline.study.papers import Item
 
 __all__ = ["ITEMS", "Halfway"]
 
@@ -76,75 +75,32 @@ BY_DISTANCE = Way(
     settings=("distance_steps", "distance_initial_temperature", "distance_final_temperature"),
 )
 WAYS = (NAIVE, BY_BARRIER, BY_DISTANCE, WEIGHTS)
-Found = dict[str, dict[float, list[Profile]]]
 
 
-def annealing(bench: Bench) -> Finding:
+def annealing(bench: Bench) -> Frame:
     """Return what annealing leaves of the barrier, by depth."""
     depths = [float(depth) for depth in bench.setting("depths")]
-    by_depth = {d: p for d, p in cells(bench.runs("depths"), hidden).items() if d in depths}
-    found: Found = {}
+    pairs = rows(cells(bench.runs("depths"), hidden)).where(at=depths)
+    found = Frame(cluster="group")
     for way in WAYS:
-        for depth, pairs in by_depth.items():
-            bench.tell(f"{way.name} at depth {depth:g}", 0, len(pairs))
-            found.setdefault(way.name, {})[depth] = [between(bench, pair, way) for pair in pairs]
-    shallow, deepest = by_depth[min(by_depth)], by_depth[max(by_depth)]
-    groups = [pair.group for pair in shallow]
-    naive, barrier, distance, weights = (
-        judged(shallow, map(height, line[min(by_depth)])) for line in found.values()
+        for depth, group in pairs.by("at").items():
+            bench.tell(f"{way.name} at depth {depth:g}", 0, len(group))
+            lines = group.derive(way=way.name, profile=lambda pair, w=way: between(bench, pair, w))
+            found += lines
+    low, high = min(found.values("at")), max(found.values("at"))
+    return found.derive(
+        train=height,
+        test=lambda profile: height(profile, "test"),
+        judged=of_learned("train"),
+        shallow=lambda at: at == low,
+        deepest=lambda at: at == high,
+    ).noted(
+        f"Annealing of the loss tries {bench.setting('steps')} swaps of two units, each judged "
+        f"by the loss halfway on {bench.setting('samples')} training images, at temperatures "
+        f"from {bench.setting('initial_temperature')} to {bench.setting('final_temperature')} "
+        "nats. The paper tries 50,000 at temperatures from 25,000 to 2.5, at which nearly every "
+        "swap is taken: a walk at random that keeps the best it saw."
     )
-    deep = judged(deepest, map(height, found[BY_BARRIER.name][max(by_depth)]))
-    both = {"more_group": groups, "less_group": groups}
-    return Finding(
-        charts=[_chart(by_depth, found)],
-        tables=[_table(found)],
-        cases={
-            "E4a": {"more": naive, "less": barrier, **both},
-            "E4b": barrier,
-            "E4c": deep,
-            "E4d": {"more": distance, "less": weights, **both},
-        },
-        words=[
-            f"Annealing of the loss tries {bench.setting('steps')} swaps of two units, each judged "
-            f"by the loss halfway on {bench.setting('samples')} training images, at temperatures "
-            f"from {bench.setting('initial_temperature')} to "
-            f"{bench.setting('final_temperature')} nats. The paper tries "
-            "50,000 at temperatures from 25,000 to 2.5, at which nearly every swap is taken: a "
-            "walk at random that keeps the best it saw."
-        ],
-    )
-
-
-def _chart(by_depth: Mapping[float, Sequence[Pair]], found: Found) -> Panels:
-    lines = {
-        way: by_seeds(by_depth, {at: map(height, profiles) for at, profiles in line.items()})
-        for way, line in found.items()
-    }
-    return Panels(
-        name="annealing",
-        title="Barriers after annealing, against depth",
-        caption="Over the chord. Mean over pairs of seeds that are sound everywhere, band of one "
-        "standard deviation.",
-        panels=[against("hidden layers", "train-loss barrier (nats)", lines)],
-    )
-
-
-def _table(found: Found) -> Table:
-    rows = [
-        [depth, way, mean_sd(map(height, profiles)), _test(profiles)]
-        for way, line in found.items()
-        for depth, profiles in line.items()
-    ]
-    return Table(
-        title="Loss barriers after annealing (nats)",
-        columns=["hidden layers", "permutation", "train", "test"],
-        rows=rows,
-        note="Mean ± standard deviation over pairs (number of pairs).",
-    )
-
-
-def _test(profiles: Sequence[Profile]) -> str:
-    return mean_sd(height(p, "test") for p in profiles)
 
 
 ANNEALED = "train-loss barrier after annealing of the loss"
@@ -172,34 +128,71 @@ ITEMS = (
         populations=("depths",),
         reported="It does for networks of one hidden layer on MNIST, and for those of two and four "
         "at width 1024; for no VGG or ResNet.",
+        show=(
+            Trend(
+                "annealing",
+                "Barriers after annealing, against depth",
+                "Over the chord. Mean over pairs of seeds that are sound everywhere, band of one "
+                "standard deviation.",
+                x=("at", "hidden layers"),
+                y={"train-loss barrier (nats)": "train"},
+                unit="group",
+                line="way",
+            ),
+            Summary(
+                "Loss barriers after annealing (nats)",
+                by={"hidden layers": "at", "permutation": "way"},
+                of={"train": "train", "test": "test"},
+                note="Mean ± standard deviation over pairs (number of pairs).",
+            ),
+        ),
         claims=(
             Claim(
-                id="E4a",
-                text="Annealing lowers the barrier between networks of one hidden layer",
-                place="figure 7",
-                test=Difference(f"train-loss barrier as they are less {ANNEALED} (nats)"),
+                *("E4a", "Annealing lowers the barrier between networks of one hidden layer"),
+                "figure 7",
+                difference(
+                    *("judged", f"train-loss barrier as they are less {ANNEALED} (nats)"),
+                    {"way": NAIVE.name},
+                    {"way": BY_BARRIER.name},
+                    cluster="group",
+                    shallow=True,
+                )
+                > 0,
             ),
             Claim(
-                id="E4b",
-                text="Annealing finds no barrier in networks of one hidden layer",
-                place="figure 7; the threshold is ours",
-                test=Mean(f"{ANNEALED}, one hidden layer (nats)", "below", NONE_LEFT),
+                *("E4b", "Annealing finds no barrier in networks of one hidden layer"),
+                "figure 7; the threshold is ours",
+                mean(
+                    *("judged", f"{ANNEALED}, one hidden layer (nats)"),
+                    way=BY_BARRIER.name,
+                    shallow=True,
+                )
+                < NONE_LEFT,
             ),
             Claim(
-                id="E4c",
-                text="Annealing leaves a barrier in the deepest networks",
-                place="figure 7; the threshold is ours",
-                test=Mean(f"{ANNEALED}, deepest networks (nats)", "above", NONE_LEFT),
+                *("E4c", "Annealing leaves a barrier in the deepest networks"),
+                "figure 7; the threshold is ours",
+                mean(
+                    *("judged", f"{ANNEALED}, deepest networks (nats)"),
+                    way=BY_BARRIER.name,
+                    deepest=True,
+                )
+                > NONE_LEFT,
             ),
             Claim(
-                id="E4d",
-                text="Weight matching leaves less than annealing of the distance it minimises",
-                place="our specification, 6.2 and 6.3",
-                source="derived",
-                test=Difference(
+                *("E4d", "Weight matching leaves less than annealing of the distance it minimises"),
+                "our specification, 6.2 and 6.3",
+                difference(
+                    "judged",
                     "train-loss barrier after annealing of the distance less that after weight "
-                    "matching, one hidden layer (nats)"
-                ),
+                    "matching, one hidden layer (nats)",
+                    {"way": BY_DISTANCE.name},
+                    {"way": WEIGHTS.name},
+                    cluster="group",
+                    shallow=True,
+                )
+                > 0,
+                "derived",
             ),
         ),
     ),

@@ -27,7 +27,7 @@ def control(bench: Bench) -> Frame:
 
 
 def distances(bench: Bench) -> Frame:
-    """How far apart children are that are linearly connected."""
+    """Return how far apart children are that are linearly connected."""
     found = siblings(bench, NETWORKS)
     first = {network: settled(group) for network, group in found.by("network").items()}
     return found.derive(

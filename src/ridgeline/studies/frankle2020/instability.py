@@ -41,7 +41,7 @@ def spawned(bench: Bench) -> Frame:
 
 
 def instabilities(frame: Frame) -> Panels:
-    """Against the step of parting, a panel a network, a line a split."""
+    """Instability against the step of parting, a panel a network, a line a split."""
     train = frame.derive(split="train", points=lambda train_points: train_points)
     test = frame.derive(split="test", points=lambda test_points: test_points)
     pairs = ", ".join(

@@ -29,7 +29,7 @@ HIGH = 0.1
 
 
 def family(bench: Bench) -> Frame:
-    """From theta_t to the solution, for several t."""
+    """Lines from theta_t to the solution, for several t."""
     rows = []
     for label, name in NETWORKS.items():
         points = bench.setting("points" if "later" in name else "convolutional_points")
@@ -48,7 +48,7 @@ def family(bench: Bench) -> Frame:
 
 
 def lines_from(rows: Frame) -> Frame:
-    """What is said of lines from ``step`` of ``length``, by network."""
+    """Add what is said of lines from ``step`` of ``length``, by network."""
     quick = {label: early(group) for label, group in rows.by("population").items()}
     length = {label: group.values("length")[0] for label, group in rows.by("population").items()}
     told = ", ".join(f"{step} of {length[label]} ({label})" for label, step in quick.items())
@@ -68,7 +68,7 @@ def lines_from(rows: Frame) -> Frame:
 
 
 def barrier(profile: Profile) -> float:
-    """How far the training loss on a line rises over the worse of its ends, in nats."""
+    """Return how far the training loss on a line rises over the worse of its ends, in nats."""
     return profile.barrier("max").height
 
 

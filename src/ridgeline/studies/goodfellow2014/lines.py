@@ -22,7 +22,7 @@ SMOOTH = 0.01
 FINE = 20
 """Positions a unit of t where the line goes on beyond its ends."""
 OUTSIDE = 0.25
-"""How far it does, on each side."""
+"""Reach beyond the ends, on each side."""
 KINDS = {"convolutional": "conv", "LSTM": "lstm"}
 OURS = "tanh"
 """In place of the paper's maxout."""
@@ -50,7 +50,7 @@ def other_networks(bench: Bench) -> Frame:
 
 
 def _measured(bench: Bench, runs: Frame) -> Frame:
-    """On the line, training and test; and beyond its ends, training alone."""
+    """Curves on the line, training and test; and beyond its ends, training alone."""
     lines = bench.lines(runs, splits=("train", "test"))
     lines = bench.lines(lines, into="outside", told="beyond", points=beyond(), extrapolate=True)
     return lines.derive(
@@ -92,7 +92,7 @@ def _shown(name: str, title: str, table: str, head: str) -> tuple[Show, ...]:
 
 
 def _beyond(name: str, title: str) -> Callable[[Frame], Panels]:
-    """On a logarithmic axis, where the solution's depth can be seen."""
+    """Draw the lines on a logarithmic axis, where the solution's depth can be seen."""
 
     def show(frame: Frame) -> Panels:
         series = []

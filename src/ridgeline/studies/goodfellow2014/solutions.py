@@ -58,7 +58,7 @@ def clustered(pairs: Frame) -> Frame:
 
 
 def _label(at: str) -> str:
-    """Of a time as specs have it: ``"4ep"``."""
+    """Label of a time as specs have it: ``"4ep"``."""
     if Duration.parse(at) == Duration():
         return "initialisation"
     return f"the first {at.replace('ep', ' ep. ').replace('it', ' it.').strip()}"

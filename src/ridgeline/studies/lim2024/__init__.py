@@ -29,7 +29,7 @@ DRAWN = (
     *(RATE, "training.optimiser.weight_decay", "training.label_smoothing", "training.length"),
     *("net.seed", "seed"),
 )
-"""What is drawn, and the run's own seed: what both kinds of one draw share."""
+"""Hyper-parameters that are drawn, and the run's own seed: both kinds of one draw share them."""
 
 
 @versioned("smoothed cross entropy", "1")

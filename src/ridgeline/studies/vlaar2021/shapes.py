@@ -134,14 +134,14 @@ def told_apart(rows: Frame, shape: str) -> bool:
 
 
 def still(rows: Frame) -> list[str]:
-    """Why claims about a shape that hardly varies are undecided."""
+    """Return why claims about a shape that hardly varies are undecided."""
     found = [name for name in SHAPES if not told_apart(rows, name)]
     said = "The same in more than half of the settings, so without any rank correlation to test"
     return [f"{said}: {', '.join(found)}."] * bool(found)
 
 
 def power(count: int) -> list[str]:
-    """Why so many settings could not tell the absence of a correlation from a strong one.
+    """Return why so many settings could not tell the absence of a correlation from a strong one.
 
     The rank correlation of n unrelated pairs has the standard deviation 1 / sqrt(n - 1).
     """
