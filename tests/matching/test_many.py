@@ -7,9 +7,10 @@ import torch
 from planted import headed, normalised, planted
 from ridgeline import state as states
 from ridgeline.errors import StateMismatch, UsageError
+from ridgeline.matching.contract import spread
 from ridgeline.matching.cycles import cycle_error, pairwise
 from ridgeline.matching.frank_wolfe import FrankWolfe
-from ridgeline.matching.many import align_many, spread
+from ridgeline.matching.many import align_many
 from ridgeline.matching.universe import CycleConsistent, MergeMany, ToReference, _pairs
 from ridgeline.symmetry.stacking import orders_of
 from wreaths import chain, drawn

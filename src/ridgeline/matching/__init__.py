@@ -1,12 +1,13 @@
 """Matching: which element of a symmetry carries one network nearest to another, or many."""
 
 from ridgeline.matching.activations import ActivationMatching
-from ridgeline.matching.align import Aligned, Matched, Strategy, align
+from ridgeline.matching.align import Aligned, align
 from ridgeline.matching.annealing import SimulatedAnnealing
+from ridgeline.matching.contract import ManyStrategy, Matched, MatchedMany, Strategy, spread
 from ridgeline.matching.cycles import CycleError, cycle_error, pairwise
 from ridgeline.matching.frank_wolfe import FrankWolfe
 from ridgeline.matching.learned import Learned
-from ridgeline.matching.many import AlignedMany, ManyStrategy, MatchedMany, align_many, spread
+from ridgeline.matching.many import AlignedMany, align_many
 from ridgeline.matching.procrustes import Procrustes
 from ridgeline.matching.rescaling import Rescaling, rescaled
 from ridgeline.matching.sinkhorn import Sinkhorn

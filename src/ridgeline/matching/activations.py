@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.graph import Forward
-from ridgeline.matching.align import Matched
 from ridgeline.matching.assignment import assign, value
+from ridgeline.matching.contract import Matched
 from ridgeline.matching.cross_products import Products, cross_products
 from ridgeline.objective import Objective
 from ridgeline.progress import Progress

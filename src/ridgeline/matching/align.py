@@ -6,14 +6,16 @@ can be told from a failure.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import Tensor
 
 from ridgeline import state as states
-from ridgeline.errors import UsageError, WrongKind
+from ridgeline.errors import UsageError
+from ridgeline.matching.contract import Matched, Strategy, check_groups, check_strategy
 from ridgeline.matching.moved import Moved, moved_by
+from ridgeline.matching.weights import WeightMatching
 from ridgeline.numerals import several
 from ridgeline.progress import Progress
 from ridgeline.state import State
@@ -21,76 +23,7 @@ from ridgeline.symmetry import Symmetry, Transform
 from ridgeline.symmetry.witness import check_carried
 from ridgeline.symmetry.words import outputs_left_out
 
-__all__ = ["Aligned", "Matched", "Strategy", "align", "check_groups", "check_strategy"]
-
-
-SLACK = 1e-6
-"""Share of an objective by which rounding may make it worse."""
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Matched:
-    """Result of a strategy.
-
-    Args:
-        transform: The element of the symmetry; None for a strategy that mixes units (soft
-            optimal transport), whose state is no transform of b.
-        objective: ``before`` and ``after``: what the strategy maximises or minimises, exactly,
-            for the identity and for what was found. More numbers may stand beside them.
-        goal: Which way is better, or ``"none"`` if the strategy follows no single objective.
-        measure: What the objective is, in words.
-        sweeps: Rounds over the groups, or steps.
-        history: The objective after each.
-        notes: What a reader should know.
-        state: The state, only where `transform` is None.
-
-    Raises:
-        UsageError: If neither or both of transform and state are given.
-    """
-
-    transform: Transform | None
-    objective: Mapping[str, float] = field(default_factory=dict)
-    goal: str = "maximise"
-    measure: str = ""
-    sweeps: int = 0
-    history: tuple[float, ...] = ()
-    notes: tuple[str, ...] = ()
-    state: State | None = None
-
-    def __post_init__(self) -> None:
-        if (self.transform is None) == (self.state is None):
-            raise UsageError("A match is either a transform or a state.", got="both or neither")
-        if self.goal not in ("maximise", "minimise", "none"):
-            raise UsageError("A goal is maximise, minimise or none.", got=repr(self.goal))
-
-    @property
-    def worse(self) -> bool:
-        """True if the objective is worse than the identity's by more than rounding."""
-        if self.goal == "none" or not {"before", "after"} <= set(self.objective):
-            return False
-        before, after = self.objective["before"], self.objective["after"]
-        loss = before - after if self.goal == "maximise" else after - before
-        return not loss <= SLACK * max(abs(before), abs(after))
-
-
-class Strategy(Protocol):
-    """Strategy by which a transform is found.
-
-    A strategy that can never end worse than the identity says so with a class attribute
-    ``never_worse = True``, and `align` holds it to that.
-    """
-
-    def match(
-        self,
-        a: Mapping[str, Tensor],
-        b: Mapping[str, Tensor],
-        symmetry: Symmetry,
-        *,
-        seed: int,
-        progress: Progress | None,
-    ) -> Matched:
-        """The transform that carries b towards a, by this strategy's objective."""
-        ...
+__all__ = ["Aligned", "align"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,10 +115,7 @@ def align(
         UsageError: If an argument is of another kind, if the symmetry has no groups, or a strategy
             that promises never to be worse than the identity was.
     """
-    if by is None:
-        from ridgeline.matching.weights import WeightMatching
-
-        by = WeightMatching()
+    by = WeightMatching() if by is None else by
     check_strategy(by, "match", "WeightMatching")
     a, b = states.in_one_type((states.detached(a, "a"), states.detached(b, "b")), stacklevel=2)
     states.check_same(a, b)
@@ -224,39 +154,3 @@ def align(
         moved=moved_by(matched.transform, symmetry),
         same_function=False if element is None else check_carried(symmetry, b, element, carried),
     )
-
-
-def check_groups(symmetry: Symmetry) -> None:
-    """Refuse a symmetry with nothing to search.
-
-    Raises:
-        UsageError: If it is none, or has neither groups nor scalings.
-    """
-    if not isinstance(symmetry, Symmetry):
-        raise WrongKind(
-            "A symmetry is what `rl.symmetries(model, example)` gives.",
-            symmetry,
-            name="symmetry",
-            remedy="It comes after the states: `rl.align(a, b, symmetry)`.",
-        )
-    if not (symmetry.groups or symmetry.scalings or symmetry.exchanges):
-        raise UsageError(
-            "Alignment needs a symmetry with one group of units at least.",
-            got=f"none, and {len(symmetry.fixed)} axes that are fixed",
-            remedy="`print(symmetry)` says why: each fixed axis bears its reason.",
-        )
-
-
-def check_strategy(by: object, verb: str, example: str) -> None:
-    """Refuse what is no strategy.
-
-    Args:
-        by: What was given as one.
-        verb: The method that it must have.
-        example: Name of one that has it.
-
-    Raises:
-        UsageError: If it is a class, or has no such method.
-    """
-    if isinstance(by, type) or not hasattr(by, verb):
-        raise WrongKind(f"A strategy is an instance, such as `rl.{example}()`.", by, name="by")

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ridgeline import state as states
 from ridgeline.errors import UsageError
-from ridgeline.matching.align import Matched
+from ridgeline.matching.contract import Matched
 from ridgeline.matching.descent import descended
 from ridgeline.matching.overlap import Overlap
 from ridgeline.matching.swaps import Swaps

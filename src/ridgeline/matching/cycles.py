@@ -8,7 +8,8 @@ import numpy as np
 from torch import Tensor
 
 from ridgeline.errors import UsageError
-from ridgeline.matching.align import Strategy, align
+from ridgeline.matching.align import align
+from ridgeline.matching.contract import Strategy
 from ridgeline.symmetry import Symmetry, Transform
 from ridgeline.symmetry.stacking import orders_of
 

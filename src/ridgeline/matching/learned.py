@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from ridgeline.errors import UsageError
-from ridgeline.matching.align import Matched, Strategy
 from ridgeline.matching.assignment import assign
 from ridgeline.matching.circuits import heads_of
+from ridgeline.matching.contract import Matched, Strategy
 from ridgeline.matching.losses import batches_of, mixed, parameters
 from ridgeline.matching.procrustes import Procrustes, hidden_of
 from ridgeline.objective import Objective, batch_loss

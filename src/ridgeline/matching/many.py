@@ -6,62 +6,27 @@ pair by pair need not (`cycles.cycle_error`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from ridgeline import state as states
-from ridgeline.matching.align import check_groups, check_strategy
+from ridgeline.matching.contract import (
+    ManyStrategy,
+    MatchedMany,
+    check_groups,
+    check_strategy,
+    spread,
+)
+from ridgeline.matching.universe import MergeMany
 from ridgeline.progress import Progress
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry, Transform
 from ridgeline.symmetry.stacking import orders_of
 from ridgeline.symmetry.witness import check_carried
 
-__all__ = [
-    "AlignedMany",
-    "ManyStrategy",
-    "MatchedMany",
-    "align_many",
-    "spread",
-]
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class MatchedMany:
-    """Result of a strategy for many networks.
-
-    Args:
-        transforms: Into the common frame, one for each state.
-        objective: ``before`` and ``after``, as in `Matched`: what the strategy follows, for
-            the identities and for what was found; empty where that is the spread alone.
-        history: The spread, or what else the strategy follows, after each round.
-        measure: What the history holds, in words.
-        notes: What a reader should know.
-    """
-
-    transforms: tuple[Transform, ...]
-    objective: Mapping[str, float] = field(default_factory=dict)
-    history: tuple[float, ...] = ()
-    measure: str = ""
-    notes: tuple[str, ...] = ()
-
-
-class ManyStrategy(Protocol):
-    """Strategy by which transforms of many states into a common frame are found."""
-
-    def match_many(
-        self,
-        given: Sequence[Mapping[str, Tensor]],
-        symmetry: Symmetry,
-        *,
-        seed: int,
-        progress: Progress | None,
-    ) -> MatchedMany:
-        """A transform for each state."""
-        ...
+__all__ = ["AlignedMany", "align_many"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,10 +110,7 @@ def align_many(
         StateMismatch: If the states differ in their tensors, or the symmetry is of others.
         NonFinite: If a state holds NaN or infinity.
     """
-    if by is None:
-        from ridgeline.matching.universe import MergeMany
-
-        by = MergeMany()
+    by = MergeMany() if by is None else by
     check_strategy(by, "match_many", "MergeMany")
     given = states.check_states(given, least=2, stacklevel=2)
     check_groups(symmetry)
@@ -167,17 +129,3 @@ def align_many(
         before=spread(given),
         after=spread(carried),
     )
-
-
-def spread(given: Sequence[Mapping[str, Tensor]]) -> float:
-    """The root mean square distance of states from their mean, over coordinates.
-
-    The mean squared distance between two of k states is ``2 k / (k - 1)`` times its square.
-    """
-    total = 0.0
-    for n in states.coordinates(given[0]):
-        stack = torch.stack([g[n].double() for g in given])
-        # From the first state, so that equal ones have no rounding.
-        away = stack - stack[:1]
-        total += float((away - away.mean(0)).square().sum())
-    return (total / len(given)) ** 0.5

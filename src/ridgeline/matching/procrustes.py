@@ -17,8 +17,8 @@ from torch import Tensor
 
 from ridgeline import state as states
 from ridgeline.errors import UsageError
-from ridgeline.matching.align import Matched, Strategy
 from ridgeline.matching.circuits import match_heads, within
+from ridgeline.matching.contract import Matched, Strategy
 from ridgeline.matching.weights import WeightMatching
 from ridgeline.progress import Progress
 from ridgeline.state import State

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ridgeline import state as states
 from ridgeline.errors import UsageError
-from ridgeline.matching.align import Matched, Strategy
+from ridgeline.matching.contract import Matched, Strategy
 from ridgeline.matching.factors import factors_of
 from ridgeline.progress import Progress
 from ridgeline.state import State

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ridgeline import state as states
 from ridgeline.errors import UnknownName, UsageError
-from ridgeline.matching.align import Matched
+from ridgeline.matching.contract import Matched
 from ridgeline.matching.descent import descended
 from ridgeline.matching.losses import batches_of, mixed, parameters
 from ridgeline.matching.relaxed import harden, matched_names, soft

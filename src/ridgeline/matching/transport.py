@@ -21,8 +21,8 @@ from torch import Tensor
 
 from ridgeline import state as states
 from ridgeline.errors import UsageError
-from ridgeline.matching.align import Matched
 from ridgeline.matching.blocks import solve
+from ridgeline.matching.contract import Matched
 from ridgeline.matching.overlap import Overlap
 from ridgeline.matching.products import units
 from ridgeline.matching.relaxed import soft_place

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from ridgeline import state as states
 from ridgeline.errors import UsageError
-from ridgeline.matching.align import Strategy
+from ridgeline.matching.contract import MatchedMany, Strategy, spread
 from ridgeline.matching.frank_wolfe import FrankWolfe, ascend
-from ridgeline.matching.many import MatchedMany, spread
 from ridgeline.matching.relaxed import Matrices, barycentre, degree, harden, matched_names, soft
 from ridgeline.matching.weights import WeightMatching
 from ridgeline.progress import Progress

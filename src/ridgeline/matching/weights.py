@@ -19,7 +19,7 @@ import numpy as np
 from torch import Tensor
 
 from ridgeline.errors import UnknownName, UsageError
-from ridgeline.matching.align import Matched, Strategy
+from ridgeline.matching.contract import Matched, Strategy
 from ridgeline.matching.descent import descend
 from ridgeline.matching.outward import outer_groups, outward, renewed
 from ridgeline.matching.overlap import Overlap

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ridgeline.errors import UnknownName, UsageError
-from ridgeline.matching.align import check_strategy
+from ridgeline.matching.contract import check_strategy
 from ridgeline.merging.merged import Merged
 from ridgeline.merging.pool import Plan, Pool, Strategy, mean
 from ridgeline.merging.strategies import Mean

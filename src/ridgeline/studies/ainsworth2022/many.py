@@ -7,8 +7,9 @@ import numpy as np
 
 from ridgeline.charts import Panel, Panels, Table, band
 from ridgeline.errors import UsageError
+from ridgeline.matching.contract import ManyStrategy
 from ridgeline.matching.cycles import cycle_error, pairwise
-from ridgeline.matching.many import ManyStrategy, align_many
+from ridgeline.matching.many import align_many
 from ridgeline.matching.universe import CycleConsistent, MergeMany, ToReference
 from ridgeline.merging import merge
 from ridgeline.state import State
