@@ -23,6 +23,7 @@ from ridgeline.errors import UsageError
 from ridgeline.matching.contract import Matched
 from ridgeline.matching.descent import descended
 from ridgeline.matching.overlap import Overlap
+from ridgeline.matching.search import Search
 from ridgeline.matching.swaps import Swaps
 from ridgeline.progress import Progress
 from ridgeline.rng import seed_of
@@ -87,8 +88,8 @@ class SimulatedAnnealing:
         draws = np.random.default_rng(seed_of(seed, "simulated annealing"))
         walk = _Walk(a, b, symmetry, self.energy)
         cooling = np.log(self.final_temperature / self.initial_temperature)
-        best, least, history, taken = walk.orders, walk.energy, [walk.energy], 0
-        before, late = walk.energy, 0
+        history, taken, late = [walk.energy], 0, 0
+        best, least = walk.orders, walk.energy
         for step in range(self.steps):
             heat = self.initial_temperature * np.exp(cooling * step / max(self.steps - 1, 1))
             rise = walk.propose(draws)
@@ -104,19 +105,15 @@ class SimulatedAnnealing:
                 history.append(walk.energy)
                 if progress is not None:
                     progress("simulated annealing", step + 1, self.steps)
-        transform = compose(best, symmetry)
-        after = walk.of(transform(b))
+        search = Search(symmetry.identity(), lambda x: walk.of(x(b)))
+        search.offer(compose(best, symmetry))
         if self.settle and self.energy is None:
-            settled = descended(a, b, symmetry, [transform], seed)
-            if (reached := walk.of(settled(b))) < after:
-                transform, after = settled, reached
-        return Matched(
-            transform=transform if after <= before else symmetry.identity(),
-            objective={"before": before, "after": min(before, after)},
-            goal="minimise",
+            search.offer(descended(a, b, symmetry, [search.best], seed))
+        return search.matched(
+            search.best,
             measure="squared distance" if self.energy is None else "energy",
             sweeps=self.steps,
-            history=tuple(history),
+            history=history,
             notes=(f"{taken} of {self.steps} swaps were taken{self._heat(late)}",),
         )
 

@@ -24,14 +24,16 @@ from ridgeline.matching.relaxed import (
     barycentre,
     degree,
     harden,
+    hardened,
     inner,
     matched_names,
     matrix,
     soft,
 )
+from ridgeline.matching.search import Search, counted
 from ridgeline.progress import Progress
 from ridgeline.rng import stream
-from ridgeline.symmetry import Symmetry
+from ridgeline.symmetry import Symmetry, Transform
 
 __all__ = ["FrankWolfe", "ascend", "best_step", "starts"]
 
@@ -89,34 +91,24 @@ class FrankWolfe:
         def objective(p: Matrices) -> Tensor:
             return inner(fixed, soft(moving, symmetry, p), names)
 
-        power, found = degree(symmetry, names), []
-        for start, first in enumerate(starts(symmetry, self.restarts, seed)):
-            p, history = ascend(objective, first, power, self)
-            orders = {name: harden(each) for name, each in p.items()}
-            value = float(inner(fixed, _wide(symmetry.transform(orders)(b), names), names))
-            found.append((value, orders, history))
-            if progress:
-                progress("Frank-Wolfe", start + 1, self.restarts)
-        before = float(inner(fixed, moving, names))
-        value, orders, history = max(found, key=lambda each: each[0])
-        notes = ()
-        if value <= before:
-            value, orders = before, {}
-            notes = ("No start ended better than the identity, which is kept.",)
-        element = symmetry.transform(orders)
+        def reached(element: Transform) -> float:
+            return float(inner(fixed, _wide(element(b), names), names))
+
+        power, search = degree(symmetry, names), Search(symmetry.identity(), reached, "maximise")
+        begun, ends, most = starts(symmetry, self.restarts, seed), list[Transform](), -np.inf
+        for start in counted("Frank-Wolfe", self.restarts, progress):
+            p, history = ascend(objective, begun[start], power, self)
+            ends.append(hardened(symmetry, p))
+            if (value := search.offer(ends[-1])) > most:
+                most, search.history = value, history
         if self.settle:
-            ends = [symmetry.transform(each) for _, each, _ in found]
-            settled = descended(a, b, symmetry, ends, seed)
-            reached = float(inner(fixed, _wide(settled(b), names), names))
-            if reached > value:
-                element, value, notes = settled, reached, ()
-        return Matched(
-            transform=element,
-            objective={"before": before, "after": value},
+            search.offer(descended(a, b, symmetry, ends, seed))
+        kept = "No start ended better than the identity, which is kept."
+        return search.matched(
+            search.best,
             measure="inner product of a and b over coordinates",
-            sweeps=len(history) - 1,
-            history=tuple(history),
-            notes=notes,
+            sweeps=len(search.history) - 1,
+            notes=() if search.gained else (kept,),
         )
 
 

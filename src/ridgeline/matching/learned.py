@@ -8,7 +8,7 @@ in: channels within heads may be mixed, by matrices that need no projection; the
 lowest loss halfway on one fixed batch is kept, where theirs is the last.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,6 +21,7 @@ from ridgeline.matching.circuits import heads_of
 from ridgeline.matching.contract import Matched, Strategy
 from ridgeline.matching.losses import batches_of, mixed, parameters
 from ridgeline.matching.procrustes import Procrustes, hidden_of
+from ridgeline.matching.search import Search
 from ridgeline.objective import Objective, batch_loss
 from ridgeline.progress import Progress
 from ridgeline.rng import stream as random_stream
@@ -99,44 +100,38 @@ class Learned:
         fixed = parameters(self.objective, self.stream.absorb(a)(a))
         moving = parameters(self.objective, to(begun))
         latent = _Latent(symmetry, self.stream, self.circuits)
-        identity = symmetry.identity()
-        reached = {"before": judge(identity), "start": judge(start)}
-        best, lowest = min(((identity, reached["before"]), (start, reached["start"])),
-                           key=lambda pair: pair[1])  # fmt: skip
-        history: list[float] = []
-        for step, loss in enumerate(self._descend(latent, fixed, moving, seed)):
-            history.append(loss)
-            if (step + 1) % self.every == 0 or step + 1 == self.steps:
-                element = back @ latent.element() @ to @ start
-                if (found := judge(element)) < lowest:
-                    best, lowest = element, found
-            if progress is not None:
-                progress("learned matching", step + 1, self.steps)
-        return Matched(
-            transform=best,
-            objective=reached | {"after": lowest},
-            goal="minimise",
-            measure=f"loss at the midpoint, {len(judges)} samples",
-            sweeps=len(history),
-            history=tuple(history),
+        search = Search(symmetry.identity(), judge)
+        begins = search.offer(start)
+        search.follow(
+            self._steps(latent, fixed, moving, seed),
+            lambda: back @ latent.element() @ to @ start,
+            steps=self.steps,
+            every=self.every,
+            what="learned matching",
+            progress=progress,
         )
+        measure = f"loss at the midpoint, {len(judges)} samples"
+        return search.matched(search.best, measure=measure, start=begins)
 
-    def _descend(
+    def _steps(
         self, latent: "_Latent", a: Mapping[str, Tensor], b: Mapping[str, Tensor], seed: int
-    ) -> Iterator[float]:
+    ) -> Callable[[int], float]:
         """Steps of Adam on the latent matrices: the loss of each on its own batch."""
         adam = torch.optim.Adam(latent.matrices(), lr=self.rate)
         batches = batches_of(self.objective, self.batch, seed)
         draws = random_stream(seed, "learned matching", "t")
         low, high = self.between
-        for _ in range(self.steps):
+
+        def step(_: int) -> float:
             t = low + (high - low) * float(torch.rand((), generator=draws))
             with torch.enable_grad():
                 loss = batch_loss(self.objective, mixed(a, latent.carry(b), t), next(batches))
                 adam.zero_grad(set_to_none=True)
                 loss.backward()
             adam.step()
-            yield float(loss.detach())
+            return float(loss.detach())
+
+        return step
 
 
 class _Latent:

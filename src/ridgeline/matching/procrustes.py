@@ -10,6 +10,7 @@ all are solved in turn until nothing changes, from several starts.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -19,6 +20,7 @@ from ridgeline import state as states
 from ridgeline.errors import UsageError
 from ridgeline.matching.circuits import match_heads, within
 from ridgeline.matching.contract import Matched, Strategy
+from ridgeline.matching.search import alternate
 from ridgeline.matching.weights import WeightMatching
 from ridgeline.progress import Progress
 from ridgeline.state import State
@@ -103,23 +105,15 @@ class Procrustes:
     ) -> tuple[Transform, list[float]]:
         """Each part solved in turn, and kept if b is nearer: the distance never grows."""
         hidden = hidden_of(symmetry, self.stream)
-        found, at = start, start(b)
-        history = [states.distance(a, at)]
-        last = history[0]
-        for turn in range(self.rounds):
-            for part in ("hidden", "heads", "stream"):
-                step = self._part(part, a, at, symmetry, hidden, seed)
-                after = step(at)
-                reached = states.distance(a, after)
-                if reached < history[-1]:
-                    found, at = step @ found, after
-                    history.append(reached)
-            if progress is not None:
-                progress("procrustes matching", turn + 1, self.rounds)
-            if turn and history[-1] > last * (1 - self.tolerance):
-                break
-            last = history[-1]
-        return found, history
+        parts = [
+            partial(self._part, part, a, symmetry=symmetry, hidden=hidden, seed=seed)
+            for part in ("hidden", "heads", "stream")
+        ]
+        return alternate(
+            a, b, start, parts,
+            rounds=self.rounds, tolerance=self.tolerance,
+            what="procrustes matching", progress=progress,
+        )  # fmt: skip
 
     def _part(
         self, part: str, a: State, at: State, symmetry: Symmetry, hidden: Symmetry, seed: int

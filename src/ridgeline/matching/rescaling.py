@@ -17,6 +17,7 @@ from ridgeline import state as states
 from ridgeline.errors import UsageError
 from ridgeline.matching.contract import Matched, Strategy
 from ridgeline.matching.factors import factors_of
+from ridgeline.matching.search import alternate
 from ridgeline.progress import Progress
 from ridgeline.state import State
 from ridgeline.symmetry import Group, Symmetry, Transform
@@ -107,22 +108,17 @@ class Rescaling:
         progress: Progress | None,
     ) -> tuple[Transform, list[float]]:
         """Permutation and factors in turn, until b comes no nearer."""
-        best, at = start, start(b)
-        history = [states.distance(a, at)]
-        for turn in range(self.rounds):
+
+        def part(at: State) -> Transform:
             step = symmetry.identity()
             if by is not None:
                 step = _permutation(by, a, at, symmetry, seed)
-            step = rescaled(a, step(at), symmetry, sweeps=self.sweeps) @ step
-            after = step(at)
-            reached = states.distance(a, after)
-            if not reached < history[-1] * (1 - self.tolerance):
-                break
-            best, at = step @ best, after
-            history.append(reached)
-            if progress is not None:
-                progress("rescaling", turn + 1, self.rounds)
-        return best, history
+            return rescaled(a, step(at), symmetry, sweeps=self.sweeps) @ step
+
+        return alternate(
+            a, b, start, [part],
+            rounds=self.rounds, tolerance=self.tolerance, what="rescaling", progress=progress,
+        )  # fmt: skip
 
     def _canonical(
         self,

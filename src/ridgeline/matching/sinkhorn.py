@@ -19,11 +19,12 @@ from ridgeline.errors import UnknownName, UsageError
 from ridgeline.matching.contract import Matched
 from ridgeline.matching.descent import descended
 from ridgeline.matching.losses import batches_of, mixed, parameters
-from ridgeline.matching.relaxed import harden, matched_names, soft
+from ridgeline.matching.relaxed import hardened, matched_names, soft
+from ridgeline.matching.search import Search
 from ridgeline.objective import Objective, Samples, batch_loss
 from ridgeline.progress import Progress
 from ridgeline.rng import stream
-from ridgeline.symmetry import Order, Symmetry, Transform
+from ridgeline.symmetry import Symmetry, Transform
 
 __all__ = ["Sinkhorn", "SinkhornKind", "doubly_stochastic"]
 
@@ -145,45 +146,36 @@ class Sinkhorn:
         The `history` is the relaxed number after each step.
         """
         run = _Run(self, a, b, symmetry, seed)
+        search = Search(symmetry.identity(), run.at)
         x = {
             g.name: torch.zeros(g.fibres, g.size, g.size, requires_grad=True)
             for g in symmetry.groups
         }
-        optimiser = torch.optim.AdamW(list(x.values()), lr=self.rate) if x else None
-        before = run.hard({})
-        best, orders = before, dict[str, Order]()
-        history: list[float] = []
-        for step in range(self.steps if optimiser else 0):
-            assert optimiser is not None
-            optimiser.zero_grad()
-            with torch.enable_grad():
-                p = {n: doubly_stochastic(v / self.temperature, iterations=self.iterations)
-                     for n, v in x.items()}  # fmt: skip
-                value = run.relaxed(soft(run.b, symmetry, p))
-            value.backward()
-            optimiser.step()
-            history.append(float(value.detach()))
-            if (step + 1) % self.every == 0 or step + 1 == self.steps:
-                # Scaling adds to rows and columns only, which no assignment depends on.
-                found = {n: harden(v) for n, v in x.items()}
-                reached = run.hard(found)
-                if reached < best:
-                    best, orders = reached, found
-                if progress:
-                    progress("Sinkhorn", step + 1, self.steps)
-        element = symmetry.transform(orders)
+        if x:
+            optimiser = torch.optim.AdamW(list(x.values()), lr=self.rate)
+
+            def step(_: int) -> float:
+                optimiser.zero_grad()
+                with torch.enable_grad():
+                    p = {n: doubly_stochastic(v / self.temperature, iterations=self.iterations)
+                         for n, v in x.items()}  # fmt: skip
+                    value = run.relaxed(soft(run.b, symmetry, p))
+                value.backward()
+                optimiser.step()
+                return float(value.detach())
+
+            # Scaling adds to rows and columns only, which no assignment depends on.
+            search.follow(
+                step,
+                lambda: hardened(symmetry, x),
+                steps=self.steps,
+                every=self.every,
+                what="Sinkhorn",
+                progress=progress,
+            )
         if self.kind == "distance" and run.names:
-            settled = descended(a, b, symmetry, [element], seed)
-            if (reached := run.at(settled)) < best:
-                best, element = reached, settled
-        return Matched(
-            transform=element,
-            objective={"before": before, "after": best},
-            goal="minimise",
-            measure=run.measure,
-            sweeps=len(history),
-            history=tuple(history),
-        )
+            search.offer(descended(a, b, symmetry, [search.best], seed))
+        return search.matched(search.best, measure=run.measure)
 
 
 class _Run:
@@ -220,9 +212,6 @@ class _Run:
             return torch.stack(squares).sum() / self.size
         t = 0.5 if self.kind == "midpoint" else float(torch.rand((), generator=self.draws))
         return batch_loss(self.objective, mixed(self.a, carried, t), next(self.batches))
-
-    def hard(self, orders: Mapping[str, Order]) -> float:
-        return self.at(self.symmetry.transform(orders))
 
     def at(self, element: Transform) -> float:
         """The number of an element, hard."""

@@ -17,6 +17,7 @@ from ridgeline import state as states
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.matching.contract import Matched
 from ridgeline.matching.losses import batches_of, mixed, parameters
+from ridgeline.matching.search import Search
 from ridgeline.matching.weights import WeightMatching
 from ridgeline.objective import Objective, Samples, batch_loss
 from ridgeline.objective.point import gradients
@@ -101,42 +102,37 @@ class StraightThrough:
             with torch.no_grad():
                 return float(batch_loss(self.objective, mixed(fixed, transform(moving)), judges))
 
-        at = best = symmetry.identity()
-        before = lowest = judge(best)
-        history: list[float] = []
-        visited = 1
+        search = Search(symmetry.identity(), judge)
+        at = before = search.identity
         if self.init == "weights":
-            at = self._nearest(WeightMatching(sweeps=self.sweeps), fixed, moving, symmetry, seed)
-            visited += 1
-            if (reached := judge(at)) < lowest:
-                best, lowest = at, reached
-        for step in range(self.steps):
-            new = self._project(free, moving, symmetry, at, seed)
-            if _differ(new, at, symmetry):
-                visited += 1
-                reached = judge(new)
-                if reached < lowest:
-                    best, lowest = new, reached
-            at = new
-            middle = mixed(fixed, at(moving))
-            loss, slopes = self._slopes(middle, names, symmetry, next(batches))
-            history.append(loss)
+            at = before = self._nearest(
+                WeightMatching(sweeps=self.sweeps), fixed, moving, symmetry, seed
+            )
+            search.offer(at)
+
+        def step(_: int) -> float:
+            nonlocal at, before
+            before, at = at, self._project(free, moving, symmetry, at, seed)
+            loss, slopes = self._slopes(mixed(fixed, at(moving)), names, symmetry, next(batches))
             for n in names:
                 # Half, since the midpoint moves by half of what the free parameters move by.
                 speed[n] = self.momentum * speed[n] + slopes[n] / 2
                 free[n] = free[n] - self.rate * speed[n]
             states.tie(free, symmetry.ties)
-            if progress:
-                progress("straight-through", step + 1, self.steps)
-        return Matched(
-            transform=best,
-            objective={"before": before, "after": lowest},
-            goal="minimise",
-            measure=f"loss at the midpoint, least of {visited} permutations on the {len(judges)} "
-            "samples that they were chosen on",
-            sweeps=len(history),
-            history=tuple(history),
-            notes=(f"{visited} permutations were compared, the identity among them",),
+            return loss
+
+        search.follow(
+            step,
+            lambda: at if _differ(at, before, symmetry) else None,
+            steps=self.steps,
+            what="straight-through",
+            progress=progress,
+        )
+        return search.matched(
+            search.best,
+            measure=f"loss at the midpoint, least of {search.tried} permutations on the "
+            f"{len(judges)} samples that they were chosen on",
+            notes=(f"{search.tried} permutations were compared, the identity among them",),
         )
 
     def _project(

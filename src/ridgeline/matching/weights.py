@@ -23,6 +23,7 @@ from ridgeline.matching.contract import Matched, Strategy
 from ridgeline.matching.descent import descend
 from ridgeline.matching.outward import outer_groups, outward, renewed
 from ridgeline.matching.overlap import Overlap
+from ridgeline.matching.search import Search
 from ridgeline.numerals import several
 from ridgeline.progress import Progress
 from ridgeline.rng import seed_of
@@ -131,11 +132,12 @@ class WeightMatching:
             return replace(matched, transform=stack.transform(matched.transform))
         overlap = Overlap(a, b, symmetry, statistics=self.statistics)
         given = self._given(a, b, symmetry, overlap, seed, progress)
-        rounding = ROUNDING * overlap.scale
-        before = overlap.value(overlap.identities())
-        best, after, history, ends = given, before, (before,), []
+        search = Search(
+            overlap.identities(), overlap.value, "maximise", margin=ROUNDING * overlap.scale
+        )
+        history, ends = (search.before,), list[float]()
         for restart in range(self.restarts + (self.init == "outward")):
-            if ends and after >= overlap.scale * (1 - PERFECT):
+            if ends and search.value >= overlap.scale * (1 - PERFECT):
                 break
             draws = np.random.default_rng(seed_of(seed, "weight matching", restart))
             if restart < self.restarts:
@@ -143,24 +145,22 @@ class WeightMatching:
             else:
                 start = overlap.identities()
             found, values = self._descended(overlap, start, draws, restart, progress)
-            ends.append(overlap.value(found))
-            if restart == 0 or ends[-1] > after + rounding:
-                best, after, history = found, ends[-1], tuple(values)
-        best, after, gained = self._renewed(overlap, best, after, seed)
+            ends.append(search.offer(found))
+            if restart == 0 or search.best is found:
+                history = tuple(values)
         notes = self._notes(ends, history)
-        if gained:
+        if gained := self._renewed(overlap, search, seed):
             notes = (*notes, f"{several(gained, 'renewal')} of groups overlapped more")
-        if after < before:  # only from a start that is not the identity
-            best, after = overlap.identities(), before
+            history = (*history, search.value)
+        if max(ends) < search.before and not gained:
             notes = (*notes, "the start led to less than the identity, which is given instead")
-        return Matched(
-            transform=compose(best, symmetry),
-            objective={"before": before, "after": after, "start": history[0]},
-            goal="maximise",
+        return search.matched(
+            compose(search.best, symmetry),
             measure="overlap <a, g(b)>",
-            sweeps=len(history) - 1,
-            history=history if not gained else (*history, after),
+            sweeps=len(history) - 1 - bool(gained),
+            history=history,
             notes=notes,
+            start=history[0],
         )
 
     def _descended(
@@ -183,27 +183,25 @@ class WeightMatching:
                 progress("weight matching", done, self.restarts * self.sweeps)
         return found, values
 
-    def _renewed(
-        self, overlap: Overlap, best: Orders, after: float, seed: int
-    ) -> tuple[Orders, float, int]:
-        """Orders after some groups were forgotten, again and again, and how often that gained."""
+    def _renewed(self, overlap: Overlap, search: Search[Orders], seed: int) -> int:
+        """Forget some groups of the best, again and again; how often that gained."""
         count = self.renewals
         if count is None:
             numbers = sum(x.numel() for x in overlap.a.values())
             count = min(RENEWALS, NUMBERS // max(numbers, 1)) if self.init == "outward" else 0
         names, gained = outer_groups(overlap), 0
         for k in range(count):
-            if after >= overlap.scale * (1 - PERFECT):
+            if search.value >= overlap.scale * (1 - PERFECT):
                 break
             draws = np.random.default_rng(seed_of(seed, "renewal", k))
             chosen = {n for n in names if draws.random() < 0.5}
             chosen = chosen or {names[int(draws.integers(len(names)))]}
-            found = renewed(overlap, best, chosen, draws)
+            found = renewed(overlap, search.best, chosen, draws)
             for orders, _ in descend(overlap, found, draws, self.tolerance, self.sweeps):
                 found = orders
-            if (reached := overlap.value(found)) > after + ROUNDING * overlap.scale:
-                best, after, gained = found, reached, gained + 1
-        return best, after, gained
+            search.offer(found)
+            gained += search.best is found
+        return gained
 
     def _given(
         self,
