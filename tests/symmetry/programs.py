@@ -172,6 +172,40 @@ def experts(r, s):
 
 
 @operation("vector", "sequence")
+def listed(r, s):
+    """Modules in a list, used in the same way or not."""
+    e, c = pick(r, 2, 3), pick(r, 4, s.c)
+    f = pick(r, *POINTWISE)
+    way = pick(r, "sum", "weighed", "stack", "masked", "rows", "beside", "in turn", "last")
+    one = lambda: nn.Sequential(nn.Linear(s.c, 5), Run(lambda m, x: f(x)), nn.Linear(5, c))  # noqa: E731
+
+    def run(m, x):
+        w = m.g(x).softmax(-1)
+        if way == "sum":
+            return sum(a(x) for a in m.a)
+        if way == "weighed":
+            return sum(w[..., k, None] * a(x) for k, a in enumerate(m.a))
+        if way == "in turn":  # their order counts
+            return sum((k + 1) * a(x) for k, a in enumerate(m.a))
+        if way == "stack":
+            return (torch.stack([a(x) for a in m.a], -2) * w[..., None]).sum(-2)
+        if way == "beside":
+            return torch.cat([a(x) for a in m.a], -1)
+        which = m.g(x).argmax(-1)
+        y = x.new_zeros(*x.shape[:-1], c)
+        for k, a in enumerate(m.a):
+            here = which == k if way != "last" else which >= k  # the last that fits is kept
+            if way == "masked":
+                y = y + here[..., None] * a(x)
+            else:
+                y[here] = a(x[here])
+        return y
+
+    made = Run(run, a=nn.ModuleList([one() for _ in range(e)]), g=nn.Linear(s.c, e))
+    return made, replace(s, c=c * e if way == "beside" else c)
+
+
+@operation("vector", "sequence")
 def several_experts(r, s):
     """As a vector: matrices in a stack, by batched products."""
     if s.kind != "vector":

@@ -10,9 +10,10 @@ from torch import nn
 from torch.func import functional_call
 
 from ridgeline.errors import NotTraceable
+from ridgeline.graph import Network
 from ridgeline.io import load_symmetry, save_symmetry
 from ridgeline.matching import ActivationMatching, align, align_many
-from ridgeline.symmetry import orders_of, symmetries
+from ridgeline.symmetry import discover, orders_of, symmetries
 from symmetric import Run, p, seeded
 from symmetry.derived import drawn, fixed, orders, turned
 
@@ -492,3 +493,14 @@ def by_those_that_are_hit(m, x):
 def test_numbers_that_are_taken_out_of_tensors_are_refused_in_words(run):
     with pytest.raises(NotTraceable, match=r"Got .*`forward=`, a function"):
         symmetries(network(run), X)
+
+
+def test_what_comes_before_the_modules_may_be_as_deep_as_it_likes():
+    def run(m, x):
+        for _ in range(1200):  # more than Python's recursion may be deep
+            x = x + 0.001
+        return m.o(sum(e(x) for e in m.experts))
+
+    make = lambda: nn.Linear(WIDTH, 4)  # noqa: E731
+    model = Run(run, experts=nn.ModuleList([make() for _ in range(3)]), o=nn.Linear(4, 2))
+    assert [e.name for e in discover(Network(model), X).exchanges] == ["experts.*"]

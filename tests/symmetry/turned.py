@@ -38,6 +38,18 @@ def permuted(x, place, order):
     return x
 
 
+def exchanged(state, exchange, order):
+    """Modules in another order, each with its rows: module k is what ``order[k]`` was."""
+    changed = {}
+    for k, other in enumerate(order):
+        for name, source in zip(*(exchange.members.tensors[j] for j in (k, other)), strict=True):
+            changed[name] = state[source]
+    for name, axis, width in exchange.rows:
+        blocks = changed.get(name, state[name]).split(width, axis)
+        changed[name] = torch.cat([blocks[k] for k in order], axis)
+    return changed
+
+
 def refreshed(model, seed):
     """A copy in double precision, with weights that tell units apart; positive ones stay so."""
     model = copy.deepcopy(model).double().eval()
@@ -91,6 +103,12 @@ def false_groups(model, symmetry, inputs, seed=0):
                 worst = max(map(change, before, after))
                 if not worst <= FAR:
                     found[g.name] = max(worst, found.get(g.name, 0.0))
+        for e in symmetry.exchanges:
+            for order in orders(1, e.size, draws):
+                after = [outputs(base, x, exchanged(state, e, order[0])) for x in inputs]
+                worst = max(map(change, before, after))
+                if not worst <= FAR:
+                    found[e.name] = max(worst, found.get(e.name, 0.0))
         return found
     finally:
         torch.set_default_dtype(default)

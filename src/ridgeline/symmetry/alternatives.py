@@ -1,11 +1,13 @@
 """Modules of one kind that a network uses as alternatives, in no order: what may be exchanged."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
+from torch import fx
+
 from ridgeline.symmetry.exchange import Exchange
-from ridgeline.symmetry.exchanging import Exchanging
+from ridgeline.symmetry.exchanging import Exchanging, numbered
 from ridgeline.symmetry.members import Members, members_of
 from ridgeline.symmetry.walk import Tracing
 
@@ -28,19 +30,19 @@ def exchanges(walk: Tracing) -> tuple[Exchange, ...]:
         walk: Through the trace; rows that move by themselves are left to its groups.
     """
     shapes = {n: tuple(node.meta["val"].shape) for n, node in walk.trace.tensors.items()}
-    unused = set(walk.unused)
+    unused, same = set(walk.unused), numbered(walk.trace, walk.constants)
     found: list[Exchange] = []
     failed: dict[tuple[str, int], list[Members]] = defaultdict(list)
     for members in members_of(shapes):
         if all(name in unused for tensors in members.tensors for name in tensors):
             continue
-        made = _exchange(walk, members)
+        made = _exchange(walk, members, same)
         if made is None:
             failed[members.home, members.count].append(members)
         else:
             found.append(made)
     for several in failed.values():  # the parts of modules, in a list for each part
-        if len(several) > 1 and (made := _exchange(walk, _together(several))) is not None:
+        if len(several) > 1 and (made := _exchange(walk, _together(several), same)) is not None:
             found.append(made)
     return tuple(found)
 
@@ -54,11 +56,11 @@ def _together(several: Sequence[Members]) -> Members:
     )
 
 
-def _exchange(walk: Tracing, members: Members) -> Exchange | None:
+def _exchange(walk: Tracing, members: Members, same: Mapping[fx.Node, int]) -> Exchange | None:
     for tried in _tried(walk, members):
         rows = tried
         for _ in range(ROUNDS):
-            made = Exchanging(walk.trace, walk.constants, members, rows)
+            made = Exchanging(walk.trace, walk.constants, members, rows, same)
             if made.stays:
                 return Exchange(members, rows)
             more = [row for row in dict.fromkeys(made.wanted) if row not in rows]

@@ -22,7 +22,7 @@ from ridgeline.symmetry.images import Along, Image, Lost, Of, Several, Stays
 from ridgeline.symmetry.members import Members
 from ridgeline.symmetry.moves import MOVES
 
-__all__ = ["Exchanging"]
+__all__ = ["Exchanging", "numbered"]
 
 COMMUTE = {"add", "mul", "maximum", "minimum", "logaddexp", "logical_or", "bitwise_or"}
 NEUTRAL = {"add": 0, "mul": 1}
@@ -40,6 +40,7 @@ class Exchanging:
         members: The modules.
         rows: Tensors of the state that are exchanged along: an axis of each, and how many
             positions each member has there, one member after the other.
+        same: Of each node a number, the same for those that compute the same: see `numbered`.
     """
 
     def __init__(
@@ -48,12 +49,12 @@ class Exchanging:
         constants: Mapping[fx.Node, Any],
         members: Members,
         rows: Sequence[tuple[str, int, int]],
+        same: Mapping[fx.Node, int],
     ) -> None:
-        self.count, self.constants = members.count, constants
+        self.count, self.constants, self.same = members.count, constants, same
         self.inorder = tuple(range(self.count))
         self.states: dict[fx.Node, Image] = {}
         self._ids: dict[Any, int] = {}
-        self._keys: dict[fx.Node, int] = {}
         for k, tensors in enumerate(members.tensors):
             for slot, name in enumerate(tensors):
                 self.states[trace.tensors[name]] = Of(k, self.number(("slot", slot)))
@@ -96,28 +97,10 @@ class Exchanging:
         """What an argument is, as something that can be compared."""
         if isinstance(of, fx.Node):
             state = self.single(self.states.get(of))
-            return ("of", state.made) if isinstance(state, Of) else ("same", self._key(of))
+            return ("of", state.made) if isinstance(state, Of) else ("same", self.same[of])
         if isinstance(of, (list, tuple)):
             return tuple(map(self.key, of))
         return of if isinstance(of, (bool, int, float, str, type(None))) else str(of)
-
-    def _key(self, node: fx.Node) -> int:
-        if node not in self._keys:
-            self._keys[node] = self.number(self._described(node))
-        return self._keys[node]
-
-    def _described(self, node: fx.Node) -> Any:
-        if node in self.constants and node.op == "get_attr":
-            x = self.constants[node]
-            held = x.tolist() if isinstance(x, Tensor) and x.numel() <= LARGE else node.name
-            return "constant", str(getattr(x, "dtype", "")), str(held)
-        moving = operation(node) in MOVES | KEPT
-        live = any(
-            isinstance(self.states.get(n), (Of, Several, Lost)) for n in node.all_input_nodes
-        )
-        if node.op != "call_function" or random(node) or (live and not moving):
-            return "node", node.name
-        return str(node.target), self.key(node.args), self.key(tuple(node.kwargs.items()))
 
     def want(self, of: Any, axis: int, order: tuple[int, ...]) -> None:
         """Note that a tensor of the state would have to be in an order of members.
@@ -293,6 +276,41 @@ class Exchanging:
         axis = given.get("dim", 0) % len(shape)
         width = 1 if name == "stack" else shape[axis] // self.count
         return Along(axis, tuple(k for k in order for _ in range(width)))
+
+
+def numbered(trace: Trace, constants: Mapping[fx.Node, Any]) -> dict[fx.Node, int]:
+    """Number nodes of a trace such that those with the same number compute the same.
+
+    Args:
+        trace: Of the network.
+        constants: Values that depend on neither state nor data.
+    """
+    known: dict[Any, int] = {}
+    found: dict[fx.Node, int] = {}
+
+    def told(of: Any) -> Any:
+        if isinstance(of, fx.Node):
+            return "node", found[of]
+        if isinstance(of, (list, tuple)):
+            return tuple(map(told, of))
+        return of if isinstance(of, (bool, int, float, str, type(None))) else str(of)
+
+    for node in trace.graph.nodes:
+        described: Any = ("alone", node.name)
+        if node.op == "get_attr" and node in constants:
+            x = constants[node]
+            held = x.tolist() if isinstance(x, Tensor) and x.numel() <= LARGE else node.name
+            described = ("constant", str(getattr(x, "dtype", "")), str(held))
+        elif node.op == "call_function" and not random(node):
+            named = tuple((k, told(v)) for k, v in node.kwargs.items())
+            described = (str(node.target), told(node.args), named)
+        found[node] = known.setdefault(_typed(described), len(known))
+    return found
+
+
+def _typed(of: Any) -> Any:
+    """What is compared, with the types of its numbers: 1, 1.0 and True are not the same."""
+    return tuple(map(_typed, of)) if isinstance(of, tuple) else (type(of).__name__, of)
 
 
 def random(node: fx.Node) -> bool:
