@@ -82,6 +82,20 @@ def test_shares_are_of_outcomes():
         Share("x", "above", 0.5).decide([0.5, 0.4, 0.2, 0.3, 0.9])
 
 
+@pytest.mark.parametrize(
+    ("x", "y", "why"),
+    [
+        (range(10), [0.5] * 10, "y does not vary over 10 cases"),
+        ([math.inf] * 10, range(10), "x does not vary over 10 cases"),
+        ([1] * 10, [2] * 10, "x and y does not vary over 10 cases"),
+    ],
+)
+def test_what_does_not_vary_has_no_correlation_and_says_so(x, y, why):
+    found = Correlation("x").decide({"x": x, "y": y})
+    assert (found.outcome, found.n, found.why) == ("undecided", 10, why)
+    assert math.isnan(found.estimate)
+
+
 def test_correlations_need_as_many_of_each():
     with pytest.raises(UsageError, match="as many"):
         Correlation("x").decide({"x": range(9), "y": range(8)})

@@ -266,6 +266,9 @@ class Correlation:
         if n < needs:
             why = f"n = {n}, at least {needs} wanted"
             return Measured("undecided", nothing, nothing, nothing, n, why)
+        if constant := [name for name, of in (("x", x), ("y", y)) if len(np.unique(of)) < 2]:
+            why = f"{' and '.join(constant)} does not vary over {len(x)} cases"
+            return Measured("undecided", nothing, nothing, nothing, n, why)
         middle, span = intervals.spearman(x, y, groups)
         return Measured(_judge(middle, span, self.side, self.at), middle, *span, n)
 
