@@ -82,17 +82,18 @@ class Verb:
 
 
 class Remedy(str):
-    """What to do about an error; as a string it is in Python's words.
-
-    Args:
-        text: Words, with ``{}`` in the place of each part.
-        *parts: Arguments to give and things to do, in the order of their places.
-    """
+    """What to do about an error; as a string it is in Python's words."""
 
     text: str
     parts: tuple[Argument | Verb, ...]
 
-    def __new__(cls, text: str, *parts: Argument | Verb) -> "Remedy":  # noqa: D102
+    def __new__(cls, text: str, *parts: Argument | Verb) -> "Remedy":
+        """Make a remedy.
+
+        Args:
+            text: Words, with ``{}`` in the place of each part.
+            *parts: Arguments to give and things to do, in the order of their places.
+        """
         made = super().__new__(cls, text.format(*parts))
         made.text, made.parts = text, parts
         return made

@@ -34,8 +34,16 @@ def browser():
         found.close()
 
 
+@pytest.fixture(scope="module")
+def kept():
+    """What the tests of this file share: a page takes a while to be drawn."""
+    return {}
+
+
 @pytest.fixture
-def address(hill, slope, layers, broken, plain_surface, tmp_path):
+def address(hill, slope, layers, broken, plain_surface, tmp_path_factory, kept):
+    if "address" in kept:
+        return kept["address"]
     page = Page(
         "Two networks",
         "A lead.",
@@ -49,7 +57,9 @@ def address(hill, slope, layers, broken, plain_surface, tmp_path):
         ],
         hill.provenance,
     )
-    return write_page(page, tmp_path / "out", formats=["svg"]).as_uri()
+    path = write_page(page, tmp_path_factory.mktemp("page") / "out", formats=["svg"])
+    kept["address"] = path.as_uri()
+    return kept["address"]
 
 
 def opened(browser, address, **more):

@@ -32,8 +32,7 @@ def line(label, y, **more):
 @pytest.fixture
 def charts(plain_surface):
     return [
-        *(samples.paths(), samples.scatter(), samples.crowd(), samples.ordered()),
-        samples.ordered(6),
+        *(samples.paths(), samples.scatter(), samples.crowd(), samples.ordered(6)),
         *(samples.grid(), samples.grid(log=True, columns=14), samples.grid(columns=22)),
         samples.landscape(plain_surface),
     ]
