@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from ridgeline.frame import Frame
 from ridgeline.nets import fcn
 from ridgeline.studies import catalogue
 from ridgeline.studies.jordan2022.networks import fused
@@ -24,6 +25,23 @@ def test_variance_collapses_and_is_brought_back(found):
     assert left["naive"] < left["aligned"] < 0.6
     assert abs(left["aligned, repaired"] - 1) < 0.1
     assert abs(left["repaired alone"] - 1) < 0.1
+
+
+def claim(name):
+    return next(c for item in catalogue.paper(NAME).items for c in item.claims if c.id == name)
+
+
+def test_ways_are_compared_within_a_pair_and_no_pair_that_learned_nothing_decides():
+    rows = Frame.of(
+        {"deep": True, "group": group, "way": way, "judged": 10 * group + by, "lost": left}
+        for way, by, left in (("aligned", 0.0, 8.0), ("aligned, repaired", 6.0, 2.0))
+        for group in range(6)
+    )
+    found = claim("J1c").decide(rows, "").measured
+    assert (found.outcome, found.n, found.estimate) == ("holds", 6, 6.0)
+    assert list(claim("J1d").test.cases(rows)) == [0.75] * 6
+    spoilt = rows.derive(judged=lambda judged, group: float("nan") if group == 0 else judged)
+    assert claim("J1c").decide(spoilt, "").outcome == "undecided"
 
 
 def test_fusing_keeps_the_function():

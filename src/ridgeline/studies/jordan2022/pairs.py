@@ -1,26 +1,24 @@
 """Two networks, and what lies between them: as they are, aligned, repaired."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from math import nan
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from ridgeline.frame import Frame, Question, difference
 from ridgeline.matching import ActivationMatching, align
 from ridgeline.measures import Array
 from ridgeline.paths import Polygon
-from ridgeline.profiles import Profile, profile
+from ridgeline.profiles import profile
 from ridgeline.repairs import Repair, collapse, midpoint
 from ridgeline.state import State
-from ridgeline.studies.common import groups
 from ridgeline.studies.jordan2022.networks import final, model, objective
-from ridgeline.studies.pairs import apart, learned
+from ridgeline.studies.pairs import apart, of_learned
 from ridgeline.study.bench import Bench
 from ridgeline.study.keys import versioned
 from ridgeline.study.measured import arrays_of, profile_of
 from ridgeline.study.subjects import Subject
 from ridgeline.symmetry import symmetries
 
-__all__ = ["RESET", "WAYS", "Pair", "between", "cells", "compared", "pairs"]
+__all__ = ["RESET", "WAYS", "lifts", "midpoints"]
 
 WAYS = {
     "naive": (False, None),
@@ -39,93 +37,69 @@ RESET = {
 """The same for networks with BatchNorm, whose running statistics are otherwise interpolated."""
 
 
-@dataclass(frozen=True, eq=False)
-class Pair:
-    """Two networks of one cell and what was measured between them.
-
-    Args:
-        a: The first.
-        b: The second, which is aligned to it.
-        lines: Way to the profile between them.
-        ratio: Way to the variance of each layer at the midpoint over the mean of the ends',
-            shape (L,).
-        share: Way to the squared mean over the second moment there, shape (L,).
-    """
-
-    a: Subject
-    b: Subject
-    lines: Mapping[str, Profile]
-    ratio: Mapping[str, Array]
-    share: Mapping[str, Array]
-
-    @property
-    def group(self) -> int:
-        """Return by which pairs of unlike cells are told to be of one origin."""
-        return self.a.seed
-
-    def accuracy(self, way: str, split: str = "test") -> float:
-        """At the midpoint, in percentage points."""
-        return 100 * (1 - self._middle(way, "error", split))
-
-    def judged(self, way: str) -> float:
-        """`accuracy`, for claims: NaN, which decides nothing, if an end has learned nothing."""
-        return self.accuracy(way) if learned(self.a, self.b) else nan
-
-    def ends(self, split: str = "test") -> float:
-        """The mean accuracy of the two networks, in percentage points."""
-        mean = self.lines["naive"].curve("error", split).mean
-        return 100 * (1 - float(mean[0] + mean[-1]) / 2)
-
-    def barrier(self, way: str) -> float:
-        """Accuracy that is lost at the midpoint, in percentage points; NaN as `judged`."""
-        return self.ends() - self.judged(way)
-
-    def _middle(self, way: str, metric: str, split: str) -> float:
-        curve = self.lines[way].curve(metric, split)
-        return float(curve.mean[len(curve.mean) // 2])
-
-
-def pairs(runs: Iterable[Subject]) -> list[tuple[Subject, Subject]]:
-    """Runs of neighbouring seeds, each in one pair alone, so that pairs are independent."""
-    return [(pair.a, pair.b) for pair in apart(runs)]
-
-
-def cells(
-    bench: Bench, population: str, path: str, ways: Mapping[str, Any] = WAYS
-) -> dict[Any, list[Pair]]:
-    """The pairs of each cell of a sweep, by the value that was swept.
-
-    Args:
-        bench: Has the runs.
-        population: Its name in the scale.
-        path: Dotted path to the value.
-        ways: What is measured between two networks.
-    """
-    found = {}
-    for value, runs in groups(bench.runs(population), path).items():
-        couples = pairs(runs)
-        found[value] = []
-        for i, (a, b) in enumerate(couples):
-            bench.tell(f"{population}, {value}", i, len(couples))
-            found[value].append(between(bench, a, b, ways))
-    return found
-
-
-def between(bench: Bench, a: Subject, b: Subject, ways: Mapping[str, Any] = WAYS) -> Pair:
-    """Measure what lies between two networks, kept.
+def midpoints(
+    bench: Bench,
+    population: str,
+    ways: Mapping[str, Any] = WAYS,
+    at: Callable[[Subject], float] | None = None,
+) -> Frame:
+    """Measure what lies between neighbouring seeds, each run in one pair alone, kept.
 
     Statistics are taken on the training data, on which units are matched as well.
 
     Args:
-        bench: Keeps it.
-        a: A run.
-        b: Another of the same network and data.
+        bench: Has the runs.
+        population: Its name in the scale.
         ways: As `WAYS`.
+        at: What was swept, of a run.
+
+    Returns:
+        A row a pair and way: ``at``, ``group``, the pair's first seed, ``way``; ``accuracy`` at
+        the midpoint and ``ends``, the mean of the two networks', in percentage points, of the test
+        data, and ``train`` and ``train_ends``; ``ratio``, the variance of each layer at the
+        midpoint over the mean of the ends', shape (L,), and ``constant``, its squared mean over
+        the second moment. For claims ``judged`` is the accuracy and ``lost`` what is lost of it:
+        NaN, which decides nothing, if an end has learned nothing.
     """
-    arrays = bench.kept(_measured, [a, b], ways=dict(ways))
-    lines = {way: profile_of(_under(arrays, way)) for way in ways}
-    ratio, share = ({way: arrays[f"{way}:{what}"] for way in ways} for what in ("ratio", "share"))
-    return Pair(a, b, lines, ratio, share)
+    rows: list[dict[str, Any]] = []
+    runs = bench.runs(population)
+    cells: dict[Any, list[Subject]] = {}
+    for run in runs:
+        cells.setdefault(at(run) if at else 0, []).append(run)
+    for value, some in cells.items():
+        couples = apart(some)
+        for i, pair in enumerate(couples):
+            bench.tell(f"{population}, {value}", i, len(couples))
+            arrays = bench.kept(_measured, [pair.a, pair.b], ways=dict(ways))
+            row = {"at": value, "group": pair.a.seed, "learned": pair.learned}
+            rows += [{**row, "way": way, **_row(_under(arrays, way))} for way in ways]
+    return Frame.of(rows, cluster="group").derive(
+        judged=of_learned("accuracy"), lost=lambda ends, judged: ends - judged
+    )
+
+
+def _row(arrays: Mapping[str, Array]) -> dict[str, Any]:
+    line = profile_of({k: x for k, x in arrays.items() if k not in ("ratio", "share")})
+    found = {"ratio": arrays["ratio"], "constant": arrays["share"]}
+    for split, names in {"test": ("accuracy", "ends"), "train": ("train", "train_ends")}.items():
+        mean = line.curve("error", split).mean
+        middle, ends = float(mean[len(mean) // 2]), float(mean[0] + mean[-1]) / 2
+        found |= dict(zip(names, (100 * (1 - middle), 100 * (1 - ends)), strict=True))
+    return found
+
+
+def lifts(said: str, more: str, less: str, **where: Any) -> Question:
+    """Ask by how much the accuracy at the midpoint one way exceeds that another, by pair.
+
+    Args:
+        said: Which sides.
+        more: The one way.
+        less: The other.
+        **where: Of which rows.
+    """
+    words = f"accuracy at the midpoint, {said} (points)"
+    sides = ({"way": more}, {"way": less})
+    return difference("judged", words, *sides, cluster="group", **where)
 
 
 @versioned("repaired midpoints", "1")
@@ -153,17 +127,6 @@ def _aligned(run: Subject, a: State, b: State) -> State:
     network, inputs = model(run), run.train.inputs
     by = ActivationMatching(model=network, data=inputs, by="correlation")
     return align(a, b, symmetries(network, inputs[:2]), by=by).state
-
-
-def compared(some: Sequence[Pair], more: str, less: str) -> dict[str, list[Any]]:
-    """The cases of a difference: accuracy at the midpoint one way and another, by pair."""
-    groups = [pair.group for pair in some]
-    return {
-        "more": [pair.judged(more) for pair in some],
-        "less": [pair.judged(less) for pair in some],
-        "more_group": groups,
-        "less_group": groups,
-    }
 
 
 def _under(arrays: Mapping[str, Array], way: str) -> dict[str, Array]:

@@ -1,105 +1,76 @@
 """J3: variance collapse, layer by layer."""
 
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
-
 from ridgeline.charts import Panel, Panels, Series, Table, band
-from ridgeline.measures import Array
-from ridgeline.studies.common import mean_sd
-from ridgeline.studies.jordan2022.pairs import WAYS, Pair, cells
+from ridgeline.frame import Frame, correlation, difference, mean
+from ridgeline.frame.show import mean_sd
+from ridgeline.studies.jordan2022.pairs import WAYS, midpoints
 from ridgeline.studies.jordan2022.sweeps import hidden
 from ridgeline.study.bench import Bench
-from ridgeline.study.claims import Claim, Correlation, Difference, Mean
-from ridgeline.study.papers import Finding, Item
+from ridgeline.study.claims import Claim
+from ridgeline.study.papers import Item
 
 __all__ = ["ITEMS"]
 
 
-def collapsed(bench: Bench) -> Finding:
+def collapsed(bench: Bench) -> Frame:
     """Share of each layer's variance left at the midpoint, and how much of it is constant."""
-    found = {hidden(w): p for w, p in cells(bench, "depths", "net.widths").items()}
-    some = found[bench.setting("deep")]
-    layers = np.arange(1, bench.setting("deep") + 1)  # the last layer's logits are shown no more
-    last = {way: [float(p.ratio[way][len(layers) - 1]) for p in some] for way in WAYS}
-    groups = [pair.group for pair in some]
-    return Finding(
-        charts=[
-            Panels(
-                name="variance-collapse",
-                title="Variance of preactivations at the midpoint",
-                caption=f"Networks of {len(layers)} hidden layers, on their training data; mean "
-                f"over {len(some)} pairs, band of one standard deviation.",
-                panels=[
-                    Panel(
-                        x="hidden layer",
-                        y="variance over the ends' mean",
-                        series=_series(some, layers, "ratio"),
-                    ),
-                    Panel(
-                        x="hidden layer",
-                        y="share of the second moment that is constant",
-                        series=_series(some, layers, "share"),
-                    ),
-                ],
-            )
-        ],
-        tables=[_table(some, len(layers))],
-        cases={
-            "J3a": _falling(some, "aligned", len(layers)),
-            "J3b": last["aligned"],
-            "J3c": {
-                "more": last["aligned"],
-                "less": last["naive"],
-                "more_group": groups,
-                "less_group": groups,
-            },
-        },
-        words=[
-            "The variance of a layer is the sum over its units. Repairing gives every unit the "
-            "mean of its deviations, whose square is a little below the mean of the variances "
-            "where the two networks differ: that it then lies near 1 is so by construction.",
-        ],
+    deep = bench.setting("deep")
+    found = midpoints(bench, "depths", at=lambda run: hidden(run.at("net.widths")))
+    return Frame.of(
+        (
+            {"group": row["group"], "way": row["way"], "layer": layer, "last": layer == deep - 1}
+            | {name: float(row[name][layer]) for name in ("ratio", "constant")}
+            for row in found.where(at=deep)
+            for layer in range(deep)  # the last layer's logits are shown no more
+        ),
+        cluster="group",
+    ).noted(
+        "The variance of a layer is the sum over its units. Repairing gives every unit the "
+        "mean of its deviations, whose square is a little below the mean of the variances "
+        "where the two networks differ: that it then lies near 1 is so by construction.",
     )
 
 
-def _of(pair: Pair, way: str, what: str, layers: int) -> Array:
-    return (pair.ratio if what == "ratio" else pair.share)[way][:layers]
-
-
-def _series(some: Sequence[Pair], layers: Array, what: str) -> list[Series]:
-    return [band(way, layers, [_of(p, way, what, len(layers)) for p in some]) for way in WAYS]
-
-
-def _falling(some: Sequence[Pair], way: str, layers: int) -> dict[str, list[Any]]:
-    """Number of a layer and what is left of its variance, for all layers of all pairs."""
-    return {
-        "x": [layer for _ in some for layer in range(layers)],
-        "y": [float(x) for pair in some for x in pair.ratio[way][:layers]],
-        "group": [pair.group for pair in some for _ in range(layers)],
+def _chart(frame: Frame) -> Panels:
+    ys = {
+        "variance over the ends' mean": "ratio",
+        "share of the second moment that is constant": "constant",
     }
+    layers, pairs = len(frame.by("layer")), len(frame.by("group"))
+    return Panels(
+        name="variance-collapse",
+        title="Variance of preactivations at the midpoint",
+        caption=f"Networks of {layers} hidden layers, on their training data; mean over {pairs} "
+        "pairs, band of one standard deviation.",
+        panels=[Panel(x="hidden layer", y=y, series=_series(frame, of)) for y, of in ys.items()],
+    )
 
 
-def _table(some: Sequence[Pair], layers: int) -> Table:
+def _series(frame: Frame, column: str) -> list[Series]:
+    series = []
+    for way, rows in frame.by("way").items():
+        at = [layer + 1 for layer in rows.by("layer")]
+        series.append(band(way, at, [pair[column] for pair in rows.by("group").values()]))
+    return series
+
+
+def _table(frame: Frame) -> Table:
+    layers, pairs = len(frame.by("layer")), len(frame.by("group"))
     shown = sorted({0, layers // 2, layers - 1})
-    rows = [
-        [
-            way,
-            *(mean_sd((float(p.ratio[way][i]) for p in some), count=False) for i in shown),
-            mean_sd((float(p.share[way][layers - 1]) for p in some), count=False),
-        ]
-        for way in WAYS
-    ]
+    rows = []
+    for way in WAYS:
+        found = frame.where(way=way).by("layer")
+        left = [mean_sd(found[layer]["ratio"], count=False) for layer in shown]
+        rows.append([way, *left, mean_sd(found[layers - 1]["constant"], count=False)])
     return Table(
         title="Variance left at the midpoint",
         columns=["", *(f"hidden layer {i + 1}" for i in shown), "constant share, last"],
         rows=rows,
-        note=f"Over the mean of the ends' variances; mean ± standard deviation over {len(some)} "
-        "pairs.",
+        note=f"Over the mean of the ends' variances; mean ± standard deviation over {pairs} pairs.",
     )
 
 
+PLACE = "our specification 6.4"
 ITEMS = (
     Item(
         name="variance-collapse",
@@ -111,27 +82,34 @@ ITEMS = (
         populations=("depths",),
         reported="It collapses with depth, less so between aligned networks; after repairing it "
         "is that of the ends.",
+        show=(_chart, _table),
         claims=(
             Claim(
-                id="J3a",
-                text="Between aligned networks variance falls with depth",
-                place="our specification 6.4",
-                source="derived",
-                test=Correlation("layer and variance left", "below"),
+                *("J3a", "Between aligned networks variance falls with depth", PLACE),
+                correlation(
+                    *("layer", "ratio", "layer and variance left"), cluster="group", way="aligned"
+                )
+                < 0,
+                "derived",
             ),
             Claim(
-                id="J3b",
-                text="In the last hidden layer of deep aligned networks it has collapsed",
-                place="our specification 6.4; threshold ours",
-                source="derived",
-                test=Mean("variance left in the last hidden layer", "below", 0.5),
+                *("J3b", "In the last hidden layer of deep aligned networks it has collapsed"),
+                f"{PLACE}; threshold ours",
+                mean("ratio", "variance left in the last hidden layer", way="aligned", last=True)
+                < 0.5,
+                "derived",
             ),
             Claim(
-                id="J3c",
-                text="Alignment lessens the collapse",
-                place="our specification 6.4",
-                source="derived",
-                test=Difference("variance left there, aligned less naive"),
+                *("J3c", "Alignment lessens the collapse", PLACE),
+                difference(
+                    *("ratio", "variance left there, aligned less naive"),
+                    {"way": "aligned"},
+                    {"way": "naive"},
+                    cluster="group",
+                    last=True,
+                )
+                > 0,
+                "derived",
             ),
         ),
     ),
