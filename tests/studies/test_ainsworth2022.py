@@ -8,6 +8,7 @@ import torch
 
 from ridgeline.data import Split
 from ridgeline.errors import UsageError
+from ridgeline.frame import Frame
 from ridgeline.measures import Curve
 from ridgeline.profiles import Profile
 from ridgeline.studies import catalogue, matched, pairs
@@ -135,13 +136,23 @@ def test_pairs_of_which_one_learned_nothing_decide_nothing():
     assert removed.test.decide([0.0] * 6).outcome == "holds"
 
 
-def test_lines_against_a_setting_are_of_the_same_seeds_everywhere():
-    """At 2 the first pair is missing: its large number is no part of the mean at 1."""
-    cells = {2.0: pairs.apart([run(2), run(3)]), 1.0: pairs.apart([run(s) for s in range(4)])}
-    numbers = pairs.by_seeds(cells, {1.0: [100.0, 1.0], 2.0: [3.0]})
-    assert numbers == {1.0: {"0-1": 100.0, "2-3": 1.0}, 2.0: {"2-3": 3.0}}
-    (series,) = pairs.against("x", "y", {"line": numbers}).series
-    assert (list(series.x), list(series.y)) == ([1.0, 2.0], [1.0, 3.0])
+def claim(name):
+    return next(c for item in catalogue.paper(NAME).items for c in item.claims if c.id == name)
+
+
+def test_what_matching_leaves_is_compared_pair_by_pair_over_training():
+    rows = Frame.of(
+        {"at": at, "first": at == 0, "last": at == 2, "trained": at > 0, "way": way}
+        | {"group": group, "judged": 5.0 * group + (2 - at if way == "weight matching" else 9.0)}
+        for way in ("naive", "weight matching")
+        for at in (0.0, 1.0, 2.0)
+        for group in range(6)
+    )
+    found = claim("A4a").decide(rows, "").measured
+    assert (found.outcome, found.n, found.estimate) == ("holds", 6, 2.0)
+    trend = claim("A4b").test.cases(rows)
+    assert set(trend["x"]) == {1.0, 2.0}  # not of networks that have not begun
+    assert len(trend["x"]) == 12
 
 
 def test_halves_are_paired_with_other_first_weights():

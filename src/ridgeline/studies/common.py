@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ridgeline.charts import Panel, Panels, Series, Table, band
+from ridgeline.charts import Panel, Panels, Series, band
 from ridgeline.errors import UsageError
 from ridgeline.frame.show import POSITION, UNITS, Show, Summary, mean_sd, tidy
 from ridgeline.measures import Array
@@ -24,7 +24,6 @@ __all__ = [
     "plateau_end",
     "rise",
     "shapes",
-    "shapes_table",
     "sound",
     "tidy",
 ]
@@ -144,30 +143,6 @@ def curves_chart(
     counts = ", ".join(f"{len(p)} ({group})" for group, p in found.items())
     said = f"{caption} Mean over runs, band of one standard deviation; runs: {counts}."
     return Panels(name=name, title=title, caption=said, panels=panels)
-
-
-def shapes_table(title: str, first: str, found: Mapping[str, Sequence[Profile]]) -> Table:
-    """Plateau ends, half points and areas of error and loss, a row for each group of profiles."""
-    rows = [
-        [
-            label,
-            len(profiles),
-            mean_sd((plateau_end(p) for p in profiles), count=False),
-            mean_sd((half(p) for p in profiles), count=False),
-            mean_sd((area(p) for p in profiles), count=False),
-            mean_sd((plateau_end(p, "loss") for p in profiles), count=False),
-            mean_sd((half(p, "loss") for p in profiles), count=False),
-            mean_sd((p.plateau().relative_area for p in profiles), count=False),
-        ]
-        for label, profiles in found.items()
-    ]
-    columns = [
-        *(first, "runs"),
-        *("error plateau ends", "half error at", "error area"),
-        *("loss plateau ends", "half loss at", "loss area / L(0)"),
-    ]
-    note = "Mean ± standard deviation over runs; positions and areas in units of t"
-    return Table(title=title, columns=columns, rows=rows, note=f"{note}.")
 
 
 def _of(profile: Profile) -> Mapping[str, Any]:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from ridgeline.charts import Panel, Series, band
 from ridgeline.errors import UsageError
 from ridgeline.frame import Frame
 from ridgeline.measures import BarrierKind
@@ -18,9 +17,7 @@ from ridgeline.study.subjects import Subject
 
 __all__ = [
     "Pair",
-    "against",
     "apart",
-    "by_seeds",
     "cells",
     "height",
     "hidden",
@@ -115,16 +112,6 @@ def judged(pairs: Sequence[Pair], values: Iterable[float]) -> list[float]:
     return [v if pair.learned else np.nan for pair, v in zip(pairs, values, strict=True)]
 
 
-def by_seeds(
-    pairs: Mapping[float, Sequence[Pair]], values: Mapping[float, Iterable[float]]
-) -> dict[float, dict[str, float]]:
-    """Numbers of pairs at each setting, by the seeds of the pair."""
-    return {
-        at: {pair.group: v for pair, v in zip(pairs[at], found, strict=True)}
-        for at, found in values.items()
-    }
-
-
 def height(profile: Profile, split: str = "train", kind: BarrierKind = "chord") -> float:
     """The loss barrier, in nats."""
     return profile.barrier(kind, split=split).height
@@ -133,35 +120,6 @@ def height(profile: Profile, split: str = "train", kind: BarrierKind = "chord") 
 def points_of(profile: Profile, split: str = "test", kind: BarrierKind = "chord") -> float:
     """The accuracy barrier, in percentage points."""
     return POINTS_OF_ACCURACY * profile.barrier(kind, metric="error", split=split).height
-
-
-def against(
-    x: str,
-    y: str,
-    found: Mapping[str, Mapping[float, Mapping[str, float]]],
-    *,
-    log_x: bool = False,
-    title: str = "",
-) -> Panel:
-    """Lines of numbers against a setting: the mean over pairs, a band of one sd.
-
-    Of the pairs of seeds that are there at every setting of a line: others would move it.
-
-    Args:
-        x: What is on the axis.
-        y: What the numbers are, with their unit.
-        found: Line to setting to seeds of a pair to its number; see `by_seeds`.
-        log_x: Whether the axis is logarithmic.
-        title: Of the panel.
-    """
-    series: list[Series] = []
-    for label, cells in found.items():
-        at = sorted(cells)
-        everywhere = [seeds for seeds in cells[at[0]] if all(seeds in cells[x] for x in at)]
-        if everywhere:
-            curves = [[cells[x][seeds] for x in at] for seeds in everywhere]
-            series.append(band(label, at, curves))
-    return Panel(x=x, y=y, series=series, log_x=log_x, title=title)
 
 
 def cells(runs: Iterable[Subject], of: Callable[[Subject], float]) -> dict[float, list[Pair]]:
