@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import ridgeline as rl
-from ridgeline.errors import DataError
+from ridgeline.errors import DataError, NotDeterministic
 from ridgeline.graph import Network
 from ridgeline.objective.forms import Labels
 from ridgeline.objective.probe import activation_bytes, check_labels, check_shares, unpicked
@@ -80,3 +80,21 @@ def test_outputs_that_are_no_tensor_are_told_with_their_keys():
     assert unpicked(LOGITS) == ""
     assert "a dict of logits, pooled" in unpicked({"logits": 1, "pooled": 2})
     assert unpicked((1, 2)).startswith("The outputs are a tuple, and losses take a tensor")
+
+
+def test_a_layer_that_normalises_by_its_batch_is_named_and_others_are_not():
+    x, y = torch.randn(6, 3, generator=torch.Generator().manual_seed(0)), torch.arange(6) % 2
+    net = nn.Sequential(
+        nn.BatchNorm1d(3), nn.BatchNorm1d(3, track_running_stats=False), nn.Linear(3, 2)
+    )
+    with pytest.raises(
+        NotDeterministic, match=r"BatchNorm1d at '1', which normalises by its batch"
+    ):
+        rl.Objective(net, (x, y))
+
+    class Centred(nn.Linear):
+        def forward(self, x):
+            return super().forward(x - x.mean(0))
+
+    with pytest.raises(NotDeterministic, match=r"Centred.forward, in which a sample's output"):
+        rl.Objective(Centred(3, 2), (x, y))

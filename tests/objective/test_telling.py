@@ -49,3 +49,23 @@ def test_layers_that_keep_their_statistics_are_named(count):
     said = [n for n in notes(net, calibration=X) if "the state's own" in n]
     assert len(said) == 1
     assert all(f"{k} (" in said[0] for k in range(count))
+
+
+def test_provenance_says_what_defines_the_numbers():
+    found = rl.Objective(nn.Linear(3, 2), (X, Y)).provenance()
+    assert (found["samples"], found["samples_left_out"], found["weights"]) == (6, 0, "samples")
+    assert (found["device"], found["dtype"], found["autocast"]) == ("cpu", "float32", None)
+    assert found["statistics"] == "none in the model"
+    assert not {"calibration", "targets", "notes", "left out", "kept statistics"} & set(found)
+    own = rl.Objective(normalised(), (X, Y), autocast=torch.bfloat16).provenance()
+    assert own["statistics"] == "recompute"
+    assert own["autocast"] == "bfloat16"
+    assert own["calibration"] == {"on": "the objective's own inputs", "samples": 6, "batch": 500}
+    given = rl.Objective(normalised(), (X, Y), calibration=X[:4], calibration_rows=3).provenance()
+    assert given["calibration"] == {"on": "calibration data", "samples": 4, "batch": 3}
+    assert "notes" in own and "notes" not in given
+    kept = rl.Objective(normalised(), (X, Y), statistics="keep").provenance()
+    assert kept["statistics"] == "keep"
+    assert "calibration" not in kept
+    same = rl.Objective(nn.Linear(3, 3), X, loss=rl.squared_error).provenance()
+    assert same["targets"] == "the inputs"
