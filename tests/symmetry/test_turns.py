@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ridgeline.symmetry import Group, Place
+from ridgeline.symmetry.generator import Permutations
 from ridgeline.symmetry.turns import cycles, sets
 
 
@@ -40,8 +41,10 @@ def test_the_two_elements_of_a_fibre_generate_every_permutation(size, name):
 
 def test_any_two_small_fibres_are_told_apart():
     groups = [group("a", 5, 2), group("b", 1, 2), group("wide", 3, 9), group("c", 3, 4)]
-    small = [(g.name, f) for g in groups if g.size < 7 for f in range(g.fibres)]
-    held = [{(n, f) for n, x in one.items() for f in np.flatnonzero(x)} for one in sets(groups)]
+    told = {g.name: g.fibres for g in groups if Permutations(g).apart}
+    small = [(n, f) for n, count in told.items() for f in range(count)]
+    assert [n for n, _ in small] == ["a"] * 5 + ["b"] + ["c"] * 3
+    held = [{(n, f) for n, x in one.items() for f in np.flatnonzero(x)} for one in sets(told)]
     for x in small:
         for y in small:
             assert x == y or any((x in one) != (y in one) for one in held)

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from ridgeline.errors import Argument, CheckpointError, Remedy, RidgelineError, UsageError, Verb
 from ridgeline.io.indices import Packed, pack, unpack
 from ridgeline.io.writing import atomic_path, version
-from ridgeline.symmetry import Fixed, Group, Place, Sighting, Symmetry
+from ridgeline.symmetry import Fixed, Generator, Group, Place, Sighting, Symmetry
 from ridgeline.symmetry.exchange import Exchange
 from ridgeline.symmetry.members import Members
 from ridgeline.symmetry.scaling import Rescalable
@@ -82,7 +82,18 @@ def symmetry_record(symmetry: Symmetry) -> dict[str, Any]:
             }
             for e in symmetry.exchanges
         ],
+        **({"more": [_own(g) for g in symmetry.more]} if symmetry.more else {}),
     }
+
+
+def _own(generator: Generator) -> dict[str, Any]:
+    if not generator.kind:
+        raise UsageError(
+            "A generator that is saved has a kind, by which it is told when it is read.",
+            got=f"{type(generator).__name__}, without one",
+            remedy="Give its class a `kind`, and the methods `plain` and `given`.",
+        )
+    return {"kind": generator.kind, "given": generator.plain()}
 
 
 def _group(group: Group) -> dict[str, Any]:
@@ -110,17 +121,20 @@ def _place(place: Place) -> dict[str, Any]:
     return made
 
 
-def load_symmetry(path: str | os.PathLike[str]) -> Symmetry:
+def load_symmetry(
+    path: str | os.PathLike[str], *, kinds: Iterable[type[Generator]] = ()
+) -> Symmetry:
     """Read a symmetry. It is checked to be one of the tensors that it names, not proved again.
 
     Args:
         path: What `save_symmetry` wrote.
+        kinds: Classes of generators of one's own that the file may hold: no file brings code.
 
     Raises:
         CheckpointError: If the file is missing, torn, of another kind, or of a version that this
-            Ridgeline does not know.
+            Ridgeline does not know; if it holds a generator of a kind that was not given.
     """
-    where = str(path)
+    where, known = str(path), {kind.kind: kind for kind in kinds}
     tree = _read(Path(path), where)
     try:
         return Symmetry(
@@ -140,6 +154,7 @@ def load_symmetry(path: str | os.PathLike[str]) -> Symmetry:
             tuple(map(str, tree.get("derived", ()))),
             tuple(map(str, tree.get("left_out", ()))),
             tuple(map(_given_exchange, tree.get("exchanges", ()))),
+            more=tuple(_given_own(g, known, where) for g in tree.get("more", ())),
         )
     except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:
         raise CheckpointError(
@@ -147,6 +162,19 @@ def load_symmetry(path: str | os.PathLike[str]) -> Symmetry:
             got=f"{where}: {error if isinstance(error, RidgelineError) else repr(error)}",
             remedy=Remedy("Write it anew with `{}`.", SAVING),
         ) from error
+
+
+def _given_own(
+    tree: Mapping[str, Any], known: Mapping[str, type[Generator]], where: str
+) -> Generator:
+    kind = str(tree["kind"])
+    if kind not in known:
+        raise CheckpointError(
+            "A generator of one's own is read by its class.",
+            got=f"the kind {kind!r} in '{where}', and kinds {', '.join(known) or 'of none'}",
+            remedy="Give the class: rl.load_symmetry(path, kinds=[...]).",
+        )
+    return known[kind].given(tree["given"])
 
 
 def _given_exchange(given: Mapping[str, Any]) -> Exchange:

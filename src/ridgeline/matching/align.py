@@ -15,6 +15,7 @@ from ridgeline import state as states
 from ridgeline.errors import UsageError
 from ridgeline.matching.contract import Matched, Strategy, check_groups, check_strategy
 from ridgeline.matching.moved import Moved, moved_by
+from ridgeline.matching.together import match_together
 from ridgeline.matching.weights import WeightMatching
 from ridgeline.numerals import several
 from ridgeline.progress import Progress
@@ -126,7 +127,7 @@ def align(
         states.check_finite(rest, f"state {name}", among=[other])
     evaluates = any(getattr(by, name, None) is not None for name in ("objective", "model"))
     held = (a, b) if evaluates else (states.bounded(a), states.bounded(b))
-    matched = by.match(*held, symmetry, seed=seed, progress=progress)
+    matched = match_together(by, *held, symmetry, seed=seed, progress=progress)
     if matched.worse and getattr(by, "never_worse", False):
         raise UsageError(
             f"{type(by).__name__} promises to be no worse than the identity.",

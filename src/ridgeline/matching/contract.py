@@ -131,7 +131,7 @@ def check_groups(symmetry: Symmetry) -> None:
     """Refuse a symmetry with nothing to search.
 
     Raises:
-        UsageError: If it is none, or has neither groups nor scalings.
+        UsageError: If it is none, or has no generator.
     """
     if not isinstance(symmetry, Symmetry):
         raise WrongKind(
@@ -140,7 +140,7 @@ def check_groups(symmetry: Symmetry) -> None:
             name="symmetry",
             remedy="It comes after the states: `rl.align(a, b, symmetry)`.",
         )
-    if not (symmetry.groups or symmetry.scalings or symmetry.exchanges):
+    if not symmetry.generators:
         raise UsageError(
             "Alignment needs a symmetry with one group of units at least.",
             got=f"none, and {len(symmetry.fixed)} axes that are fixed",

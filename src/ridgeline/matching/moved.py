@@ -63,13 +63,15 @@ def _how(action: Action) -> list[str]:
     if isinstance(action, Scaling):
         scaled = (abs(abs(action.factors) - 1) > CLOSE).any()
         return ["scaled"] * bool(scaled) + ["sign-flipped"] * bool((action.factors < 0).any())
+    if isinstance(action, (Permutation, Exchanged)):
+        return []
     if isinstance(action, Mixing):
         still = torch.eye(action.group.size, dtype=action.matrices.dtype)
         if float((action.matrices - still).abs().max()) <= CLOSE:
             return []
         turned = float((action.matrices @ action.matrices.mT - still).abs().max()) <= CLOSE
         return ["rotated" if turned else "mixed"]
-    return []
+    return list(getattr(action, "how", ()))  # of a generator of one's own, if it says so
 
 
 def _shares(transform: Transform, symmetry: Symmetry) -> dict[str, float]:
@@ -79,8 +81,8 @@ def _shares(transform: Transform, symmetry: Symmetry) -> dict[str, float]:
     try:
         orders = orders_of(transform, symmetry)
     except UsageError:  # groups of another symmetry
-        return {name: n / symmetry.named(name).identity().size
-                for name, n in transform.moved.items()}  # fmt: skip
+        sizes = {a.group.name: a.order.size for a in kept}
+        return {name: n / sizes[name] for name, n in transform.moved.items()}
     return {
         name: float((order != np.arange(order.shape[1])).mean())
         for name, order in orders.items()

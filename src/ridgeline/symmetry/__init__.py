@@ -3,6 +3,7 @@
 from ridgeline.symmetry.canonical import canonical, canonically
 from ridgeline.symmetry.discovery import discover
 from ridgeline.symmetry.finding import symmetries
+from ridgeline.symmetry.generator import Generator
 from ridgeline.symmetry.group import Group, Order, Place, Sighting
 from ridgeline.symmetry.mixing import Mixing
 from ridgeline.symmetry.proof import Proof, prove
@@ -17,6 +18,7 @@ __all__ = [
     "Action",
     "Circuit",
     "Fixed",
+    "Generator",
     "Group",
     "Mixing",
     "Order",

@@ -93,6 +93,9 @@ def canonically(
             order = _falling(held, group)
             actions.append(Permutation(group, order))
             held.update(actions[-1].changed(held))
+    for generator in symmetry.more:
+        actions.append(generator.canonical(held))
+        held.update(actions[-1].changed(held))
     return Transform(tuple(actions), symmetry.ties)
 
 

@@ -8,6 +8,7 @@ from torch import nn
 
 from ridgeline.graph import Forward, Network, check_follows, empty_caches
 from ridgeline.symmetry.discovery import discover
+from ridgeline.symmetry.generator import Generator
 from ridgeline.symmetry.group import Group
 from ridgeline.symmetry.lengths import of_one
 from ridgeline.symmetry.outputs import Counted, Which, network_of
@@ -116,6 +117,7 @@ def _again(
 
 def _fixed(symmetry: Symmetry, wrong: Wrong) -> list[Fixed]:
     group = symmetry.named(wrong.group)
+    assert not isinstance(group, Generator)  # what is discovered is of groups and exchanges
     why = f"group {wrong.name!r} was derived, but changes outputs"
     axes = dict.fromkeys((p.tensor, p.axis) for p in group.places)
     return [Fixed(t, axis, group.fibres * group.size, why) for t, axis in axes]

@@ -1,7 +1,7 @@
 """Proof that transforms leave a function unchanged: by evaluation, in float64."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,13 +9,12 @@ import numpy as np
 from ridgeline.errors import NotASymmetry
 from ridgeline.graph import Network
 from ridgeline.symmetry.evaluation import drawn, outputs_of, random_state
-from ridgeline.symmetry.group import Order
+from ridgeline.symmetry.generator import Generator
 from ridgeline.symmetry.lengths import many
 from ridgeline.symmetry.residual import Residual
-from ridgeline.symmetry.scaling import Rescalable
 from ridgeline.symmetry.symmetry import Symmetry
 from ridgeline.symmetry.transform import Transform
-from ridgeline.symmetry.turns import cycles, sets
+from ridgeline.symmetry.turns import sets
 from ridgeline.symmetry.words import made_in
 
 __all__ = ["Bench", "Proof", "Wrong", "drawn", "outputs_of", "prove", "random_state"]
@@ -94,7 +93,7 @@ def prove(symmetry: Symmetry, network: Network, example: Any, *, seed: int = 0) 
             where={w.name: made_in(symmetry.named(w.group)) for w in wrong},
             groups=list(dict.fromkeys(w.group for w in wrong)),
         )
-    moved = sum(g.fibres * g.size for g in symmetry.groups if g.size > 1)
+    moved = sum(g.units for g in symmetry.generators if g.elements or g in symmetry.more)
     return Proof(bench.largest, bench.here.tolerance, moved)
 
 
@@ -140,89 +139,49 @@ class Bench:
             What must be left out for the rest to be a symmetry.
         """
         size = sum(int(np.prod(shape)) for shape in symmetry.shapes.values())
-        parts = len(symmetry.groups) + len(symmetry.scalings) + len(symmetry.exchanges)
-        if size * parts > ALONE and not self._changed(symmetry, most=APART):
+        every, ties = symmetry.generators, symmetry.ties
+        if size * len(every) > ALONE and not self._changed(every, ties, most=APART):
             return []
-        found = [w for w in self._alone(symmetry) if w.change]
-        rest = _less(symmetry, found)
-        if self._changed(rest):
-            found += self._together(rest)
+        alone = (Wrong(g.name, g.of, self._changed([g], ties, most=None)) for g in every)
+        found = [w for w in alone if w.change]
+        gone = {w.name for w in found}
+        rest = [g for g in every if not {g.name, g.of} & gone]
+        if self._changed(rest, ties):
+            found += self._together(rest, ties)
         return found
 
-    def _alone(self, symmetry: Symmetry) -> Iterator[Wrong]:
-        for group in (*symmetry.groups, *symmetry.exchanges):
-            yield Wrong(group.name, group.name, self._changed(symmetry.only(group.name), most=None))
-        for member in symmetry.scalings:
-            yield Wrong(member.name, member.group, self._scaled(symmetry, member))
-
-    def _scaled(self, symmetry: Symmetry, member: Rescalable) -> float:
-        """What the factors of one member change, in all fibres and in sets of them."""
-        group = symmetry.group(member.group)
-
-        def moving(spread: float, fibres: np.ndarray | None = None) -> Transform:
-            scaling = member.moving(group, self.seed + int(spread), spread, fibres)
-            return Transform((scaling,), symmetry.ties)
-
-        if change := self._change(moving(1.0), moving(7.0)):
-            return change
-        for bit in range((group.fibres - 1).bit_length()):
-            chosen = (np.arange(group.fibres) >> bit & 1).astype(bool)
-            if change := self._change(moving(1.0, chosen)):
-                return change
-        return 0.0
-
-    def _together(self, symmetry: Symmetry) -> Iterator[Wrong]:
-        """Groups and scalings that change outputs with those before them, though not alone."""
-        every = (*symmetry.groups, *symmetry.exchanges)
-        kept = _less(symmetry, [Wrong(g.name, g.name, 1.0) for g in every])
-        for group in symmetry.groups:
-            more = kept.adding(group)
-            if change := self._changed(more):
-                yield Wrong(group.name, group.name, change)
-            else:
-                kept = more
-        for exchange in symmetry.exchanges:
-            more = replace(kept, exchanges=(*kept.exchanges, exchange))
-            if change := self._changed(more):
-                yield Wrong(exchange.name, exchange.name, change)
-            else:
-                kept = more
-        for member in symmetry.scalings:
-            if all(g.name != member.group for g in kept.groups):
+    def _together(self, every: Sequence[Generator], ties: Mapping[str, str]) -> Iterator[Wrong]:
+        """Generators that change outputs with those before them, though not alone."""
+        kept: list[Generator] = []
+        for generator in every:
+            if generator.of not in {generator.name, *(g.name for g in kept)}:
                 continue
-            more = _with(kept, member)
-            if change := self._changed(more):
-                yield Wrong(member.name, member.group, change)
+            if change := self._changed([*kept, generator], ties):
+                yield Wrong(generator.name, generator.of, change)
             else:
-                kept = more
+                kept.append(generator)
 
-    def _changed(self, symmetry: Symmetry, *, most: int | None = 0) -> float:
-        """Return what turning all groups at once changes: 0 if rounding explains it.
+    def _changed(
+        self, every: Sequence[Generator], ties: Mapping[str, str], *, most: int | None = 0
+    ) -> float:
+        """Return what turning all generators at once changes: 0 if rounding explains it.
 
         Args:
-            symmetry: Whose groups and scalings.
+            every: The generators, inner ones first.
+            ties: Other names of tensors.
             most: Sets of fibres that are turned without the others; None for as many as it takes.
         """
-        every = (*symmetry.groups, *symmetry.exchanges)
-        orders = {g.name: cycles(g, self.seed) for g in every}
-        first, second = ({n: both[k] for n, both in orders.items()} for k in (0, 1))
-        if change := self._change(
-            self._element(symmetry, first, 1.0), self._element(symmetry, second, 7.0)
-        ):
+        first, second = (
+            Transform(tuple(g.moving(self.seed, turn) for g in every), ties) for turn in (0, 1)
+        )
+        if change := self._change(first, second):
             return change
-        for chosen in sets(symmetry.groups, most=most):
-            part = {n: _part(first[n], fibres) for n, fibres in chosen.items()}
-            if change := self._change(symmetry.transform(part)):
+        by_name = {g.name: g for g in every}
+        for chosen in sets({g.name: g.fibres for g in every if g.apart}, most=most):
+            part = (by_name[name].moving(self.seed, 0, x) for name, x in chosen.items())
+            if change := self._change(Transform(tuple(part), ties)):
                 return change
         return 0.0
-
-    def _element(self, symmetry: Symmetry, orders: Mapping[str, Order], spread: float) -> Transform:
-        element = symmetry.transform(orders)
-        for k, member in enumerate(symmetry.scalings):
-            group = symmetry.group(member.group)
-            moving = member.moving(group, self.seed + int(spread) + k, spread)
-            element = Transform((moving,), symmetry.ties) @ element
-        return element
 
     def _change(self, first: Transform, second: Transform | None = None) -> float:
         """Change of outputs by a first element, at other sizes too, and far away by a second.
@@ -242,21 +201,3 @@ class Bench:
                 return change
         change = self.far.changed(self.far.carried(second))
         return 0.0 if self.far.small(change) else change
-
-
-def _part(order: Order, fibres: np.ndarray) -> Order:
-    """An order of some fibres; the others stay."""
-    return np.where(fibres[:, None], order, np.arange(order.shape[1]))
-
-
-def _less(symmetry: Symmetry, wrong: Sequence[Wrong]) -> Symmetry:
-    """A symmetry without what was found wrong."""
-    names = {w.name for w in wrong}
-    groups = [g.name for g in (*symmetry.groups, *symmetry.exchanges) if g.name in names]
-    left = symmetry.without(*groups)
-    kept = tuple(m for m in left.scalings if m.name not in names)
-    return replace(left, scalings=kept)
-
-
-def _with(symmetry: Symmetry, member: Rescalable) -> Symmetry:
-    return replace(symmetry, scalings=(*symmetry.scalings, member))

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import prod
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ridgeline.errors import StateMismatch, UnknownName, UsageError
-from ridgeline.rng import seed_of
 from ridgeline.symmetry.exchange import Exchange, Exchanged
+from ridgeline.symmetry.generator import Exchanges, Generator, Permutations, Scalings
 from ridgeline.symmetry.group import Group, Order
 from ridgeline.symmetry.scaling import Rescalable
 from ridgeline.symmetry.transform import Action, Permutation, Transform
@@ -52,6 +51,7 @@ class Symmetry:
         exchanges: Whole modules that may change places: experts, branches.
         witness: The network and an example, by which states that were carried are compared with
             what they were; not part of a copy or a pickle.
+        more: Generators of one's own, not proved: `prove` them.
     """
 
     groups: tuple[Group, ...]
@@ -63,22 +63,28 @@ class Symmetry:
     left_out: tuple[str, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
     witness: Witness | None = None
+    more: tuple[Generator, ...] = ()
 
     def __getstate__(self) -> dict[str, object]:
         return {**vars(self), "witness": None}  # a network may hold what cannot be pickled
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ties", dict(self.ties or {}))
-        names = [g.name for g in (*self.groups, *self.exchanges)]
+        names = [g.name for g in (*self.groups, *self.exchanges, *self.more)]
         if twice := sorted({n for n in names if names.count(n) > 1}):
             raise UsageError("Groups bear different names.", got=", ".join(twice))
         for group in (*self.groups, *self.exchanges):
             self._check(group)
+        for generator in self.more:
+            self._check_tensors(generator)
 
-    def _check(self, group: Group | Exchange) -> None:
-        for name in group.tensors():
+    def _check_tensors(self, of: Group | Exchange | Generator) -> None:
+        for name in of.tensors():
             if name not in self.shapes:
                 raise UnknownName("tensor", name, list(self.shapes))
+
+    def _check(self, group: Group | Exchange) -> None:
+        self._check_tensors(group)
         members = group.members.tensors if isinstance(group, Exchange) else ()
         for several in zip(*members, strict=True):
             if len({tuple(self.shapes[name]) for name in several}) > 1:
@@ -106,17 +112,27 @@ class Symmetry:
                 return group
         raise UnknownName("group", name, [g.name for g in self.groups])
 
-    def named(self, name: str) -> Group | Exchange:
-        """A group or an exchange by its name.
+    @property
+    def generators(self) -> tuple[Generator, ...]:
+        """All of its generators in the order in which an element acts, inner ones first."""
+        return (
+            *map(Permutations, self.groups),
+            *map(Exchanges, self.exchanges),
+            *(Scalings(self.group(m.group), m) for m in self.scalings),
+            *self.more,
+        )
+
+    def named(self, name: str) -> Group | Exchange | Generator:
+        """A group, an exchange or a generator of one's own by its name.
 
         Raises:
             UnknownName: If there is none; it names the nearest.
         """
         self._known(name)
-        return next(g for g in (*self.groups, *self.exchanges) if g.name == name)
+        return next(g for g in (*self.groups, *self.exchanges, *self.more) if g.name == name)
 
     def _known(self, *names: str) -> None:
-        known = [g.name for g in (*self.groups, *self.exchanges)]
+        known = [g.name for g in (*self.groups, *self.exchanges, *self.more)]
         for name in names:
             if name not in known:
                 raise UnknownName("group", name, known)
@@ -125,7 +141,7 @@ class Symmetry:
         """The symmetry with some groups forbidden, and what stands inside them kept.
 
         Args:
-            names: Of groups and exchanges.
+            names: Of groups, exchanges and generators of one's own.
         """
         self._known(*names)
         kept = tuple(
@@ -135,17 +151,20 @@ class Symmetry:
         )
         scalings = tuple(m for m in self.scalings if m.group not in names)
         exchanges = tuple(e for e in self.exchanges if e.name not in names)
-        return replace(self, groups=kept, scalings=scalings, exchanges=exchanges)
+        more = tuple(g for g in self.more if not {g.name, g.of} & set(names))
+        return replace(self, groups=kept, scalings=scalings, exchanges=exchanges, more=more)
 
     def only(self, *names: str) -> "Symmetry":
         """The symmetry with no groups and exchanges but these."""
         self._known(*names)
-        every = (*self.groups, *self.exchanges)
+        every = (*self.groups, *self.exchanges, *self.more)
         return self.without(*(g.name for g in every if g.name not in names))
 
-    def adding(self, *groups: Group) -> "Symmetry":
-        """The symmetry with groups of one's own, not proved: `prove` them."""
-        return replace(self, groups=(*self.groups, *groups))
+    def adding(self, *parts: Group | Generator) -> "Symmetry":
+        """The symmetry with groups and generators of one's own, not proved: `prove` them."""
+        groups = tuple(g for g in parts if isinstance(g, Group))
+        more = tuple(g for g in parts if isinstance(g, Generator))
+        return replace(self, groups=(*self.groups, *groups), more=(*self.more, *more))
 
     def transform(self, orders: Mapping[str, Order]) -> Transform:
         """The element with given orders, inner groups first.
@@ -191,24 +210,21 @@ class Symmetry:
 
         Args:
             seed: Of the stream ``symmetry``, one for each group.
-            groups: Names of those to act on, exchanges among them; all by default.
+            groups: Names of those to act on, exchanges and generators of one's own among them; all
+                by default.
             scalings: Multiply units by random factors and signs too, where they may be.
             spread: Of the factors; see `scaling`.
         """
-        chosen: list[Group | Exchange] = [*self.groups, *self.exchanges]
+        every = [g for g in self.generators if scalings or not isinstance(g, Scalings)]
         if groups is not None:
             groups = list(groups)
             self._known(*groups)
-            chosen = [g for g in chosen if g.name in groups]
-        orders: dict[str, Order] = {}
-        for group in chosen:
-            draws = np.random.default_rng(seed_of(seed, "symmetry", group.name))
-            orders[group.name] = draws.permuted(group.identity(), axis=1)
-        element = self.transform(orders)
-        for member in self.scalings if scalings else ():
-            if groups is None or any(g.name == member.group for g in chosen):
-                element = self.scaling(member, seed=seed, spread=spread) @ element
-        return element
+            every = [g for g in every if g.of in groups]
+        actions = [
+            g.member.random(g.group, seed, spread) if isinstance(g, Scalings) else g.random(seed)
+            for g in every
+        ]
+        return Transform(tuple(actions), self.ties)
 
     def check(self, state: Mapping[str, Tensor]) -> None:
         """Refuse a state that the symmetry is not of.
@@ -249,8 +265,7 @@ class Symmetry:
     @property
     def elements(self) -> float:
         """The natural logarithm of the number of elements."""
-        every = (*self.groups, *self.exchanges)
-        return float(sum(g.fibres * np.log(np.arange(1, g.size + 1)).sum() for g in every))
+        return float(sum(g.elements for g in self.generators))
 
     def covered(self) -> float:
         """The share of the state's numbers in tensors that some group touches.
@@ -259,7 +274,7 @@ class Symmetry:
         where the hidden units of each expert move and whole experts do not. The number of
         `elements` does, where that of the architecture is known.
         """
-        every = (*self.groups, *self.exchanges)
+        every = (*self.groups, *self.exchanges, *self.more)
         touched = {name for group in every for name in group.tensors()}
         sizes = {n: prod(s) for n, s in self.shapes.items() if n not in self.ties}
         return sum(sizes[n] for n in touched if n in sizes) / max(sum(sizes.values()), 1)

@@ -9,7 +9,7 @@ give. Where that is large, sets of fibres are turned without the others, such th
 is a set with one of them alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -48,22 +48,21 @@ def cycles(group: Group | Exchange, seed: int) -> tuple[Order, Order]:
     return first, second
 
 
-def sets(groups: Sequence[Group], *, most: int | None = None) -> Iterator[dict[str, np.ndarray]]:
-    """Sets of small fibres, such that any two are told apart by a set that holds one of them.
+def sets(fibres: Mapping[str, int], *, most: int | None = None) -> Iterator[dict[str, np.ndarray]]:
+    """Sets of fibres, such that any two are told apart by a set that holds one of them.
 
     Args:
-        groups: The groups whose fibres are told apart.
+        fibres: Name of a generator to the number of its fibres, of those that are told apart.
         most: At most so many sets; by default as many as it takes.
 
     Yields:
-        Group name to which of its fibres are in the set; groups without one are left out.
+        Name to which of the fibres are in the set; those without one are left out.
     """
-    fibres = [(g.name, f) for g in groups if g.size <= SMALL for f in range(g.fibres)]
-    needed = (len(fibres) - 1).bit_length() if fibres else 0
+    every = [(name, f) for name, count in fibres.items() for f in range(count)]
+    needed = (len(every) - 1).bit_length() if every else 0
     for bit in range(needed if most is None else min(needed, most)):
         chosen: dict[str, np.ndarray] = {}
-        for k, (name, f) in enumerate(fibres):
+        for k, (name, f) in enumerate(every):
             if k >> bit & 1:
-                count = next(g.fibres for g in groups if g.name == name)
-                chosen.setdefault(name, np.zeros(count, bool))[f] = True
+                chosen.setdefault(name, np.zeros(fibres[name], bool))[f] = True
         yield chosen

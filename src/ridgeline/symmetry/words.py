@@ -10,6 +10,7 @@ from torch.utils import _pytree as pytree
 
 from ridgeline.graph import Trace, operation
 from ridgeline.symmetry.exchange import Exchange
+from ridgeline.symmetry.generator import Generator
 from ridgeline.symmetry.group import Group, Place
 from ridgeline.symmetry.scaling import Rescalable
 
@@ -40,6 +41,8 @@ class _Symmetry(Protocol):
     @property
     def scalings(self) -> Sequence[Rescalable]: ...
     @property
+    def more(self) -> Sequence[Generator]: ...
+    @property
     def fixed(self) -> Sequence[_Left]: ...
     @property
     def derived(self) -> Sequence[str]: ...
@@ -57,8 +60,8 @@ def describe(symmetry: _Symmetry) -> str:
     Args:
         symmetry: Any.
     """
-    every = (*symmetry.groups, *symmetry.exchanges)
-    total = sum(g.fibres * g.size for g in every)
+    every = (*symmetry.groups, *symmetry.exchanges, *symmetry.more)
+    total = sum(g.units if isinstance(g, Generator) else g.fibres * g.size for g in every)
     count = len(every)
     lines = [
         f"{count} group{'' if count == 1 else 's'} of {total} units, of order "
@@ -74,6 +77,8 @@ def describe(symmetry: _Symmetry) -> str:
     for e in symmetry.exchanges:
         rows = "".join(f", {r}" for r in _merged(e.places))
         lines.append(f"  {e.name}: {e.size} whole modules  {', '.join(e.members.slots)}{rows}")
+    for g in symmetry.more:
+        lines.append(f"  {g.name}: {g.words()}  {', '.join(g.tensors())}")
     for m in symmetry.scalings:
         places = zip(symmetry.group(m.group).places, m.powers, strict=True)
         parts = dict.fromkeys(f"{p.tensor}[{p.axis}]^{e}" for p, e in places if e)
@@ -102,8 +107,10 @@ def _merged(places: Sequence[Place]) -> list[str]:
     return [named + (f" x{n}" if n > 1 else "") for named, n in width.items()]
 
 
-def made_in(group: Group | Exchange) -> str:
+def made_in(group: Group | Exchange | Generator) -> str:
     """Return where the units of a group are made: a module, a tensor of it, an operation."""
+    if isinstance(group, Generator):
+        return next(group.tensors(), group.name)
     if not isinstance(group, Group):
         return f"modules {group.name!r}"
     place = next((p for p in group.places if p.axis == 0), group.places[0])

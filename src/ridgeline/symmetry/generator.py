@@ -1,0 +1,351 @@
+"""Generators: kinds of elements that leave a network's function unchanged, a class for each.
+
+A symmetry is an ordered tuple of them. Whoever proves a symmetry, draws from it or brings a state
+nearer to another asks each generator for elements and knows nothing else of it: permutations of a
+group's units, exchanges of whole modules, factors and signs of units are four of them, and one
+more is a class of one's own, in a file of one's own, that goes through proof, alignment, files and
+words as these do. An element is an `Action`; elements compose as the actions of a `Transform`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import lgamma
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from ridgeline.errors import UsageError
+from ridgeline.rng import seed_of
+from ridgeline.symmetry.exchange import Exchange, Exchanged
+from ridgeline.symmetry.group import Group, Order
+from ridgeline.symmetry.scaling import Rescalable, Scaling
+from ridgeline.symmetry.transform import Action, Permutation
+from ridgeline.symmetry.turns import SMALL, cycles
+
+__all__ = ["Exchanges", "Generator", "Permutations", "Scalings"]
+
+SPREADS = (1.0, 7.0)
+"""Logarithms to base 2 of the largest factors at the example of a proof, and far from it."""
+
+
+class Generator(ABC):
+    """A kind of element, of which a symmetry holds any number.
+
+    Elements of one generator that act on parts of their own, as on the channels inside of each
+    head, have a fibre for each part.
+    """
+
+    kind: ClassVar[str] = ""
+    """Tells generators of one's own apart in a file."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What it is called, as no other of its symmetry is."""
+
+    @property
+    def of(self) -> str:
+        """The generator without which it is none: the group whose units it scales; else itself."""
+        return self.name
+
+    @property
+    def fibres(self) -> int:
+        """Parts that are acted on each on its own."""
+        return 1
+
+    @property
+    def units(self) -> int:
+        """Things that it moves, over all fibres."""
+        return self.fibres
+
+    @property
+    def elements(self) -> float:
+        """The natural logarithm of the number of elements; 0 where they are no finite number."""
+        return 0.0
+
+    @property
+    def apart(self) -> bool:
+        """True if a proof must tell fibres apart: two may be turned alike by chance."""
+        return self.fibres > 1
+
+    @abstractmethod
+    def tensors(self) -> Iterator[str]:
+        """Names of the tensors that elements change, each once."""
+
+    @abstractmethod
+    def identity(self) -> Action:
+        """The element that changes nothing."""
+
+    @abstractmethod
+    def random(self, seed: int) -> Action:
+        """An element at random.
+
+        Args:
+            seed: Of a stream of the generator's own.
+        """
+
+    @abstractmethod
+    def moving(self, seed: int, turn: int, fibres: np.ndarray | None = None) -> Action:
+        """An element that a proof tries: it moves every unit.
+
+        Args:
+            seed: Of what is drawn.
+            turn: 0 at the example and 1 far from it. The two elements generate all others,
+                together with those of the generator that this one is `of`.
+            fibres: Which fibres to act on; all by default.
+        """
+
+    @abstractmethod
+    def best(self, a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Action:
+        """The element g of largest ``<a, g(b)>`` over the tensors that it changes, or near it.
+
+        Args:
+            a: A state.
+            b: Another.
+        """
+
+    @abstractmethod
+    def words(self) -> str:
+        """What it does and where, for a line of a description."""
+
+    def canonical(self, state: Mapping[str, Tensor]) -> Action:
+        """The element that brings a state into the form that stands for all it leads to.
+
+        Args:
+            state: Of the network.
+
+        Returns:
+            The identity by default: the generator has no form of its own.
+        """
+        del state
+        return self.identity()
+
+    def plain(self) -> Mapping[str, Any]:
+        """What a file holds of it, in plain values of JSON; `given` takes it back.
+
+        Raises:
+            UsageError: If it has no such form.
+        """
+        raise UsageError(
+            "A generator that is saved says in plain values what it is.",
+            got=f"{type(self).__name__}, which does not",
+            remedy="Give it a `kind` and the methods `plain` and `given`.",
+        )
+
+    @classmethod
+    def given(cls, tree: Mapping[str, Any]) -> Self:
+        """The generator that was written.
+
+        Args:
+            tree: As `plain` gave.
+        """
+        return cls(**tree)
+
+
+@dataclass(frozen=True, eq=False)
+class Permutations(Generator):
+    """Permutations of the units of a group, fibre by fibre."""
+
+    group: Group
+
+    @property
+    def name(self) -> str:
+        """The group's."""
+        return self.group.name
+
+    @property
+    def fibres(self) -> int:
+        """The group's."""
+        return self.group.fibres
+
+    @property
+    def units(self) -> int:
+        """Of all fibres."""
+        return self.group.fibres * self.group.size
+
+    @property
+    def elements(self) -> float:
+        """The natural logarithm of the number of permutations."""
+        return self.group.fibres * lgamma(self.group.size + 1)
+
+    @property
+    def apart(self) -> bool:
+        """True of small fibres: cycles of many units are not alike by chance."""
+        return self.group.size <= SMALL
+
+    def tensors(self) -> Iterator[str]:
+        """Names of the tensors that units stand in."""
+        return self.group.tensors()
+
+    def identity(self) -> Permutation:
+        """The order as it is."""
+        return Permutation(self.group, self.group.identity())
+
+    def random(self, seed: int) -> Permutation:
+        """A uniformly random permutation of each fibre."""
+        return Permutation(self.group, _random(self.group, seed))
+
+    def moving(self, seed: int, turn: int, fibres: np.ndarray | None = None) -> Permutation:
+        """A cycle through all units, or the same with two neighbours exchanged."""
+        return Permutation(self.group, _part(cycles(self.group, seed)[turn], fibres))
+
+    def best(self, a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Permutation:
+        """The assignment of largest overlap, all places together; linearised where two cross."""
+        places = [p for p in self.group.places if a[p.tensor].is_floating_point()]
+        pairs = [(p.units(a[p.tensor]).double(), p.units(b[p.tensor]).double()) for p in places]
+        total = sum((x @ y.mT for x, y in pairs), torch.zeros((), dtype=torch.float64))
+        gains = np.broadcast_to(total.numpy(), (self.group.fibres, *2 * (self.group.size,)))
+        orders = [linear_sum_assignment(-gain)[1] for gain in gains]
+        return Permutation(self.group, np.stack(orders))
+
+    def words(self) -> str:
+        """How many units change places."""
+        return f"permutations of {self.group.fibres} x {self.group.size} units"
+
+
+@dataclass(frozen=True, eq=False)
+class Exchanges(Generator):
+    """Exchanges of whole modules, whose weights are tensors of their own."""
+
+    exchange: Exchange
+
+    @property
+    def name(self) -> str:
+        """That of the modules."""
+        return self.exchange.name
+
+    @property
+    def units(self) -> int:
+        """The modules."""
+        return self.exchange.size
+
+    @property
+    def elements(self) -> float:
+        """The natural logarithm of the number of orders."""
+        return lgamma(self.exchange.size + 1)
+
+    @property
+    def apart(self) -> bool:
+        """True of few modules."""
+        return self.exchange.size <= SMALL
+
+    def tensors(self) -> Iterator[str]:
+        """Names of the modules' tensors, and of those whose rows go along."""
+        return self.exchange.tensors()
+
+    def identity(self) -> Exchanged:
+        """The modules where they are."""
+        return Exchanged(self.exchange, self.exchange.identity())
+
+    def random(self, seed: int) -> Exchanged:
+        """A uniformly random order."""
+        return Exchanged(self.exchange, _random(self.exchange, seed))
+
+    def moving(self, seed: int, turn: int, fibres: np.ndarray | None = None) -> Exchanged:
+        """A cycle through all modules, or the same with two neighbours exchanged."""
+        return Exchanged(self.exchange, _part(cycles(self.exchange, seed)[turn], fibres))
+
+    def best(self, a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Exchanged:
+        """The assignment of modules of largest overlap, as their units stand now."""
+        tensors = self.exchange.members.tensors
+        gains = np.array([[_overlap(a, x, b, y) for y in tensors] for x in tensors])
+        for place in self.exchange.places:
+            x, y = (place.units(state[place.tensor])[0].double() for state in (a, b))
+            gains = gains + (x @ y.T).numpy()
+        return Exchanged(self.exchange, linear_sum_assignment(-gains)[1][None])
+
+    def words(self) -> str:
+        """How many modules change places."""
+        return f"exchanges of {self.exchange.size} modules"
+
+
+@dataclass(frozen=True, eq=False)
+class Scalings(Generator):
+    """Positive factors, or signs, of a group's units."""
+
+    group: Group
+    member: Rescalable
+
+    @property
+    def name(self) -> str:
+        """The member's."""
+        return self.member.name
+
+    @property
+    def of(self) -> str:
+        """The group whose units are multiplied."""
+        return self.group.name
+
+    @property
+    def fibres(self) -> int:
+        """The group's."""
+        return self.group.fibres
+
+    @property
+    def units(self) -> int:
+        """Of all fibres."""
+        return self.group.fibres * self.group.size
+
+    def tensors(self) -> Iterator[str]:
+        """Names of the tensors that are multiplied."""
+        places = zip(self.group.places, self.member.powers, strict=True)
+        yield from dict.fromkeys(p.tensor for p, power in places if power)
+
+    def identity(self) -> Scaling:
+        """Factors of 1."""
+        return self._by(np.ones((self.group.fibres, self.group.size)))
+
+    def random(self, seed: int) -> Scaling:
+        """Signs at random, or factors between 1/2 and 2."""
+        return self.member.random(self.group, seed)
+
+    def moving(self, seed: int, turn: int, fibres: np.ndarray | None = None) -> Scaling:
+        """Factors away from 1, or an odd number of signs in each fibre."""
+        return self.member.moving(self.group, seed + turn, SPREADS[turn], fibres)
+
+    def best(self, a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Scaling:
+        """The signs of largest overlap; of factors, those that give units the norms that a's have.
+
+        The overlap grows without bound with a factor, so that these make the parts that units
+        hold where they are made as long as a's.
+        """
+        inner = norm_a = norm_b = 0.0
+        for place, power in zip(self.group.places, self.member.powers, strict=True):
+            if power % 2 if self.member.signs else power > 0:
+                x, y = (place.units(s[place.tensor]).double() for s in (a, b))
+                inner = inner + (x * y).sum(-1).numpy()
+                norm_a, norm_b = (n + v.square().sum(-1).numpy()
+                                  for n, v in ((norm_a, x), (norm_b, y)))  # fmt: skip
+        if self.member.signs:
+            return self._by(np.where(np.asarray(inner) < 0, -1.0, 1.0))
+        live = (np.asarray(norm_a) > 0) & (np.asarray(norm_b) > 0)
+        ratio = np.divide(norm_a, norm_b, out=np.ones(live.shape), where=live)
+        return self._by(np.sqrt(ratio) ** (1 / max(1, *self.member.powers)))
+
+    def words(self) -> str:
+        """Whether signs or factors."""
+        return "signs of units" if self.member.signs else "positive factors of units"
+
+    def _by(self, factors: np.ndarray) -> Scaling:
+        return Scaling(self.group, self.member, factors)
+
+
+def _random(group: Group | Exchange, seed: int) -> Order:
+    draws = np.random.default_rng(seed_of(seed, "symmetry", group.name))
+    return draws.permuted(group.identity(), axis=1)
+
+
+def _part(order: Order, fibres: np.ndarray | None) -> Order:
+    """An order of some fibres; the others stay."""
+    return order if fibres is None else np.where(fibres[:, None], order, np.arange(order.shape[1]))
+
+
+def _overlap(
+    a: Mapping[str, Tensor], x: tuple[str, ...], b: Mapping[str, Tensor], y: tuple[str, ...]
+) -> float:
+    pairs = zip(x, y, strict=True)
+    return sum(float((a[n].double() * b[m].double()).sum()) for n, m in pairs)
