@@ -48,7 +48,9 @@ def modes_of(model: nn.Module) -> Modes:
     if not any(_has_own_modes(part) for part in model.modules()):
         return Modes(frozen=frozenset(frozen))
     trial = duplicate(model)
-    held = {n: (x, x.detach().clone()) for n, x in _tensors(trial).items()}
+    # The caller's own are what the copy's were: nothing is copied twice.
+    own = _tensors(model)
+    held = {n: (x, own[n] if n in own else x.detach().clone()) for n, x in _tensors(trial).items()}
     holders = Holders(trial)
     before, parts = holders.held(), dict(trial.named_modules())
     trial.eval()
