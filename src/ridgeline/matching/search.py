@@ -53,7 +53,7 @@ class Search(Generic[T]):
         return self.best is not self.identity
 
     def better(self, value: float, than: float | None = None) -> bool:
-        """Whether a number is better than another, by more than the margin.
+        """True if a number is better than another, by more than the margin.
 
         Args:
             value: The number.

@@ -173,7 +173,7 @@ class Carried:
 
     @property
     def narrow(self) -> bool:
-        """Whether some weights are kept in a smaller type than float64."""
+        """True if some weights are kept in a smaller type than float64."""
         return any(map(narrow, self._state.values()))
 
     def widen(self) -> None:

@@ -45,7 +45,7 @@ class Generator(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """What it is called, as no other of its symmetry is."""
+        """Its name, as no other of its symmetry is."""
 
     @property
     def of(self) -> str:
@@ -110,7 +110,7 @@ class Generator(ABC):
 
     @abstractmethod
     def words(self) -> str:
-        """What it does and where, for a line of a description."""
+        """Its effect and where it acts, for a line of a description."""
 
     def canonical(self, state: Mapping[str, Tensor]) -> Action:
         """The element that brings a state into the form that stands for all it leads to.
@@ -125,7 +125,7 @@ class Generator(ABC):
         return self.identity()
 
     def plain(self) -> Mapping[str, Any]:
-        """What a file holds of it, in plain values of JSON; `given` takes it back.
+        """Its form in a file, in plain values of JSON; `given` takes it back.
 
         Raises:
             UsageError: If it has no such form.
@@ -164,7 +164,7 @@ class Permutations(Generator):
 
     @property
     def units(self) -> int:
-        """Of all fibres."""
+        """Those of all fibres."""
         return self.group.fibres * self.group.size
 
     @property
@@ -203,7 +203,7 @@ class Permutations(Generator):
         return Permutation(self.group, np.stack(orders))
 
     def words(self) -> str:
-        """How many units change places."""
+        """The number of units that change places."""
         return f"permutations of {self.group.fibres} x {self.group.size} units"
 
 
@@ -259,7 +259,7 @@ class Exchanges(Generator):
         return Exchanged(self.exchange, linear_sum_assignment(-gains)[1][None])
 
     def words(self) -> str:
-        """How many modules change places."""
+        """The number of modules that change places."""
         return f"exchanges of {self.exchange.size} modules"
 
 
@@ -287,7 +287,7 @@ class Scalings(Generator):
 
     @property
     def units(self) -> int:
-        """Of all fibres."""
+        """Those of all fibres."""
         return self.group.fibres * self.group.size
 
     def tensors(self) -> Iterator[str]:
@@ -327,7 +327,7 @@ class Scalings(Generator):
         return self._by(np.sqrt(ratio) ** (1 / max(1, *self.member.powers)))
 
     def words(self) -> str:
-        """Whether signs or factors."""
+        """Signs or factors."""
         return "signs of units" if self.member.signs else "positive factors of units"
 
     def _by(self, factors: np.ndarray) -> Scaling:

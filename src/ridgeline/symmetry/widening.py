@@ -118,7 +118,7 @@ class _Wide(TorchDispatchMode):
 
 
 def narrow(x: Tensor) -> bool:
-    """Whether a tensor's type is one in which a proof would round."""
+    """True if a tensor's type is one in which a proof would round."""
     return x.dtype in WIDER
 
 
