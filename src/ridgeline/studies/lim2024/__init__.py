@@ -2,10 +2,8 @@
 
 *The Empirical Impact of Neural Parameter Symmetries, or Lack Thereof* (NeurIPS 2024, arXiv
 2405.20231), table 4: largest step, share of monotone runs and two kinds of convexity on the line
-from initialisation to minimum, over hyper-parameters drawn at random. Measures, draws, optimiser
-and schedule are those of the released code (metanet_data), read in full. It trains small residual
-networks; these are fully connected ones, held as in its code for them (lmc). Sigma-asymmetric
-networks are not asked about.
+from initialisation to minimum, over hyper-parameters drawn at random. Its released code was read in
+full (metanet_data); weights are held as in its code for fully connected networks (lmc).
 """
 
 import torch.nn.functional as F
@@ -106,11 +104,7 @@ ITEM = Item(
             "by-rate",
             "Convexity by learning rate",
             x=("rate", "learning rate"),
-            y={
-                "largest step (nats)": "step",
-                "local convexity (share)": "local",
-                "global convexity (share)": "overall",
-            },
+            y={"largest step (nats)": "step", "local convexity": "local", "global": "overall"},
             line="networks",
             log_x=True,
         ),
@@ -148,7 +142,7 @@ PAPER = Paper(
     authors="D. Lim, T. Putterman, R. Walters, H. Maron, S. Jegelka",
     where="NeurIPS 2024, arXiv 2405.20231",
     about="Measures, draws of hyper-parameters, optimiser and schedule are the released code's; "
-    "networks are its fully connected ones in place of its residual ones. Cells of its table "
-    "could not be obtained: directions can be checked, numbers cannot.",
+    "networks are its fully connected ones in place of its residual ones; sigma-asymmetric ones "
+    "are not asked about. Cells of its table could not be obtained: directions can be checked.",
     items=(ITEM,),
 )

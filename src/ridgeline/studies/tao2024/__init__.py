@@ -2,8 +2,7 @@
 
 *MLI Formula: A Nearly Scale-Invariant Solution with Noise Perturbation* (ICML 2024, PMLR 235).
 The error still falls monotonically when the initialisation is replaced by noise or by zero, so
-that the line is growing noise on a solution whose scale hardly matters. Its exact wording of the
-kinds of scale invariance could not be obtained; the readings here are derived and say so.
+that the line is growing noise on a solution whose scale hardly matters. Readings here are derived.
 """
 
 from typing import Any
