@@ -247,7 +247,8 @@ def renamed_in_place(s, x):
     h.t_()
     h[0] = 5
     h.unsqueeze_(0).mul_(2)
-    return s.o(h[0].t()) + before.sum()
+    h.transpose_(1, 2)
+    return s.o(h[0]) + before.sum()
 
 
 def of_another_type(s, x):
@@ -342,6 +343,8 @@ WRITES = [
     lambda t, o, r: t.add_(t),
     lambda t, o, r: t.t_() if t.ndim == 2 else t.unsqueeze_(0),
     lambda t, o, r: t.squeeze_(0),
+    lambda t, o, r: t.transpose_(0, -1) if t.ndim else t.swapaxes_(0, 0),
+    lambda t, o, r: t.swapdims_(-1, 0) if t.ndim > 1 else t.squeeze_(),
     lambda t, o, r: t.div_(3).sub_(0.1),
 ]
 

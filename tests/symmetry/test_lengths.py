@@ -49,7 +49,17 @@ def rows(m, x):
     return m.o(m.i(x).relu().mean(1) * m.table[: x.shape[1]].sigmoid().mean(0))
 
 
-RUNS = {"steps": steps, "rotary": rotary, "slopes": slopes, "windows": windows, "rows": rows}
+def mixed(m, x):
+    """At one position the norm takes away what a row of the matrix is, at others it does not."""
+    t = x.shape[1]
+    h = nn.functional.normalize(m.mix[:t, :t].exp() @ m.i(x), dim=-1)
+    return m.o(h).mean(1)
+
+
+RUNS = {
+    **{"steps": steps, "rotary": rotary, "slopes": slopes},
+    **{"windows": windows, "rows": rows, "mixed": mixed},
+}
 
 
 def make(run):
@@ -57,7 +67,9 @@ def make(run):
         torch.manual_seed(0)
         parts = {n: nn.Linear(6, 10) for n in "iv"}
         w = nn.Linear(10, 10) if run is steps else nn.Linear(6, 10)
-        return Run(run, **parts, w=w, o=nn.Linear(10, 3), place=p(4, 10), table=p(9, 10))
+        return Run(
+            run, **parts, w=w, o=nn.Linear(10, 3), place=p(4, 10), table=p(9, 10), mix=p(9, 9)
+        )
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -19,7 +19,7 @@ from ridgeline.graph.memory import layout, shared, storages
 from ridgeline.graph.normalisation import spell_out
 from ridgeline.graph.operations import arguments, operation
 from ridgeline.graph.parts import put_back
-from ridgeline.graph.writes import give, only_first, recompute, twin_of
+from ridgeline.graph.writes import give, only_first, recompute, twin_of, view_of
 
 __all__ = ["make_functional"]
 
@@ -174,7 +174,7 @@ class _Rewriting:
         if name in RENAMES:
             self.parent[node] = value
             self.seen[node] = self.writes[whole]
-            node.target = getattr(twin_of(name), node.target._overloadname)  # type: ignore[union-attr]  # of aten
+            node.target = view_of(node.target)
             self._point(node)
             self.called[value] = node
         elif name.endswith("dropout_") and not arguments(node).get("train", True):

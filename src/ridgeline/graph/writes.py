@@ -9,7 +9,7 @@ from ridgeline.graph.memory import layout, shared
 from ridgeline.graph.operations import compute, insert, operation
 from ridgeline.graph.parts import RESHAPES
 
-__all__ = ["give", "only_first", "recompute", "twin_of"]
+__all__ = ["give", "only_first", "recompute", "twin_of", "view_of"]
 
 aten = torch.ops.aten
 
@@ -23,6 +23,21 @@ def only_first(node: fx.Node) -> bool:
 def twin_of(name: str) -> Any:
     """The operation that returns what another one writes, in all its overloads."""
     return getattr(aten, name.removesuffix("_"), None) if name.endswith("_") else None
+
+
+def view_of(target: Any) -> Any:
+    """Return the overload that gives as a view what another one makes of its argument in place.
+
+    It takes arguments of the same types, and may be named otherwise: ``transpose_.default`` is
+    ``transpose.int``.
+
+    Args:
+        target: An overload of an in-place operation of aten, such as ``t_``.
+    """
+    twin = twin_of(target._schema.name.partition("::")[2])
+    taken = [str(a.type) for a in target._schema.arguments]
+    overloads = (getattr(twin, name) for name in twin.overloads())
+    return next(o for o in overloads if [str(a.type) for a in o._schema.arguments] == taken)
 
 
 def recompute(node: fx.Node, read: tuple[Any, ...] | None) -> None:

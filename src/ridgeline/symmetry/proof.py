@@ -10,7 +10,7 @@ from ridgeline.errors import NotASymmetry
 from ridgeline.graph import Network
 from ridgeline.symmetry.evaluation import drawn, outputs_of, random_state
 from ridgeline.symmetry.generator import Generator
-from ridgeline.symmetry.lengths import many
+from ridgeline.symmetry.lengths import many, of_one
 from ridgeline.symmetry.residual import Residual
 from ridgeline.symmetry.symmetry import Symmetry
 from ridgeline.symmetry.transform import Transform
@@ -117,8 +117,10 @@ class Bench:
         self.longer = None if longer is None else longer[0]
         """A longer batch than the example that the network takes, if there is one."""
         several = self._many(example) or (longer and longer[1])
-        sizes = (several, shorter and shorter[1])
-        self.sizes = [one for one in sizes if one is not None]
+        # Of a single position much is silent: half of the way, too, is tried.
+        between = longer and of_one(example) and self.here.shorter(longer[0])
+        sizes = (several, shorter and shorter[1], between and between[1])
+        self.sizes = [one for one in sizes if one]
         self.far = self.here.elsewhere() or self.here
         self.largest = 0.0
         """Change of an output at the example, of those explained by rounding."""
