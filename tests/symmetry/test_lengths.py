@@ -56,10 +56,7 @@ def mixed(m, x):
     return m.o(h).mean(1)
 
 
-RUNS = {
-    **{"steps": steps, "rotary": rotary, "slopes": slopes},
-    **{"windows": windows, "rows": rows, "mixed": mixed},
-}
+RUNS = {f.__name__: f for f in (steps, rotary, slopes, windows, rows, mixed)}
 
 
 def make(run):
