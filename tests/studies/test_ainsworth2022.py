@@ -168,14 +168,18 @@ def test_a_matched_network_is_the_same_function_and_nearer(bench):
     pair = pairs.apart(bench.runs("interpolation"))[0]
     objective = pair.a.objective("test")
     a, b = pair.states
+
+    def carried(way):
+        return matched.carried(pair, matched.matched_orders(bench, pair, way))
+
     for way in (matched.WEIGHTS, matched.ACTIVATIONS, matched.STRAIGHT_THROUGH):
-        moved = matched.carried(bench, pair, way)
+        moved = carried(way)
         torch.testing.assert_close(objective(moved)["loss"], objective(b)["loss"])
-    moved = matched.carried(bench, pair, matched.WEIGHTS)
+    moved = carried(matched.WEIGHTS)
     assert sum(float((a[n] - moved[n]).square().sum()) for n in a) < sum(
         float((a[n] - b[n]).square().sum()) for n in a
     )
-    assert matched.carried(bench, pair, matched.NAIVE) is b
+    assert carried(matched.NAIVE) is b
 
 
 def test_parties_share_no_network():

@@ -35,7 +35,7 @@ def test_the_command_writes_a_whole_folder_with_checkpoints_that_load(small, tmp
     out = tmp_path / "demo"
     assert main(["demo", "--out", str(out)]) == 0
     assert "report.html" in capsys.readouterr().err
-    assert (out / "manifest.json").exists() and (out / "report.html").stat().st_size > 10**6
+    assert (out / "manifest.json").exists() and (out / "report.html").stat().st_size > 10**5
     state = io.load(out / "states/minimum_a.safetensors")
     assert state["fc1.weight"].shape == (128, 64)
     for figure in ("descent", "between", "layers", "surface"):

@@ -112,7 +112,8 @@ def test_the_loss_halfway_is_the_objectives(bench):
 def test_annealing_ends_no_worse_on_what_it_follows(bench):
     for pair in pairs.apart(bench.runs("depths", {"net.widths": [64, 16, 16, 10]})):
         halfway = annealing.Halfway(pair, bench.setting("samples"))
-        moved = matched.carried(bench, pair, annealing.BY_BARRIER)
+        orders = matched.matched_orders(bench, pair, annealing.BY_BARRIER)
+        moved = matched.carried(pair, orders)
         assert halfway(moved) <= halfway(pair.states[1]) + 1e-6
 
 

@@ -44,8 +44,8 @@ def list_papers(chosen: argparse.Namespace) -> int:
 
 def _chosen(name: str, items: Sequence[str]) -> tuple[Paper, Sequence[Item]]:
     paper = catalogue.paper(name)
-    some = dict.fromkeys(one for item in items if item for one in paper.find(item))
-    return paper, paper.items if "" in items else tuple(some)
+    some = {one.name: one for item in items if item for one in paper.find(item)}
+    return paper, paper.items if "" in items else tuple(some.values())
 
 
 def _say(one: Mapping[str, Any], *, in_full: bool) -> None:

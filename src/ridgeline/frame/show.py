@@ -139,7 +139,9 @@ class Summary:
         rows = []
         for key, group in frame.where(**self.where).by(*self.by.values()).items():
             told = key if len(self.by) > 1 else (key,)
-            rows.append([*map(tidy, told), *(self._cell(group, of) for of in self.of.values())])
+            # A whole number stays one, for whoever reads the table with a program.
+            heads = [one if type(one) is int else tidy(one) for one in told]
+            rows.append([*heads, *(self._cell(group, of) for of in self.of.values())])
         columns = [*self.by, *self.of]
         return Table(title=self.title, columns=columns, rows=rows, note=self.note)
 
