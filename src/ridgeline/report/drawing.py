@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ridgeline.charts import Panel, Rows
-from ridgeline.numerals import number
+from ridgeline.report.axes import name_ticks, wrapped
 from ridgeline.report.frames import Frame, Stroke
 from ridgeline.report.hovering import Target, targets_of
 from ridgeline.report.labels import LETTER, Inside, above, heights, inside, levels
@@ -27,9 +26,6 @@ HIGH = 2.15
 """Inches of a row of panels."""
 TITLE, LEVEL, ENTRY = 0.17, 0.125, 0.145
 """Inches of a title, of a line of labels above a panel, and of a line of the legend."""
-RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-AXIS_LETTER = 0.062
-"""Inches that a letter of an axis' label is wide."""
 TEXT = 6.6
 """Points of the letters in a panel."""
 
@@ -102,7 +98,7 @@ def _draw_frame(
     ax: "Axes", frame: Frame, size: tuple[float, float], lines: int, written: Sequence[Inside]
 ) -> dict[str, Any]:
     panel = frame.panel
-    ax.set_xlabel(_wrapped(panel.x, size[0] + 0.15))
+    ax.set_xlabel(wrapped(panel.x, size[0] + 0.15))
     ax.set_xlim(frame.x.low, frame.x.high)
     ax.set_ylim(frame.y.low, frame.y.high)
     if panel.title:
@@ -122,14 +118,14 @@ def _draw_frame(
 
 
 def _draw_lines(ax: "Axes", panel: Panel, frame: Frame) -> dict[str, Any]:
-    ax.set_ylabel(_wrapped(panel.y, HIGH - 0.4))
+    ax.set_ylabel(wrapped(panel.y, HIGH - 0.4))
     if frame.x.log:
         ax.set_xscale("log")
     if frame.y.log:
         ax.set_yscale("log")
     ax.set_xlim(frame.x.low, frame.x.high)
     ax.set_ylim(frame.y.low, frame.y.high)
-    _name_ticks(ax, frame)
+    name_ticks(ax, frame)
     handles: dict[str, Any] = {}
     for stroke in frame.strokes:
         if not stroke.empty:
@@ -218,39 +214,6 @@ def _draw_marks(ax: "Axes", frame: Frame, size: tuple[float, float]) -> None:
         ax.text(
             label.x, label.y, label.text, transform=ax.transAxes, va="center", size=TEXT, zorder=5
         )
-
-
-def _name_ticks(ax: "Axes", frame: Frame) -> None:
-    if frame.ticks is not None:
-        ax.set_xticks(frame.ticks, [number(v, 4) for v in frame.ticks])
-        ax.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
-    for axis, scale in ((ax.xaxis, frame.x), (ax.yaxis, frame.y)):
-        if scale.log and not (axis is ax.xaxis and frame.ticks is not None):
-            _name_decades(axis, scale.high / scale.low)
-
-
-def _name_decades(axis: Any, ratio: float) -> None:
-    """Over few decades powers of ten alone are too few numbers to read a value by."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axis.set_minor_formatter(NullFormatter())
-    axis.set_major_formatter(FuncFormatter(lambda v, _: _power(v)))
-    if ratio < 300:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if ratio > 8 else (1, 1.5, 2, 3, 5, 7)))
-        axis.set_major_formatter(FuncFormatter(lambda v, _: number(v)))
-
-
-def _wrapped(label: str, inches: float) -> str:
-    """An axis' label in lines that are not longer than the axis."""
-    return "\n".join(wrap(label, int(inches / AXIS_LETTER))) or label
-
-
-def _power(value: float) -> str:
-    """A power of ten with its exponent raised; matplotlib's own are mathematics, which is off."""
-    power = round(float(np.log10(value)))
-    if not np.isclose(value, 10.0**power, rtol=1e-6):
-        return number(value)
-    return "10" + str(power).translate(RAISED)
 
 
 def _legend(figure: Any, handles: dict[str, Any], keys: dict[str, int], columns: int) -> None:

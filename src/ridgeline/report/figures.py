@@ -14,12 +14,13 @@ from ridgeline.errors import UsageError
 from ridgeline.io.writing import atomic_path
 from ridgeline.report.contours import WIDTH, draw_landscape, landscape_notes, landscape_rows
 from ridgeline.report.drawing import Drawn, draw_panels, width_of
-from ridgeline.report.frames import frames, notes, tidy_panels
+from ridgeline.report.frames import frames
 from ridgeline.report.heatmaps import draw_grid, grid_notes, grid_width, tidy_grid
 from ridgeline.report.hovering import packed
 from ridgeline.report.style import COLUMN, LIGHT, drawing, themed
 from ridgeline.report.tables import write_csv
 from ridgeline.report.templating import template
+from ridgeline.report.told import notes, tidy_panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas

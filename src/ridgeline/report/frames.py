@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ridgeline.charts import Panel, Panels, Row, Rows, Series
+from ridgeline.charts import Panel, Panels, Rows, Series
 from ridgeline.measures.curve import Array
 from ridgeline.report.style import INK, PALETTE, SOFT, on_ramp
 
-__all__ = ["DASHES", "Frame", "Scale", "Stroke", "frames", "notes", "tidy_panels"]
+__all__ = ["DASHES", "Frame", "Scale", "Stroke", "edges", "frames"]
 
 DASHES = 4
 """Patterns of lines, and symbols of points, there are."""
@@ -121,49 +121,8 @@ def frames(chart: Panels) -> list[Frame]:
     return [_frame(panel, looks, keys) for panel in chart.panels]
 
 
-def notes(every: Sequence[Frame]) -> list[str]:
-    """Sentences on what is not drawn: labels without a number, gaps, values off the axis."""
-    strokes = [(frame, stroke) for frame in every for stroke in frame.strokes]
-    shown = {s.label for _, s in strokes if not s.empty}
-    nothing = dict.fromkeys(s.label or "a series" for _, s in strokes if s.label not in shown)
-    found = [f"Nothing to draw for {', '.join(nothing)}."] if nothing else []
-    gaps = [(f.panel, s) for f, s in strokes if not s.empty and np.isnan(s.y).any()]
-    if any(isinstance(panel, Panel) and panel.crossed for panel, _ in gaps):
-        found.append("Crosses mark positions where the mean is not finite.")
-    elif gaps:
-        off = any(_lost(frame) for frame in every)
-        found.append(
-            "Gaps: not finite, or not above zero on a logarithm's scale."
-            if off
-            else "Gaps: not finite."
-        )
-    return found
-
-
-def tidy_panels(chart: Panels) -> list[Row]:
-    """The table that a chart of panels is drawn from: a row for each value, and for each mark."""
-    found: list[Row] = []
-    for k, panel in enumerate(chart.panels):
-        up = panel.y if isinstance(panel, Panel) else ""
-        about = {"panel": k + 1, "title": panel.title, "x_axis": panel.x, "y_axis": up}
-        for series in panel.series:
-            edges = [v if v is not None else [None] * len(series.x) for v in _edges(series)]
-            for x, y, low, high in zip(series.x, series.y, *edges, strict=True):
-                value = {"x": float(x), "y": float(y), "low": _number(low), "high": _number(high)}
-                if isinstance(panel, Rows):
-                    value["y"] = panel.names[round(float(y))]
-                found.append({**about, "kind": "series", "label": series.label, **value})
-        for mark in panel.marks:
-            place = {"x": None, "y": None, mark.axis: float(mark.value)}
-            found.append({**about, "kind": "mark", "label": mark.label, **place})
-    return found
-
-
-def _number(value: object) -> float | None:
-    return None if value is None else float(value)  # type: ignore[arg-type]  # a number then
-
-
-def _edges(series: Series) -> tuple[Array | None, Array | None]:
+def edges(series: Series) -> tuple[Array | None, Array | None]:
+    """Both edges of a series' band, as arrays."""
     low, high = series.low, series.high
     return (
         None if low is None else np.asarray(low, float),
@@ -237,7 +196,7 @@ def _stroke(
     bad = ~np.isfinite(x) | ~np.isfinite(y)
     bad |= (x <= 0) if log[0] else False
     bad |= (y <= 0) if log[1] else False
-    low, high = _edges(series)
+    low, high = edges(series)
     if low is not None or high is not None:
         # A band with one edge ends at its line.
         low, high = (_cut(y if e is None else e, bad, floor) for e in (low, high))
@@ -260,20 +219,10 @@ def _cut(edge: Array, bad: np.ndarray, floor: float | None) -> Array:
 
 def _floor(panel: Panel) -> float:
     """Where a band that reaches zero is cut on a logarithm's scale."""
-    every = [np.asarray(v, float) for s in panel.series for v in (s.y, *_edges(s)) if v is not None]
+    every = [np.asarray(v, float) for s in panel.series for v in (s.y, *edges(s)) if v is not None]
     values = np.concatenate([*every, [m.value for m in panel.marks if m.axis == "y"]])
     good = values[np.isfinite(values) & (values > 0)]
     return float(good.min()) if len(good) else 1.0
-
-
-def _lost(frame: Frame) -> bool:
-    """True if a logarithm's scale has no place for some value."""
-    panel = frame.panel
-    return isinstance(panel, Panel) and any(
-        (panel.log_x and bool((np.asarray(s.x) <= 0).any()))
-        or (panel.log_y and bool((np.asarray(s.y) <= 0).any()))
-        for s in panel.series
-    )
 
 
 def _scale(every: list[Array], log: bool, given: tuple[float, float] | None = None) -> Scale:
