@@ -118,9 +118,9 @@ class Bench:
         """A longer batch than the example that the network takes, if there is one."""
         several = self._many(example) or (longer and longer[1])
         # Of a single position much is silent: half of the way, too, is tried.
-        between = longer and of_one(example) and self.here.shorter(longer[0])
+        between = self.here.shorter(longer[0]) if longer and of_one(example) else None
         sizes = (several, shorter and shorter[1], between and between[1])
-        self.sizes = [one for one in sizes if one]
+        self.sizes = [one for one in sizes if one is not None]
         self.far = self.here.elsewhere() or self.here
         self.largest = 0.0
         """Change of an output at the example, of those explained by rounding."""
