@@ -41,8 +41,6 @@ def test_every_damaged_file_loads_or_is_refused_in_words(tmp_path, little_memory
     path, given = written(tmp_path)[name]
     readers = (io.load_symmetry,) if name == "symmetry.json" else (io.load, io.inspect)
     rng, whole, outcomes, raw = np.random.default_rng(0), path.read_bytes(), Counter(), []
-    for read in readers:
-        read(given)  # whole; of its mutants few or none can be read, as addresses in it fall
     for k in range(MUTANTS):
         path.write_bytes(mutant(path, whole, rng))
         for read in readers:
@@ -57,4 +55,5 @@ def test_every_damaged_file_loads_or_is_refused_in_words(tmp_path, little_memory
             except BaseException as error:
                 raw.append((k, read.__name__, repr(error)))
     assert not raw, (len(raw), raw[:5])
+    # Whether one in hundreds can be read is chance: an older file holds addresses in memory.
     assert outcomes["refused"] > 0
