@@ -64,7 +64,7 @@ class Series:
     group: str = ""
     """Series of one group share a colour; of one label by default."""
     name: str = ""
-    """What it is called where it is pointed at; the label by default."""
+    """Name where it is pointed at; the label by default."""
 
     def __post_init__(self) -> None:
         for name in ("x", "y", "low", "high"):
@@ -85,7 +85,7 @@ class Mark:
     value: float
     label: str = ""
     axis: Literal["x", "y"] = "x"
-    """Which axis the value is on: ``"x"`` draws it upright."""
+    """Axis of the value: ``"x"`` draws it upright."""
     of: str = ""
     """Label of the series whose colour it has; grey without one."""
 
@@ -157,7 +157,7 @@ class Chart:
     """For files: letters, digits, '.', '_' and '-'; unique within its page."""
     title: str
     caption: str
-    """What is drawn, over how many runs and samples."""
+    """Sentence on what is drawn, over how many runs and samples."""
     table: Sequence[Row] = ()
     """The tidy rows that are saved beside it; what is drawn by default."""
 
@@ -194,7 +194,7 @@ class Grid(Chart):
     values: Array
     """Shape (rows, columns); NaN where nothing was measured."""
     counts: Array
-    """How many runs each is of, shape (rows, columns)."""
+    """Number of runs of each, shape (rows, columns)."""
     x: str
     y: str
     unit: str

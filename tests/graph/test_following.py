@@ -12,6 +12,7 @@ from torch import nn
 from torch.autograd import forward_ad
 
 import ridgeline as rl
+from graph.computing import Base
 from ridgeline.errors import StaleWeights
 from ridgeline.graph import Network, empty_caches
 from ridgeline.graph.shaking import shaken
@@ -19,22 +20,6 @@ from ridgeline.objective import Objective
 
 X = torch.randn(30, 6, generator=torch.Generator().manual_seed(0)).double()
 Y = torch.arange(30) % 3
-
-
-class Base(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.a, self.o = nn.Linear(6, 8), nn.Linear(8, 3)
-        self.prepare()
-
-    def prepare(self):
-        pass
-
-    def computed(self):
-        return self.a.weight / self.a.weight.norm()
-
-    def forward(self, x):
-        return self.o(torch.relu(F.linear(x, self.kernel(), self.a.bias)))
 
 
 class InAttribute(Base):

@@ -46,6 +46,7 @@ def test_every_damaged_file_loads_or_is_refused_in_words(tmp_path, little_memory
         for read in readers:
             try:
                 found = read(given)
+                outcomes["read"] += 1
                 if read is io.load:
                     touched(found)
             except RidgelineError as refusal:
@@ -55,5 +56,6 @@ def test_every_damaged_file_loads_or_is_refused_in_words(tmp_path, little_memory
             except BaseException as error:
                 raw.append((k, read.__name__, repr(error)))
     assert not raw, (len(raw), raw[:5])
-    # Whether one in hundreds can be read is chance: an older file holds addresses in memory.
     assert outcomes["refused"] > 0
+    # The older file holds two states, and whole it is refused without a key.
+    assert outcomes["read"] > 0 or name == "older.pth"

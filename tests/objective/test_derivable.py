@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import ridgeline as rl
+from objective.once import Once
 from ridgeline.errors import ForwardFailed, UsageError
 from ridgeline.objective.derivable import (
     check_twice,
@@ -69,18 +70,6 @@ def test_attention_has_a_second_derivative_within():
         (g,) = torch.autograd.grad(out, q, create_graph=True)
         (h,) = torch.autograd.grad(g.sum(), q)
     assert bool(h.any())
-
-
-class Once(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return x.square()
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, g):
-        return 2 * g * ctx.saved_tensors[0]
 
 
 def test_a_mark_deep_in_a_graph_is_found_and_none_where_there_is_none():

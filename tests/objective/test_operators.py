@@ -12,6 +12,7 @@ from torch import nn
 from torch.func import functional_call
 
 import ridgeline as rl
+from objective.once import Once
 from ridgeline.errors import DataError, NonFinite, StateMismatch, UsageError
 
 
@@ -373,18 +374,6 @@ def test_products_are_those_of_curvlinops(kind):
 
 
 # --- refusals -----------------------------------------------------------------------------------
-
-
-class Once(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return x.square()
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, g):
-        return 2 * g * ctx.saved_tensors[0]
 
 
 class Twice(torch.autograd.Function):

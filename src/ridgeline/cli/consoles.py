@@ -1,4 +1,4 @@
-"""What a command tells: results on standard output, how far one is on standard error."""
+"""Consoles of a command: results on standard output, how far one is on standard error."""
 
 import shutil
 import sys

@@ -59,7 +59,7 @@ def add_network(made: argparse.ArgumentParser, *, data: bool = True) -> "argpars
 
 
 def add_files(group: "argparse._ArgumentGroup") -> None:
-    """Where the files of data sets are."""
+    """Add the option of where the files of data sets are."""
     group.add_argument("--data-root", metavar="DIR", help="where files of data sets are")
     group.add_argument("--download", action="store_true", help="allow downloading them")
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ridgeline.cli.consoles import progress_bar
 from ridgeline.cli.streams import tell_json
 from ridgeline.studies import catalogue
 from ridgeline.study.papers import Item, Paper
@@ -33,7 +34,11 @@ def list_papers(chosen: argparse.Namespace) -> int:
     for word in named or catalogue.PAPERS:
         name, item = catalogue.parted(word)
         wanted.setdefault(name, []).append(item)
-    listed = [_listed(name, *_chosen(name, items)) for name, items in wanted.items()]
+    listed = []
+    with progress_bar() as progress:  # runs of every scale are laid out to be counted
+        for done, (name, items) in enumerate(wanted.items()):
+            progress("reading papers", done, len(wanted))
+            listed.append(_listed(name, *_chosen(name, items)))
     if chosen.json:
         tell_json(listed)
         return 0

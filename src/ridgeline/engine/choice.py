@@ -28,6 +28,7 @@ WORTH_MEASURING = 0.15  # seconds
 SMALL_ON_CPU = 50_000  # moving coordinates
 STACK_BUDGET = {"cpu": 16 * 2**20, "cuda": 2**30}  # bytes of stacked states and activations
 COMPARED = 8  # samples on which a strategy that is asked for by name is compared
+UNABLE = (RuntimeError, NotImplementedError, ValueError, TypeError)  # what torch says of no kernel
 AGREEMENT = 1e-3  # of the largest output; a faster way that differs by more is not taken
 
 
@@ -98,8 +99,8 @@ def choose(
         except NotTraceable as reason:
             choice.declined[name] = reason.got or reason.rule
             continue
-        except (RuntimeError, NotImplementedError, ValueError, TypeError) as reason:
-            choice.declined[name] = f"{type(reason).__name__}: {str(reason).splitlines()[0][:160]}"
+        except UNABLE as reason:
+            choice.declined[name] = _first_line(reason)
             continue
         if not _agree(expected, given):
             choice.declined[name] = "its outputs differ from the loop's"
@@ -126,10 +127,10 @@ def _check_agrees(objective: Objective, resident: Resident, strategy: Strategy) 
         return
     try:
         got = _outputs(strategy, few, at)
-    except (RuntimeError, NotImplementedError, ValueError, TypeError) as reason:
+    except UNABLE as reason:
         raise NotTraceable(
             "A strategy that is asked for by name must be able to evaluate the network.",
-            got=f"{strategy.name!r}: {type(reason).__name__}: {str(reason).splitlines()[0][:160]}",
+            got=f"{strategy.name!r}: {_first_line(reason)}",
             remedy=Remedy("Use {}, or 'auto', which takes what is able to.", LOOP),
         ) from reason
     if not _agree(want, got):
@@ -212,3 +213,7 @@ def _agree(expected: Any, given: Any) -> bool:
             if not torch.allclose(x, y, rtol=AGREEMENT, atol=AGREEMENT * size, equal_nan=True):
                 return False
     return True
+
+
+def _first_line(reason: Exception) -> str:
+    return f"{type(reason).__name__}: {str(reason).splitlines()[0][:160]}"

@@ -159,6 +159,8 @@ def _at_default(field: "Field[Any]", value: Any) -> bool:
     default = _default(field)
     if default is MISSING:
         return False
+    if type(value) is type(default) and isinstance(value, str | int | float | None):
+        return bool(value == default)  # most fields are of these, and texts of them take long
     return text_of(plain(default, full=True)) == text_of(plain(value, full=True))
 
 

@@ -81,7 +81,7 @@ class RunConfig:
         """16 hex digits over all that defines the run; a child's covers its parent."""
         return digest(self.defining())
 
-    @property
+    @cached_property
     def parent(self) -> "RunConfig | None":
         """The run that this one is a child of."""
         return None if self.spawn is None else replace(self, spawn=None)

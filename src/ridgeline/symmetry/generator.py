@@ -146,52 +146,81 @@ class Generator(ABC):
         return cls(**tree)
 
 
+class _Orders(Generator):
+    """Orders of what is alike, fibre by fibre: units of a group, or whole modules."""
+
+    @property
+    @abstractmethod
+    def ordered(self) -> Group | Exchange:
+        """Description of what is ordered, and where it stands."""
+
+    @abstractmethod
+    def by(self, order: Order) -> Action:
+        """The element of an order.
+
+        Args:
+            order: Shape (fibres, units): unit i becomes what unit ``order[f, i]`` was.
+        """
+
+    @property
+    def name(self) -> str:
+        """That of what is ordered."""
+        return self.ordered.name
+
+    @property
+    def fibres(self) -> int:
+        """Those of what is ordered."""
+        return self.ordered.fibres
+
+    @property
+    def units(self) -> int:
+        """Those of all fibres."""
+        return self.ordered.fibres * self.ordered.size
+
+    @property
+    def elements(self) -> float:
+        """The natural logarithm of the number of orders."""
+        return self.ordered.fibres * lgamma(self.ordered.size + 1)
+
+    @property
+    def apart(self) -> bool:
+        """True of small fibres: cycles of many units are not alike by chance."""
+        return self.ordered.size <= SMALL
+
+    def tensors(self) -> Iterator[str]:
+        """Names of the tensors that change."""
+        return self.ordered.tensors()
+
+    def identity(self) -> Action:
+        """The order as it is."""
+        return self.by(self.ordered.identity())
+
+    def random(self, seed: int) -> Action:
+        """A uniformly random order of each fibre."""
+        draws = np.random.default_rng(seed_of(seed, "symmetry", self.name))
+        return self.by(draws.permuted(self.ordered.identity(), axis=1))
+
+    def moving(self, seed: int, turn: int, fibres: np.ndarray | None = None) -> Action:
+        """A cycle through all units, or the same with two neighbours exchanged."""
+        order = cycles(self.ordered, seed)[turn]
+        chosen = True if fibres is None else fibres[:, None]
+        return self.by(np.where(chosen, order, np.arange(order.shape[1])))
+
+
 @dataclass(frozen=True, eq=False)
-class Permutations(Generator):
+class Permutations(_Orders):
     """Permutations of the units of a group, fibre by fibre."""
 
     group: Group
 
     @property
-    def name(self) -> str:
-        """The group's."""
-        return self.group.name
+    def ordered(self) -> Group:
+        """The group."""
+        return self.group
 
-    @property
-    def fibres(self) -> int:
-        """The group's."""
-        return self.group.fibres
-
-    @property
-    def units(self) -> int:
-        """Those of all fibres."""
-        return self.group.fibres * self.group.size
-
-    @property
-    def elements(self) -> float:
-        """The natural logarithm of the number of permutations."""
-        return self.group.fibres * lgamma(self.group.size + 1)
-
-    @property
-    def apart(self) -> bool:
-        """True of small fibres: cycles of many units are not alike by chance."""
-        return self.group.size <= SMALL
-
-    def tensors(self) -> Iterator[str]:
-        """Names of the tensors that units stand in."""
-        return self.group.tensors()
-
-    def identity(self) -> Permutation:
-        """The order as it is."""
-        return Permutation(self.group, self.group.identity())
-
-    def random(self, seed: int) -> Permutation:
-        """A uniformly random permutation of each fibre."""
-        return Permutation(self.group, _random(self.group, seed))
-
-    def moving(self, seed: int, turn: int, fibres: np.ndarray | None = None) -> Permutation:
-        """A cycle through all units, or the same with two neighbours exchanged."""
-        return Permutation(self.group, _part(cycles(self.group, seed)[turn], fibres))
+    def by(self, order: Order) -> Permutation:
+        """The permutation by an order."""
+        return Permutation(self.group, order)
 
     def best(self, a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Permutation:
         """The assignment of largest overlap, all places together; linearised where two cross."""
@@ -208,46 +237,19 @@ class Permutations(Generator):
 
 
 @dataclass(frozen=True, eq=False)
-class Exchanges(Generator):
+class Exchanges(_Orders):
     """Exchanges of whole modules, whose weights are tensors of their own."""
 
     exchange: Exchange
 
     @property
-    def name(self) -> str:
-        """That of the modules."""
-        return self.exchange.name
+    def ordered(self) -> Exchange:
+        """The exchange."""
+        return self.exchange
 
-    @property
-    def units(self) -> int:
-        """The modules."""
-        return self.exchange.size
-
-    @property
-    def elements(self) -> float:
-        """The natural logarithm of the number of orders."""
-        return lgamma(self.exchange.size + 1)
-
-    @property
-    def apart(self) -> bool:
-        """True of few modules."""
-        return self.exchange.size <= SMALL
-
-    def tensors(self) -> Iterator[str]:
-        """Names of the modules' tensors, and of those whose rows go along."""
-        return self.exchange.tensors()
-
-    def identity(self) -> Exchanged:
-        """The modules where they are."""
-        return Exchanged(self.exchange, self.exchange.identity())
-
-    def random(self, seed: int) -> Exchanged:
-        """A uniformly random order."""
-        return Exchanged(self.exchange, _random(self.exchange, seed))
-
-    def moving(self, seed: int, turn: int, fibres: np.ndarray | None = None) -> Exchanged:
-        """A cycle through all modules, or the same with two neighbours exchanged."""
-        return Exchanged(self.exchange, _part(cycles(self.exchange, seed)[turn], fibres))
+    def by(self, order: Order) -> Exchanged:
+        """The exchange by an order."""
+        return Exchanged(self.exchange, order)
 
     def best(self, a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Exchanged:
         """The assignment of modules of largest overlap, as their units stand now."""
@@ -332,16 +334,6 @@ class Scalings(Generator):
 
     def _by(self, factors: np.ndarray) -> Scaling:
         return Scaling(self.group, self.member, factors)
-
-
-def _random(group: Group | Exchange, seed: int) -> Order:
-    draws = np.random.default_rng(seed_of(seed, "symmetry", group.name))
-    return draws.permuted(group.identity(), axis=1)
-
-
-def _part(order: Order, fibres: np.ndarray | None) -> Order:
-    """An order of some fibres; the others stay."""
-    return order if fibres is None else np.where(fibres[:, None], order, np.arange(order.shape[1]))
 
 
 def _overlap(
