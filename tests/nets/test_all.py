@@ -21,6 +21,7 @@ SMALL = {
     "vit": ({"size": 8, "width": 8, "heads": 2, "depth": 1}, (3, 8, 8)),
     "transformer": ({"vocabulary": 11, "length": 5, "width": 8, "heads": 2}, (5,)),
     "lstm": ({"hidden": 6, "layers": 2}, (7,)),
+    "soft_trees": ({"features": 6, "outputs": 3, "trees": 4}, (6,)),
 }
 
 
@@ -74,7 +75,7 @@ def test_it_runs_and_every_parameter_matters(kind):
 @pytest.mark.parametrize("kind", SMALL)
 def test_the_scale_multiplies_first_weights(kind):
     plain, scaled = build(kind).state_dict(), build(kind, scale=0.5).state_dict()
-    weights = [name for name, x in plain.items() if x.ndim > 1 and name != "token"]
+    weights = [name for name, x in plain.items() if x.ndim > 1 and name not in ("token", "bias")]
     if kind == "transformer":
         assert "token.weight" in weights
         weights.append("token.weight")
@@ -99,6 +100,8 @@ def test_sizes_that_are_not_positive_are_refused(kind):
         options["depth"] = 0
     if kind == "lstm":
         options["hidden"] = 0
+    if kind == "soft_trees":
+        options["trees"] = 0
     with pytest.raises(UsageError, match="at least 1"):
         nets.build(kind, 0, **options)
 

@@ -10,6 +10,8 @@ from ridgeline.nets.masked import masked_fcn as masked_fcn
 from ridgeline.nets.recurrent import lstm as lstm
 from ridgeline.nets.resnet import resnet18 as resnet18
 from ridgeline.nets.resnet import resnet20 as resnet20
+from ridgeline.nets.soft_trees import SoftTrees as SoftTrees
+from ridgeline.nets.soft_trees import soft_trees as soft_trees
 from ridgeline.nets.vgg import lenet as lenet
 from ridgeline.nets.vgg import vgg as vgg
 from ridgeline.nets.vgg import vgg11 as vgg11
@@ -18,6 +20,7 @@ from ridgeline.nets.vision import vit as vit
 
 __all__ = [
     "KINDS",
+    "SoftTrees",
     "autoencoder",
     "build",
     "fcn",
@@ -27,6 +30,7 @@ __all__ = [
     "options_of",
     "resnet18",
     "resnet20",
+    "soft_trees",
     "transformer",
     "vgg",
     "vgg11",

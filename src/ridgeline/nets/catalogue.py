@@ -14,6 +14,7 @@ from ridgeline.nets.fully_connected import autoencoder, fcn
 from ridgeline.nets.masked import masked_fcn
 from ridgeline.nets.recurrent import lstm
 from ridgeline.nets.resnet import resnet18, resnet20
+from ridgeline.nets.soft_trees import soft_trees
 from ridgeline.nets.vgg import lenet, vgg, vgg11, vgg16
 from ridgeline.nets.vision import vit
 from ridgeline.rng import seed_of, untouched
@@ -33,6 +34,7 @@ KINDS: dict[str, Callable[..., nn.Module]] = {
     "vit": vit,
     "transformer": transformer,
     "lstm": lstm,
+    "soft_trees": soft_trees,
 }
 """By the name that a spec gives as `kind`."""
 
