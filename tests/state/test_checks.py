@@ -1,0 +1,100 @@
+"""Refusing what is no state, not of one network, or not finite."""
+
+import pytest
+import torch
+from torch import nn
+
+from ridgeline import state
+from ridgeline.errors import NonFinite, StateMismatch, UsageError, WrongKind
+
+
+def draw(seed, dtype=torch.float32, scale=1.0):
+    rng = torch.Generator().manual_seed(seed)
+    make = lambda *shape: (torch.randn(shape, generator=rng) * scale).to(dtype)  # noqa: E731 (a name for a short function that is read in place)
+    return {
+        "fc1.weight": make(4, 3),
+        "fc1.bias": make(4),
+        "norm.weight": make(4),
+        "norm.running_mean": make(4),
+        "norm.num_batches_tracked": torch.tensor(seed),
+        "mask": torch.tensor([True, seed % 2 == 0]),
+        "scale": make(),
+    }
+
+
+def test_states_that_differ_are_refused_with_a_diff():
+    a, b = draw(0), draw(1)
+    b["fc2.bias"] = b.pop("fc1.bias")
+    b["norm.weight"] = torch.ones(5)
+    with pytest.raises(StateMismatch) as caught:
+        state.check_same(a, b, names=("init", "final"))
+    text = str(caught.value)
+    for line in (
+        "init and final must have the same tensors.",
+        "- fc1.bias (4,)",
+        "+ fc2.bias (4,)",
+        "! norm.weight (4,) -> (5,)",
+    ):
+        assert line in text
+    assert caught.value.missing == {"fc1.bias": (4,)} and caught.value.extra == {"fc2.bias": (4,)}
+
+
+def test_dtypes_that_differ_are_refused_with_how_to_convert():
+    a = draw(0)
+    with pytest.raises(StateMismatch, match=r"float32 -> torch\.float16") as caught:
+        state.check_same(a, state.cast(a, torch.float16))
+    assert "state.cast" in str(caught.value)
+
+
+def test_twelve_differences_are_ten_lines_and_a_count():
+    many = {f"w{i}": torch.ones(1) for i in range(12)}
+    with pytest.raises(StateMismatch, match=r"\.\.\. and 2 more"):
+        state.check_same(many, {})
+
+
+def test_a_tensor_that_is_not_finite_is_named():
+    a = draw(0)
+    a["fc1.weight"][0, :2] = float("nan")
+    a["fc1.bias"][1] = -float("inf")
+    assert state.non_finite(a) == {"fc1.weight": (2, 0), "fc1.bias": (0, 1)}
+    with pytest.raises(NonFinite, match=r"of b must.*fc1\.weight \(2 NaN, 0 infinite\)"):
+        state.check_finite(a, "b")
+    state.check_finite(draw(1))
+
+
+class Holder:
+    def __init__(self, **parts):
+        vars(self).update(parts)
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        (nn.Linear(2, 2), "state.capture"),
+        ("a.pt", "Read the file"),
+        (Holder(state=draw(0)), r"`\.state`"),
+        (Holder(states=[draw(0)]), r"`\.states`"),
+        ({"model": draw(0), "epoch": 3}, "'model' is no tensor.*finds the state"),
+        ({}, "finds the state"),
+        (3, "order of the arguments"),
+    ],
+)
+def test_what_is_no_state_is_refused_with_where_the_state_is(given, remedy):
+    with pytest.raises(WrongKind, match=f"b (of type|=).*{remedy}"):
+        state.detached(given, "b")
+    with pytest.raises(UsageError, match=f"state 1.*{remedy}"):
+        state.check_states([draw(0), given])
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        ({"a": draw(0), "b": draw(1)}, r"list\(states.values\(\)\)"),
+        (draw(0), r"`\[state\]`"),
+        ("a.pt", "Read the file"),
+        (Holder(states=[draw(0)]), r"`\.states`"),
+    ],
+)
+def test_several_states_are_a_list(given, remedy):
+    with pytest.raises(WrongKind, match=f"as a list.*{remedy}"):
+        state.check_states(given)

@@ -1,0 +1,85 @@
+"""Names of tensors: coordinates, layers, and copies of states."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ridgeline import state
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed, self.head = nn.Embedding(5, 3), nn.Linear(3, 5)
+        self.head.weight = self.embed.weight
+
+
+def draw(seed, dtype=torch.float32, scale=1.0):
+    rng = torch.Generator().manual_seed(seed)
+    make = lambda *shape: (torch.randn(shape, generator=rng) * scale).to(dtype)  # noqa: E731 (a name for a short function that is read in place)
+    return {
+        "fc1.weight": make(4, 3),
+        "fc1.bias": make(4),
+        "norm.weight": make(4),
+        "norm.running_mean": make(4),
+        "norm.num_batches_tracked": torch.tensor(seed),
+        "mask": torch.tensor([True, seed % 2 == 0]),
+        "scale": make(),
+    }
+
+
+def flat(s, names):
+    return np.concatenate([s[n].double().numpy().ravel() for n in names])
+
+
+COORDINATES = ["fc1.weight", "fc1.bias", "norm.weight", "scale"]
+
+
+def test_statistics_and_labels_are_no_coordinates():
+    a = draw(0)
+    assert list(state.coordinates(a)) == COORDINATES
+    assert "norm.running_mean" in list(state.coordinates(a, statistics=True))
+    b = {**a, "norm.running_mean": a["norm.running_mean"] + 100}
+    assert state.distance(a, b) == 0
+    assert state.is_statistic("running_var") and not state.is_statistic("x.running_variable")
+
+
+@pytest.mark.parametrize("take", [state.capture, nn.Module.state_dict], ids=["capture", "own"])
+def test_a_tied_weight_is_one_coordinate(take):
+    """`state_dict()` gives the two names two tensor objects on one storage."""
+    a, b = take(Tied()), take(Tied())
+    assert list(state.coordinates(a)) == ["embed.weight", "head.bias"]
+    assert state.ties(a) == [("embed.weight", "head.weight")]
+    names = ["embed.weight", "head.bias"]
+    assert state.distance(a, b) == pytest.approx(np.linalg.norm(flat(a, names) - flat(b, names)))
+
+
+def test_capture_keeps_ties_and_shares_nothing():
+    model = nn.Sequential(Tied(), nn.BatchNorm1d(5))
+    model.register_buffer("scratch", torch.zeros(2), persistent=False)
+    found = state.capture(model)
+    assert list(found) == list(model.state_dict())
+    assert found["0.embed.weight"] is found["0.head.weight"]
+    held = {x.untyped_storage().data_ptr() for x in [*model.parameters(), *model.buffers()]}
+    assert not held & {x.untyped_storage().data_ptr() for x in found.values()}
+    assert not any(x.requires_grad for x in found.values())
+    assert all(torch.equal(x, found[k]) for k, x in model.state_dict().items())
+
+
+def test_cast_changes_floating_tensors_only():
+    a = draw(4)
+    low = state.cast(a, torch.bfloat16)
+    assert low["fc1.weight"].dtype == torch.bfloat16
+    assert low["norm.num_batches_tracked"].dtype == torch.int64 and low["mask"].dtype == torch.bool
+    assert all(x is a[k] for k, x in state.cast(a).items())
+
+
+def test_layers_are_modules_in_order():
+    s = draw(0) | {"head.steps": torch.tensor(1), "block.0.fc.weight": torch.ones(2)}
+    assert state.layers(s) == {
+        "fc1": ["fc1.weight", "fc1.bias"],
+        "norm": ["norm.weight", "norm.running_mean", "norm.num_batches_tracked"],
+        "scale": ["scale"],
+        "block.0.fc": ["block.0.fc.weight"],
+    }
