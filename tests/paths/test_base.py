@@ -6,44 +6,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 
+from paths.points import draw, make_path
 from ridgeline import state as states
 from ridgeline.errors import NonFinite, StateMismatch, UsageError
-from ridgeline.paths import Bezier, Line, Polygon, Power
+from ridgeline.paths import Bezier, Line, Polygon
 from ridgeline.testing import Echo, check_path
 
 law = settings(deadline=None, max_examples=25, derandomize=True)
 
 
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
-
-
-def draw(seed, dtype=torch.float64):
-    rng = torch.Generator().manual_seed(seed)
-    make = lambda *shape: torch.randn(shape, generator=rng, dtype=torch.float64).to(dtype)  # noqa: E731 (a name for a short function that is read in place)
-    made = {
-        "fc1.weight": make(3, 2),
-        "fc1.bias": make(3),
-        "cls_token": make(1, 4),
-        "norm.running_mean": make(3),
-        "norm.num_batches_tracked": torch.tensor(100 + seed),
-        "fc2.weight": make(2, 3),
-        "frozen": torch.arange(3.0).to(dtype),
-    }
-    made["fc1.bias"][0] = -0.0
-    made["fc1.bias"][1] = 1e-3 * 10.0 ** (seed % 7)
-    return made
-
-
-def make_path(kind, points):
-    if kind == "line":
-        return Line(points[0], points[-1])
-    if kind == "rates":
-        rates = {"fc1.bias": Power(1), "fc2.weight": Power(2), "cls_token": Power(3.5)}
-        return Line(points[0], points[-1], rates=rates)
-    if kind == "knots":
-        knots = np.linspace(0, 1, len(points)) ** 1.7
-        return Polygon(*points, knots=knots)
-    return {"polygon": Polygon, "bezier": Bezier}[kind](*points)
 
 
 KINDS = ["line", "rates", "polygon", "knots", "bezier"]
@@ -106,3 +78,32 @@ def test_the_callers_dicts_may_change_afterwards():
     path = Line(a, b)
     a.clear()
     assert set(path(0)) == set(b)
+
+
+def test_the_geometry_of_a_path_is_that_of_its_ends():
+    a, b = {"x": torch.tensor([3.0, 0.0])}, {"x": torch.tensor([0.0, 4.0])}
+    bend = {"x": torch.tensor([9.0, 9.0])}
+    want = {"distance": 5.0, "norm_a": 3.0, "norm_b": 4.0, "cosine": 0.0}
+    assert Polygon(a, bend, b).geometry() == want
+
+
+@pytest.mark.parametrize(("which", "name"), [(0, "a"), (1, "bend 1"), (2, "b")])
+def test_a_point_that_is_no_state_is_called_by_its_name(which, name):
+    points = [{"x": torch.ones(1) * i} for i in range(3)]
+    points[which] = 7
+    with pytest.raises(UsageError, match=f"{name} of type int"):
+        Polygon(*points)
+
+
+@pytest.mark.parametrize(("which", "name"), [(1, "bend 1"), (2, "b")])
+def test_a_point_of_another_shape_is_compared_with_the_first(which, name):
+    points = [{"x": torch.ones(1) * i} for i in range(3)]
+    points[which] = {"x": torch.ones(2)}
+    with pytest.raises(StateMismatch, match=f"a and {name} must have"):
+        Polygon(*points)
+
+
+def test_a_length_may_be_along_positions_that_are_given():
+    a, b = {"x": torch.tensor([0.0])}, {"x": torch.tensor([8.0])}
+    assert Line(a, b).length([0.0, 0.25, 1.0]) == 8.0
+    assert Line(a, b).length([0.25, 0.75]) == 4.0

@@ -4,38 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from paths.points import draw, make_path
 from ridgeline.errors import UsageError
 from ridgeline.paths import Bezier, Combination, Line, Polygon, Power
-
-
-def draw(seed, dtype=torch.float64):
-    rng = torch.Generator().manual_seed(seed)
-    make = lambda *shape: torch.randn(shape, generator=rng, dtype=torch.float64).to(dtype)  # noqa: E731 (a name for a short function that is read in place)
-    made = {
-        "fc1.weight": make(3, 2),
-        "fc1.bias": make(3),
-        "cls_token": make(1, 4),
-        "norm.running_mean": make(3),
-        "norm.num_batches_tracked": torch.tensor(100 + seed),
-        "fc2.weight": make(2, 3),
-        "frozen": torch.arange(3.0).to(dtype),
-    }
-    made["fc1.bias"][0] = -0.0
-    made["fc1.bias"][1] = 1e-3 * 10.0 ** (seed % 7)
-    return made
-
-
-def make_path(kind, points):
-    if kind == "line":
-        return Line(points[0], points[-1])
-    if kind == "rates":
-        rates = {"fc1.bias": Power(1), "fc2.weight": Power(2), "cls_token": Power(3.5)}
-        return Line(points[0], points[-1], rates=rates)
-    if kind == "knots":
-        knots = np.linspace(0, 1, len(points)) ** 1.7
-        return Polygon(*points, knots=knots)
-    return {"polygon": Polygon, "bezier": Bezier}[kind](*points)
-
 
 KINDS = ["line", "rates", "polygon", "knots", "bezier"]
 
@@ -113,3 +84,46 @@ def test_tables_that_are_no_affine_combinations_are_refused():
 def test_a_position_that_is_no_number_is_refused():
     with pytest.raises(UsageError, match="sum to one"):
         Line(draw(0), draw(1))(float("nan"))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_a_tensor_has_the_type_that_is_asked_for_and_else_its_own(dtype):
+    a, b = ({"x": torch.tensor([v], dtype=dtype)} for v in (0.1, 0.4))
+    middle = Line(a, b).combination([0.25])
+    assert middle.tensor("x", 0).dtype is dtype
+    got = middle.tensor("x", 0, dtype=torch.float64)
+    assert got.dtype is torch.float64
+    assert float(got) == pytest.approx(0.75 * float(a["x"]) + 0.25 * float(b["x"]), rel=1e-15)
+
+
+def test_single_precision_is_mixed_in_single_precision():
+    a, b = ({"x": torch.tensor([v])} for v in (1.0, 2.0))
+    assert float(Line(a, b).combination([1 / 3]).tensor("x", 0)) == float(
+        torch.lerp(a["x"], b["x"], 1 / 3)
+    )
+
+
+def test_infinities_stay_in_a_sum_of_three():
+    inf = torch.inf
+    points = [{"m": torch.tensor([-inf, float(v)])} for v in (1, 2, 6)]
+    got = Bezier(*points).combination([0.5]).tensor("m", 0)
+    assert got.tolist() == [-inf, 0.25 * 1 + 0.5 * 2 + 0.25 * 6]
+
+
+def test_vectors_of_spectral_normalisation_are_of_each_positions_weight():
+    torch.manual_seed(0)
+    layers = [torch.nn.utils.parametrizations.spectral_norm(torch.nn.Linear(3, 3)) for _ in "ab"]
+    ends = [{k: v.detach() for k, v in layer.state_dict().items()} for layer in layers]
+    found = Line(*ends).combination([0.25, 0.5, 0.75])
+    for k in (0, 1, 2, 1):
+        weight, u, v = (
+            found.tensor(f"parametrizations.weight.{n}", k).double()
+            for n in ("original", "0._u", "0._v")
+        )
+        assert float(u @ weight @ v) == pytest.approx(float(torch.linalg.norm(weight, 2)), rel=1e-5)
+
+
+def test_the_label_of_two_equal_shares_is_the_laters():
+    a, b = ({"x": torch.ones(1) * i, "n": torch.tensor(i)} for i in (1, 2))
+    found = Line(a, b).combination([0.4, 0.5, 0.6])
+    assert [int(found.tensor("n", k)) for k in range(3)] == [1, 2, 2]

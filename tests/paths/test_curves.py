@@ -3,36 +3,19 @@
 from itertools import pairwise
 
 import hypothesis.strategies as st
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 
+from paths.points import draw, make_path
 from ridgeline import state as states
 from ridgeline.errors import GridError, StateMismatch, UsageError
-from ridgeline.paths import Bezier, Line, Polygon, Power
+from ridgeline.paths import Bezier, Line, Polygon
 
 law = settings(deadline=None, max_examples=25, derandomize=True)
 
 
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
-
-
-def draw(seed, dtype=torch.float64):
-    rng = torch.Generator().manual_seed(seed)
-    make = lambda *shape: torch.randn(shape, generator=rng, dtype=torch.float64).to(dtype)  # noqa: E731 (a name for a short function that is read in place)
-    made = {
-        "fc1.weight": make(3, 2),
-        "fc1.bias": make(3),
-        "cls_token": make(1, 4),
-        "norm.running_mean": make(3),
-        "norm.num_batches_tracked": torch.tensor(100 + seed),
-        "fc2.weight": make(2, 3),
-        "frozen": torch.arange(3.0).to(dtype),
-    }
-    made["fc1.bias"][0] = -0.0
-    made["fc1.bias"][1] = 1e-3 * 10.0 ** (seed % 7)
-    return made
 
 
 def flat(s):
@@ -41,18 +24,6 @@ def flat(s):
 
 def gap(p, q):
     return float((flat(p) - flat(q)).abs().max())
-
-
-def make_path(kind, points):
-    if kind == "line":
-        return Line(points[0], points[-1])
-    if kind == "rates":
-        rates = {"fc1.bias": Power(1), "fc2.weight": Power(2), "cls_token": Power(3.5)}
-        return Line(points[0], points[-1], rates=rates)
-    if kind == "knots":
-        knots = np.linspace(0, 1, len(points)) ** 1.7
-        return Polygon(*points, knots=knots)
-    return {"polygon": Polygon, "bezier": Bezier}[kind](*points)
 
 
 KINDS = ["line", "rates", "polygon", "knots", "bezier"]
@@ -163,3 +134,34 @@ def test_one_point_is_no_curve(kind):
 def test_knots_increase_from_zero_to_one(knots):
     with pytest.raises(GridError, match="Knots increase from 0 to 1, one for each point"):
         Polygon(draw(0), draw(1), draw(2), knots=knots)
+
+
+def test_a_curve_says_how_many_points_it_has():
+    points = [{"x": torch.ones(1) * i} for i in range(3)]
+    assert (
+        repr(Polygon(*points)) == "Polygon(3 points)"
+        and repr(Bezier(*points)) == "Bezier(3 points)"
+    )
+
+
+def test_refusals_of_points_and_knots_say_how_many():
+    points = [{"x": torch.ones(1) * i} for i in range(3)]
+    with pytest.raises(UsageError, match="A Bezier needs two points or more") as caught:
+        Bezier(points[0])
+    assert caught.value.got == "1"
+    with pytest.raises(GridError, match="one for each point") as caught:
+        Polygon(*points, knots=[0, 1])
+    assert caught.value.got == "[0.0, 1.0] for 3 points"
+
+
+def test_labels_and_vectors_of_spectral_normalisation_have_no_tangent():
+    layer = torch.nn.utils.parametrizations.spectral_norm(torch.nn.Linear(2, 2))
+    a = {k: v.detach().clone() for k, v in layer.state_dict().items()} | {"n": torch.tensor(1)}
+    b = {k: v + 1 if v.ndim == 2 else v for k, v in a.items()}
+    assert list(Polygon(a, b).tangent(0.5)) == ["bias", "parametrizations.weight.original"]
+
+
+def test_at_a_knot_the_segment_that_begins_there_counts():
+    points = [{"x": torch.tensor([v])} for v in (0.0, 1.0, 10.0)]
+    path = Polygon(*points, knots=[0, 0.25, 1])
+    assert [float(path.tangent(t)["x"]) for t in (0, 0.25, 1)] == pytest.approx([4, 12, 12])

@@ -6,32 +6,17 @@ import pytest
 import torch
 from hypothesis import given, settings
 
+from paths.points import draw
 from ridgeline import state as states
-from ridgeline.errors import UnknownName, UsageError
+from ridgeline.errors import RidgelineWarning, UnknownName, UsageError
 from ridgeline.paths import Line, Power
+from ridgeline.paths.rates import TwoPowers
 from ridgeline.testing import Echo, check_path
 
 law = settings(deadline=None, max_examples=25, derandomize=True)
 
 
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
-
-
-def draw(seed, dtype=torch.float64):
-    rng = torch.Generator().manual_seed(seed)
-    make = lambda *shape: torch.randn(shape, generator=rng, dtype=torch.float64).to(dtype)  # noqa: E731 (a name for a short function that is read in place)
-    made = {
-        "fc1.weight": make(3, 2),
-        "fc1.bias": make(3),
-        "cls_token": make(1, 4),
-        "norm.running_mean": make(3),
-        "norm.num_batches_tracked": torch.tensor(100 + seed),
-        "fc2.weight": make(2, 3),
-        "frozen": torch.arange(3.0).to(dtype),
-    }
-    made["fc1.bias"][0] = -0.0
-    made["fc1.bias"][1] = 1e-3 * 10.0 ** (seed % 7)
-    return made
 
 
 def flat(s):
@@ -119,3 +104,78 @@ def test_tied_names_move_together_though_one_is_named():
     assert across.moving == {"embed", "head"}
     rated = Line(a, b, rates={"head": Power(2)})(0.5)
     assert float(rated["embed"][0, 0]) == float(rated["head"][0, 0]) == 0.75
+
+
+def ends(**more):
+    a = {"l.w": torch.tensor([1.0]), "l.b": torch.tensor([2.0]), **more}
+    return a, {k: v + 4 for k, v in a.items()}
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_an_end_that_is_no_state_is_called_a_or_b(which):
+    given = list(ends())
+    given[which] = "file.pt"
+    with pytest.raises(UsageError, match=f"Got {'ab'[which]} = 'file.pt'"):
+        Line(*given)
+
+
+def test_what_is_held_is_a_or_b():
+    with pytest.raises(UsageError, match=r"`hold` is 'a' or 'b'.* Got 'c'"):
+        Line(*ends(), hold="c")
+
+
+def test_a_line_has_two_basis_states_and_a_fading_start_three():
+    assert len(Line(*ends()).combination([0.5]).basis) == 2
+    fading = Line(*ends(), rates={"l.b": TwoPowers(2)}).combination([0.5])
+    assert len(fading.basis) == 3
+    assert float(fading.basis[2]["l.b"]) == 0 and float(fading.basis[2]["l.w"]) == 1
+
+
+def test_the_start_of_a_fading_rate_goes_to_zero_by_its_own_power():
+    a, b = ends()
+    rate = TwoPowers(2)
+    path = Line(a, b, rates={"l.b": rate})
+    t = 0.3
+    want = rate.rest(1 - t) * 2.0 + rate(t) * 6.0
+    assert float(path(t)["l.b"]) == pytest.approx(want)
+    slope = -rate.rest.slope(1 - t) * 2.0 + rate.slope(t) * 6.0
+    assert float(path.tangent(t)["l.b"]) == pytest.approx(slope)
+
+
+def test_a_rate_without_curvature_has_no_acceleration_and_what_stands_still_has_none_to_tell():
+    class Bare:
+        def __call__(self, t):
+            return t
+
+        def slope(self, t):
+            return 1.0
+
+    with pytest.raises(UsageError, match="Bare without `curvature`"):
+        Line(*ends(), rates={"l.b": Bare()}).acceleration(0.5)
+    found = Line(*ends(), layers=["l.w"], rates={"l.w": Power(2)}).acceleration(0.5)
+    assert {n: float(x) for n, x in found.items()} == {"l.w": 8.0, "l.b": 0.0}
+
+
+def test_a_held_layer_stands_at_the_end_that_is_named():
+    a, b = ends()
+    for hold, end in (("a", a), ("b", b)):
+        path = Line(a, b, layers=["l.w"], hold=hold)
+        assert torch.equal(path(0.5)["l.b"], end["l.b"]) and float(path(0.5)["l.w"]) == 3.0
+
+
+def test_a_layer_named_by_one_of_two_tied_names_takes_the_other_along():
+    x, y = torch.ones(1), torch.zeros(1)
+    path = Line({"e.w": x, "h.w": x, "o": y}, {"e.w": y, "h.w": y, "o": x}, layers=["e"])
+    assert float(path(0.5)["h.w"]) == 0.5 and float(path(0.5)["o"]) == 0
+
+
+def test_ends_that_are_one_are_told_at_the_callers_line():
+    a, _ = ends()
+    with pytest.warns(RidgelineWarning, match="a and b are the same tensors") as caught:
+        Line(a, a)
+    assert caught[0].filename == __file__
+
+
+def test_a_tensor_of_labels_has_no_tangent():
+    a, b = ends(n=torch.tensor(1))
+    assert list(Line(a, b).tangent(0.5)) == ["l.w", "l.b"]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from torch import nn
 
 from ridgeline import state
-from ridgeline.errors import StateMismatch
+from ridgeline.errors import StateMismatch, UsageError
 
 law = settings(deadline=None, max_examples=40, derandomize=True)
 
@@ -153,3 +153,52 @@ def test_arithmetic_on_different_states_is_refused(work):
 def test_lerp_refuses_at_every_position(t):
     with pytest.raises(StateMismatch, match="fc1"):
         state.lerp(draw(0), {"other": torch.ones(2)}, t)
+
+
+def test_a_mean_of_one_state_is_that_state_and_of_none_is_refused():
+    x = torch.tensor([0.1, -2.0])
+    assert torch.equal(state.mean([{"x": x}])["x"], x)
+    with pytest.raises(UsageError, match=r"one state at least.* Got none") as caught:
+        state.mean([])
+    assert caught.value.got == "none"
+
+
+def test_a_mean_of_three_is_numpys_and_labels_are_the_firsts():
+    rows = np.array([[0.0, 3.0], [1.0, -1.0], [5.0, 4.0]])
+    given = [{"x": torch.tensor(row), "n": torch.tensor(i)} for i, row in enumerate(rows)]
+    made = state.mean(given)
+    assert np.allclose(made["x"].numpy(), rows.mean(0), rtol=0, atol=1e-15)
+    assert int(made["n"]) == 0
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_a_mean_refuses_any_state_of_another_shape(which):
+    given = [{"x": torch.ones(2)} for _ in range(3)]
+    given[which] = {"x": torch.ones(3)}
+    with pytest.raises(StateMismatch):
+        state.mean(given)
+
+
+def test_names_tied_in_every_state_share_one_mean():
+    def tied(value):
+        x = torch.full((2,), value)
+        return {"x": x, "y": x}
+
+    made = state.mean([tied(1.0), tied(3.0)])
+    assert made["x"] is made["y"] and made["x"].tolist() == [2.0, 2.0]
+
+
+def test_infinities_of_one_sign_have_no_difference():
+    a, b = torch.tensor([-torch.inf, 1.0]), torch.tensor([-torch.inf, 3.0])
+    assert state.subtract({"m": b}, {"m": a})["m"].tolist() == [0.0, 2.0]
+
+
+def test_a_sum_takes_a_multiple_of_the_second():
+    made = state.add({"x": torch.tensor([1.0])}, {"x": torch.tensor([4.0])}, alpha=-0.5)
+    assert made["x"].tolist() == [-1.0]
+
+
+def test_halves_are_computed_in_single_and_doubles_stay():
+    assert state.wide(torch.ones(1, dtype=torch.bfloat16)).dtype is torch.float32
+    assert state.wide(torch.ones(1, dtype=torch.float64)).dtype is torch.float64
+    assert state.wide(torch.ones(1, dtype=torch.int8)).dtype is torch.int8

@@ -118,3 +118,36 @@ def test_a_comparison_needs_something_to_compare():
         state.compare({"n": torch.tensor(1)}, {"n": torch.tensor(1)})
     zero = {"w": torch.zeros(2)}
     assert np.isnan(state.compare(zero, zero)[""].relative)
+
+
+def test_minus_infinity_in_both_counts_as_nothing_and_in_one_is_seen():
+    inf = torch.inf
+    a, b = torch.tensor([-inf, 1.0]), torch.tensor([-inf, 4.0])
+    assert state.distance({"m": a}, {"m": b}) == 3.0
+    assert state.norm({"m": a}) == 1.0
+    assert state.distance({"m": a}, {"m": torch.tensor([0.0, 4.0])}) == inf
+    assert state.distance({"m": torch.tensor([1.0, -inf])}, {"m": torch.tensor([0.0, 4.0])}) == inf
+
+
+def test_long_tensors_are_summed_piece_by_piece():
+    x = torch.arange(300_000, dtype=torch.float32)
+    assert state.dot({"x": x}, {"x": x}) == float(x.double() @ x.double())
+
+
+def test_an_angle_about_an_origin_is_the_right_one():
+    a, b, o = ({"x": torch.tensor(v)} for v in ([2.0, 1.0], [1.0, 2.0], [1.0, 1.0]))
+    assert state.angle(a, b, origin=o) == pytest.approx(np.pi / 2)
+    assert state.cosine(a, b) == pytest.approx(0.8)
+
+
+def test_a_comparison_is_relative_to_the_first():
+    found = state.compare({"l.x": torch.tensor([3.0, 4.0])}, {"l.x": torch.tensor([3.0, 9.0])})
+    assert found["l"].relative == found[""].relative == 1.0
+    assert (found["l"].size, found["l"].norm_a, found["l"].distance) == (2, 5.0, 5.0)
+    zero = state.compare({"x": torch.zeros(1)}, {"x": torch.ones(1)})[""]
+    assert np.isnan(zero.relative) and np.isnan(zero.cosine)
+
+
+def test_a_complex_coordinate_counts_twice():
+    a, b = {"x": torch.tensor([1j, 2.0])}, {"x": torch.tensor([1j, 1.0])}
+    assert state.compare(a, b)[""].size == 4

@@ -83,3 +83,37 @@ def test_layers_are_modules_in_order():
         "scale": ["scale"],
         "block.0.fc": ["block.0.fc.weight"],
     }
+
+
+@pytest.mark.parametrize("kind", ["running_mean", "running_var", "num_batches_tracked"])
+def test_statistics_are_known_by_the_last_part_of_a_name(kind):
+    assert state.is_statistic(f"block.norm.{kind}") and state.is_statistic(kind)
+    assert not state.is_statistic(f"{kind}.weight")
+
+
+def test_extra_state_is_no_tensor_of_a_state():
+    class Extra(nn.Linear):
+        def get_extra_state(self):
+            return torch.ones(1)
+
+    assert list(state.tensors_of(Extra(1, 1))) == ["weight", "bias"]
+    assert state.is_extra("a._extra_state") and not state.is_extra("_extra_state.a")
+
+
+def test_a_name_without_a_module_is_its_own_layer_and_labels_alone_are_none():
+    x, n = torch.ones(1), torch.tensor(1)
+    s = {"scale": x, "n.count": n, "l.w": x, "l.n": n}
+    assert state.layers(s) == {"scale": ["scale"], "l": ["l.w", "l.n"]}
+
+
+def test_statistics_are_coordinates_where_they_are_asked_for():
+    s = {"w": torch.ones(1), "running_mean": torch.ones(1), "num_batches_tracked": torch.tensor(1)}
+    assert list(state.coordinates(s)) == ["w"]
+    assert list(state.coordinates(s, statistics=True)) == ["w", "running_mean"]
+
+
+def test_casting_keeps_ties_and_gives_complex_numbers_their_twin():
+    x = torch.ones(2)
+    made = state.cast({"x": x, "y": x, "z": torch.ones(1, dtype=torch.complex64)}, torch.float64)
+    assert made["x"] is made["y"] and made["x"].dtype is torch.float64
+    assert made["z"].dtype is torch.complex128
