@@ -4,9 +4,15 @@ import pytest
 import torch
 from torch import nn
 
+import ridgeline as rl
+from ridgeline.data import Split
+from ridgeline.engine.degrees import Degree, degrees
 from ridgeline.errors import UnknownName, UsageError
+from ridgeline.graph import Network, operation
 from ridgeline.nets import SoftTrees
 from ridgeline.nets.soft_trees import ARCHITECTURES
+from ridgeline.training import Adam, Member, Recipe, train_together
+from ridgeline.training.orders import Orders
 
 
 def draws(seed=0):
@@ -126,6 +132,45 @@ def test_first_values_are_uniform_within_the_root_of_the_fan_in(kind):
     for name, p in net.named_parameters():
         assert p.abs().max() <= bounds[name]
         assert p.std().item() == pytest.approx(bounds[name] / 3**0.5, rel=0.1)
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+@pytest.mark.parametrize("depth", [1, 3])
+def test_along_a_line_the_splits_are_shared_by_all_positions(kind, depth):
+    """The product of all splits is affine in t, and the profile that of the obvious loop."""
+    a, b = (ensemble(kind, depth=depth, seed=s) for s in (0, 1))
+    x = torch.randn(20, 3, generator=draws(2), dtype=torch.float64)
+    y = torch.randint(2, (20,), generator=draws(3))
+    trace = Network(a).trace(x)
+    found = degrees(trace, dict.fromkeys(trace.tensors, Degree("affine", 0)))
+    products = [node for node in trace.graph.nodes if operation(node) == "addmm"]
+    assert [found[node].kind for node in products] == ["affine"]
+    objective = rl.Objective(a, (x, y), loss=rl.cross_entropy)
+    measured = rl.profile(rl.Line(a.state_dict(), b.state_dict()), objective, points=5)
+    curve = measured.curve()
+    for t, loss in zip(curve.t, curve.mean, strict=True):
+        middle = {n: p.lerp(b.state_dict()[n], float(t)) for n, p in a.state_dict().items()}
+        outputs = torch.func.functional_call(a, middle, (x,))
+        assert loss == pytest.approx(nn.functional.cross_entropy(outputs, y).item(), abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_a_population_trains_as_its_members_do_alone(kind):
+    x = torch.randn(24, 3, generator=draws(2), dtype=torch.float64)
+    data = Split(x, torch.randint(2, (24,), generator=draws(3)))
+    recipe = Recipe(length="10ep", batch_size=12, optimiser=Adam(learning_rate=0.1), assess=None)
+    members = [Member(ensemble(kind, seed=s), recipe, seed=s) for s in (0, 1)]
+    for run, member in zip(train_together(members, data), members, strict=True):
+        net = ensemble(kind, seed=member.seed)
+        optimiser = torch.optim.Adam(net.parameters(), lr=0.1)
+        orders = Orders([member], 24, 12, torch.device("cpu"))
+        for step in range(20):
+            batch = orders.at(step)[0]
+            optimiser.zero_grad()
+            nn.functional.cross_entropy(net(x[batch]), data.targets[batch]).backward()
+            optimiser.step()
+        for name, p in net.named_parameters():
+            torch.testing.assert_close(run.final[name], p.detach(), rtol=0, atol=1e-10)
 
 
 def test_images_are_flattened():
