@@ -451,12 +451,19 @@ class StoreBusy(StoreError):
 
 
 class MissingExtra(RidgelineError, ImportError):
-    """An optional dependency is not installed."""
+    """An optional dependency is not installed.
+
+    Args:
+        package: What is not installed.
+        extra: The extra of Ridgeline that brings it; empty if none does.
+        purpose: What needs it.
+    """
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
+        named = f"'ridgeline[{extra}]'" if extra else package
         super().__init__(
             f"{purpose} needs the package {package!r}, which is not installed.",
-            remedy=f"Install it with: python -m pip install 'ridgeline[{extra}]'",
+            remedy=f"Install it with: python -m pip install {named}",
         )
 
 

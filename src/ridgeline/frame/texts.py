@@ -59,7 +59,7 @@ def to_pandas(columns: Columns) -> Any:
     try:
         import pandas  # type: ignore[import-not-found]  # no part of any extra
     except ImportError as error:
-        raise MissingExtra("pandas", "all", "frames as its tables") from error
+        raise MissingExtra("pandas", "", "frames as its tables") from error
     return pandas.DataFrame(_plain(columns))
 
 
