@@ -11,11 +11,6 @@ def named(*runs):
     return [found[run.hash] for run in runs]
 
 
-def with_rate(run, rate):
-    optimiser = replace(run.training.optimiser, learning_rate=rate)
-    return replace(run, training=replace(run.training, optimiser=optimiser))
-
-
 def test_one_run_has_its_name():
     run = config(3)
     assert named(run) == [run.name]
@@ -26,11 +21,18 @@ def test_the_same_run_is_one():
 
 
 def test_runs_of_one_name_are_told_by_what_differs():
-    one, two = config(3), with_rate(config(3), 0.5)
+    one = config(3)
+    two = replace(one, training=replace(one.training, label_smoothing=0.25))
     assert one.name == two.name
-    first, second = named(one, two)
-    assert first.startswith(f"{one.name} (") and "learning_rate=" in first
-    assert "learning_rate=0.5" in second and first != second
+    smooth = f"{one.name} (training.label_smoothing="
+    assert named(one, two) == [f"{smooth}0.0)", f"{smooth}0.25)"]
+
+
+def test_what_differs_too_much_to_be_said_is_the_hash():
+    one = config(3)
+    more = {"label_smoothing": 0.25, "clip": 1.5, "stop_below": 0.01}
+    two = replace(one, training=replace(one.training, **more))
+    assert named(one, two) == [f"{run.name} ({run.hash[:8]})" for run in (one, two)]
 
 
 def test_names_stand_in_the_order_of_runs():
