@@ -9,6 +9,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "ridgeline.connecting": ("CurveFinding", "Descent", "connect"),
     "ridgeline.explanations": ("explain",),
     "ridgeline.explorations": ("Column", "Exploration", "explore", "pairs"),
     "ridgeline.frame": ("Frame",),
@@ -44,6 +45,7 @@ _HOME = {
     "ridgeline.training": ("Member", "Recipe", "Run", "train", "train_many", "train_together"),
 }
 _MODULES = (
+    "connecting",
     "data",
     "engine",
     "errors",

@@ -1,3 +1,4 @@
+from ridgeline import connecting as connecting
 from ridgeline import data as data
 from ridgeline import engine as engine
 from ridgeline import errors as errors
@@ -13,6 +14,9 @@ from ridgeline import symmetry as symmetry
 from ridgeline import testing as testing
 from ridgeline import theory as theory
 from ridgeline import training as training
+from ridgeline.connecting import CurveFinding as CurveFinding
+from ridgeline.connecting import Descent as Descent
+from ridgeline.connecting import connect as connect
 from ridgeline.explanations import explain as explain
 from ridgeline.explorations import Column as Column
 from ridgeline.explorations import Exploration as Exploration

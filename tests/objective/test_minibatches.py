@@ -32,6 +32,13 @@ def test_an_epoch_is_an_order_of_all_samples_and_its_last_rest_is_left_out():
     assert sorted(epoch[0] + epoch[1]) == list(range(10))
 
 
+@pytest.mark.parametrize("passed", [0, 1, 2, 5])
+def test_batches_that_are_passed_over_are_those_that_would_have_come(passed):
+    _, objective = objective_of()
+    whole = drawn(objective, 4, 8)
+    assert drawn(objective, 4, 3, start=passed) == whole[passed : passed + 3]
+
+
 def test_targets_go_with_their_inputs():
     _, objective = objective_of()
     batch = next(rl.minibatches(objective, 6))

@@ -23,7 +23,12 @@ __all__ = ["batch_loss", "check_reached", "minibatches", "statistics_on"]
 
 
 def minibatches(
-    objective: Objective, rows: int, *, seed: int = 0, purpose: str = "minibatches"
+    objective: Objective,
+    rows: int,
+    *,
+    seed: int = 0,
+    purpose: str = "minibatches",
+    start: int = 0,
 ) -> Iterator[Samples]:
     """Batches without end: each epoch is a new order of all samples, the last batch left out.
 
@@ -32,21 +37,29 @@ def minibatches(
         rows: Samples in a batch; all of them if there are fewer.
         seed: Names the orders; torch's global generator is not touched.
         purpose: Names the stream that they are drawn from, so that two uses of one seed differ.
+        start: Batches that are passed over, for who goes on where another stopped.
 
     Raises:
         UsageError: If a batch is of no sample.
     """
     if not isinstance(rows, int) or rows < 1:
         raise UsageError("A batch holds at least one sample, a whole number.", got=f"{rows}")
-    return _batches(objective, rows, stream(seed, purpose))
+    return _batches(objective, rows, stream(seed, purpose), start)
 
 
-def _batches(objective: Objective, rows: int, draws: torch.Generator) -> Iterator[Samples]:
+def _batches(
+    objective: Objective, rows: int, draws: torch.Generator, passed: int
+) -> Iterator[Samples]:
     n = len(objective)
+    rows = min(rows, n)
+    epochs, passed = divmod(passed, n // rows)
+    for _ in range(epochs):
+        torch.randperm(n, generator=draws)
     while True:
         order = torch.randperm(n, generator=draws).to(objective.device)
-        for start in range(0, n - min(rows, n) + 1, min(rows, n)):
+        for start in range(passed * rows, n - rows + 1, rows):
             yield objective.samples[order[start : start + rows]]
+        passed = 0
 
 
 def batch_loss(objective: Objective, state: Mapping[str, Tensor], batch: Samples) -> Tensor:

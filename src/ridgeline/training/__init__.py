@@ -42,6 +42,7 @@ from ridgeline.training.schedules import SCHEDULES as SCHEDULES
 from ridgeline.training.schedules import Constant as Constant
 from ridgeline.training.schedules import Cosine as Cosine
 from ridgeline.training.schedules import Cyclic as Cyclic
+from ridgeline.training.schedules import HeldThenLinear as HeldThenLinear
 from ridgeline.training.schedules import Linear as Linear
 from ridgeline.training.schedules import Schedule as Schedule
 from ridgeline.training.schedules import Steps as Steps

@@ -10,7 +10,17 @@ from typing import Literal
 from ridgeline.errors import UsageError
 from ridgeline.training.durations import Duration
 
-__all__ = ["SCHEDULES", "Constant", "Cosine", "Cyclic", "Linear", "Schedule", "Steps", "Triangular"]
+__all__ = [
+    "SCHEDULES",
+    "Constant",
+    "Cosine",
+    "Cyclic",
+    "HeldThenLinear",
+    "Linear",
+    "Schedule",
+    "Steps",
+    "Triangular",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +97,31 @@ class Linear(Schedule):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeldThenLinear(Schedule):
+    """Held at 1, then a straight line to `floor`, then held there (Garipov et al. 2018)."""
+
+    kind: Literal["held-then-linear"] = "held-then-linear"
+    until: float = 0.5
+    """Share of the run at which the line begins."""
+    end: float = 0.9
+    """Share at which it ends."""
+    floor: float = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.until < self.end <= 1:
+            raise UsageError(
+                "`until` and `end` are shares of the run, the first below the second.",
+                got=f"until={self.until}, end={self.end}",
+            )
+
+    def shape(self, step: int, total: int, per_epoch: int) -> float:  # noqa: ARG002 (of the protocol)
+        """See `Schedule`."""
+        done = (step / total - self.until) / (self.end - self.until)
+        return 1 + (self.floor - 1) * min(max(done, 0.0), 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Steps(Schedule):
     """Multiplied by `by` at each of the given times, counted from the start of training."""
 
@@ -155,6 +190,7 @@ SCHEDULES: dict[str, type[Schedule]] = {
     "constant": Constant,
     "cosine": Cosine,
     "linear": Linear,
+    "held-then-linear": HeldThenLinear,
     "steps": Steps,
     "triangular": Triangular,
     "cyclic": Cyclic,
