@@ -10,6 +10,9 @@ __version__ = "0.1.0"
 
 _HOME = {
     "ridgeline.connecting": ("CurveFinding", "Descent", "connect"),
+    "ridgeline.estimators": (
+        *("SoftTreeClassifier", "SoftTreeRegressor", "load_estimator", "save_estimator"),
+    ),
     "ridgeline.explanations": ("explain",),
     "ridgeline.explorations": ("Column", "Exploration", "explore", "pairs"),
     "ridgeline.frame": ("Frame",),

@@ -17,6 +17,10 @@ from ridgeline import training as training
 from ridgeline.connecting import CurveFinding as CurveFinding
 from ridgeline.connecting import Descent as Descent
 from ridgeline.connecting import connect as connect
+from ridgeline.estimators import SoftTreeClassifier as SoftTreeClassifier
+from ridgeline.estimators import SoftTreeRegressor as SoftTreeRegressor
+from ridgeline.estimators import load_estimator as load_estimator
+from ridgeline.estimators import save_estimator as save_estimator
 from ridgeline.explanations import explain as explain
 from ridgeline.explorations import Column as Column
 from ridgeline.explorations import Exploration as Exploration

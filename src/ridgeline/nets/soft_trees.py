@@ -17,11 +17,25 @@ from ridgeline.errors import UnknownName
 from ridgeline.nets.initialise import check_positive, check_scale
 from ridgeline.rng import stream
 
-__all__ = ["ARCHITECTURES", "Architecture", "SoftTrees", "soft_trees"]
+__all__ = ["ARCHITECTURES", "Architecture", "SoftTrees", "soft_trees", "splits_and_leaves"]
 
 Architecture = Literal["perfect", "oblivious", "list", "modified-list"]
 ARCHITECTURES: tuple[Architecture, ...] = ("perfect", "oblivious", "list", "modified-list")
 """Shapes of a tree that `SoftTrees` knows."""
+
+
+def splits_and_leaves(kind: Architecture, depth: int) -> tuple[int, int]:
+    """Return how many splits, N, and leaves, L, a tree has."""
+    match kind:
+        case "perfect":
+            return 2**depth - 1, 2**depth
+        case "oblivious":
+            return depth, 2**depth
+        case "list":
+            return depth, depth + 1
+        case "modified-list":
+            return depth, depth
+    raise UnknownName("architecture of soft trees", kind, ARCHITECTURES)
 
 
 class SoftTrees(nn.Module):
@@ -68,14 +82,11 @@ class SoftTrees(nn.Module):
         scale: float = 1.0,
     ) -> None:
         super().__init__()
-        if kind not in ARCHITECTURES:
-            raise UnknownName("architecture of soft trees", kind, ARCHITECTURES)
         check_positive(features=features, outputs=outputs, trees=trees, depth=depth)
         check_scale(scale)
         self.features, self.outputs = features, outputs
         self.trees, self.depth, self.kind = trees, depth, kind
-        splits = 2**depth - 1 if kind == "perfect" else depth
-        leaves = depth + (kind == "list") if kind.endswith("list") else 2**depth
+        splits, leaves = splits_and_leaves(kind, depth)
         self.weight = nn.Parameter(torch.empty(trees, splits, features))
         self.bias = nn.Parameter(torch.empty(trees, splits))
         self.leaves = nn.Parameter(torch.empty(trees, leaves, outputs))
