@@ -67,15 +67,16 @@ def _why(frame: Frame) -> Panels:
         label="claimed slope", x=m, y=0.4 * (m / m[0]) ** -0.5, guide=True, name="like m^(-1/2)"
     )
     said = {
-        "over": "shortest two-piece path: NGD - 1",
-        "under": "bound below any path: NGD - 1",
-        "clash": "share of neurons of two types",
+        "over": "NGD - 1, two pieces",
+        "under": "NGD - 1, bound below any path",
+        "clash": "neurons of two types (share)",
     }
     return Panels(
         name="sparse-lengths",
         title="At a fixed share of zeros the path stays longer than the line",
         caption=f"M = {TEACHERS}; mean over pairs that have a path at each width, band of one "
         "standard deviation. The dashed line falls as theorem 14 says.",
+        columns=2,
         panels=[
             Panel(
                 x="neurons m",
