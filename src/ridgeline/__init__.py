@@ -9,7 +9,10 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "ridgeline.connecting": ("CurveFinding", "Descent", "connect"),
+    "ridgeline.connecting": (
+        *("CurveFinding", "Descent", "SimplexFinding", "StarFinding"),
+        *("connect", "ensemble", "geodesic", "simplex", "star", "star_domain"),
+    ),
     "ridgeline.estimators": (
         *("SoftTreeClassifier", "SoftTreeRegressor", "load_estimator", "save_estimator"),
     ),

@@ -16,7 +16,14 @@ from ridgeline import theory as theory
 from ridgeline import training as training
 from ridgeline.connecting import CurveFinding as CurveFinding
 from ridgeline.connecting import Descent as Descent
+from ridgeline.connecting import SimplexFinding as SimplexFinding
+from ridgeline.connecting import StarFinding as StarFinding
 from ridgeline.connecting import connect as connect
+from ridgeline.connecting import ensemble as ensemble
+from ridgeline.connecting import geodesic as geodesic
+from ridgeline.connecting import simplex as simplex
+from ridgeline.connecting import star as star
+from ridgeline.connecting import star_domain as star_domain
 from ridgeline.estimators import SoftTreeClassifier as SoftTreeClassifier
 from ridgeline.estimators import SoftTreeRegressor as SoftTreeRegressor
 from ridgeline.estimators import load_estimator as load_estimator

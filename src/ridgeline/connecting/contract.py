@@ -6,8 +6,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ridgeline import state as states
 from ridgeline.connecting.looking import Look
+from ridgeline.connecting.measuring import stretch
 from ridgeline.errors import WrongKind
 from ridgeline.objective import Objective
 from ridgeline.paths import Path
@@ -50,8 +50,7 @@ class Connected:
     @property
     def stretch(self) -> float:
         """The length of the path over the distance of its ends; 1 for a straight one."""
-        straight = states.distance(self.path(0.0), self.path(1.0))
-        return self.path.length(201) / straight if straight else 1.0
+        return stretch(self.path)
 
     def __str__(self) -> str:
         first, last = self.looks[0], self.looks[-1]
