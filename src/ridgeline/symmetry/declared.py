@@ -69,16 +69,15 @@ def _declarations(module: nn.Module, notes: list[str]) -> Iterator[tuple[str, Ge
             notes.append(f"{given} has a method `symmetries` that takes arguments: left aside")
             continue
         made = part.symmetries()  # type: ignore[operator]  # the method that was found
-        several = list(made) if isinstance(made, Sequence) and not isinstance(made, str) else [made]
-        wrong = [g for g in several if not isinstance(g, Generator)]
-        if wrong:
-            raise UsageError(
-                "A module's method `symmetries` gives a sequence of generators.",
-                got=f"{type(wrong[0]).__name__} from {given}",
-                remedy="Return instances of `ridgeline.symmetry.Generator`, or give the method "
-                "another name.",
-            )
-        yield from ((name, g, given) for g in several)
+        for own in made if isinstance(made, (list, tuple)) else [made]:
+            if not isinstance(own, Generator):
+                raise UsageError(
+                    "A module's method `symmetries` gives a list or tuple of generators.",
+                    got=f"{type(own).__name__} from {given}",
+                    remedy="Return instances of `ridgeline.symmetry.Generator`, or give the method "
+                    "another name.",
+                )
+            yield name, own, given
 
 
 def _alone(method: Any) -> bool:

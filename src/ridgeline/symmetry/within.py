@@ -93,9 +93,7 @@ class Within(Generator):
         start = f"{self.prefix}." if self.prefix else ""
         if not all(p.tensor.startswith(start) for p in group.places):
             return False
-        places = [
-            Place(p.tensor[len(start) :], p.axis, p.index, p.within) for p in group.places
-        ]
+        places = [Place(p.tensor[len(start) :], p.axis, p.index, p.within) for p in group.places]
         return self.inner.contains(Group(group.name, tuple(places), group.inside))
 
     def canonical(self, state: Mapping[str, Tensor]) -> "Inside":
@@ -146,7 +144,11 @@ class Inside:
     def after(self, first: object) -> "Inside | None":
         """The element that does another, and then this; None where they do not compose to one."""
         after = getattr(self.action, "after", None)
-        if after is None or not isinstance(first, Inside) or first.group.prefix != self.group.prefix:
+        if (
+            after is None
+            or not isinstance(first, Inside)
+            or first.group.prefix != self.group.prefix
+        ):
             return None
         action = after(first.action)
         return None if action is None else Inside(self.group, action)

@@ -174,8 +174,10 @@ class TreeElement:
         back = self.patterns.inverse()[self.trees]
         return TreeElement(self.group, self.ensemble, back, np.argsort(self.trees))
 
-    def after(self, first: "TreeElement") -> "TreeElement":
-        """The element that does another, and then this."""
+    def after(self, first: "TreeElement") -> "TreeElement | None":
+        """The element that does another, and then this; None if that is of other trees."""
+        if first.ensemble != self.ensemble:
+            return None
         came = np.argsort(first.trees)  # to which place each tree was brought
         patterns = self.patterns[came].after(first.patterns)
         return TreeElement(self.group, self.ensemble, patterns, first.trees[self.trees])

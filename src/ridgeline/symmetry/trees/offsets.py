@@ -59,8 +59,10 @@ class Offset:
         """The offsets back."""
         return Offset(self.group, self.ensemble, -self.added)
 
-    def after(self, first: "Offset") -> "Offset":
-        """Both in one."""
+    def after(self, first: "Offset") -> "Offset | None":
+        """Both in one; None if the other is of other trees."""
+        if first.ensemble != self.ensemble:
+            return None
         return Offset(self.group, self.ensemble, self.added + first.added)
 
 
