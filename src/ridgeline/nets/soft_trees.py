@@ -87,7 +87,8 @@ class SoftTrees(nn.Module):
         check_positive(features=features, outputs=outputs, trees=trees, depth=depth)
         check_scale(scale)
         self.features, self.outputs = features, outputs
-        self.trees, self.depth, self.kind = trees, depth, kind
+        self.trees, self.depth = trees, depth
+        self.kind: Architecture = kind
         splits, leaves = splits_and_leaves(kind, depth)
         self.weight = nn.Parameter(torch.empty(trees, splits, features))
         self.bias = nn.Parameter(torch.empty(trees, splits))
