@@ -7,15 +7,17 @@ can be told from a failure.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 
 from torch import Tensor
 
 from ridgeline import state as states
 from ridgeline.errors import UsageError
 from ridgeline.matching.contract import Matched, Strategy, check_groups, check_strategy
+from ridgeline.matching.fitted import E, are_fitted, states_in_one, symmetry_of
 from ridgeline.matching.moved import Moved, moved_by
 from ridgeline.matching.together import match_together
+from ridgeline.matching.trees import TreeWeightMatching
 from ridgeline.matching.weights import WeightMatching
 from ridgeline.numerals import several
 from ridgeline.progress import Progress
@@ -85,6 +87,7 @@ class Aligned:
         return "\n".join([*lines, *(f"  {note}" for note in self.matched.notes)])
 
 
+@overload
 def align(
     a: Mapping[str, Tensor],
     b: Mapping[str, Tensor],
@@ -93,19 +96,42 @@ def align(
     by: Strategy | None = None,
     seed: int = 0,
     progress: Progress | None = None,
-) -> Aligned:
+) -> Aligned: ...
+@overload
+def align(
+    a: E,
+    b: E,
+    symmetry: Symmetry | None = None,
+    *,
+    by: Strategy | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> E: ...
+def align(
+    a: Any,
+    b: Any,
+    symmetry: Symmetry | None = None,
+    *,
+    by: Strategy | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Any:
     """Carry b by an element of a symmetry to where it lies nearest to a.
 
+    Two fitted estimators of soft trees give a fitted estimator: what b predicts, in the scaling of
+    a, with its trees where they lie nearest to those of a. The record is its ``aligned_``.
+
     Args:
-        a: A state, which stays.
+        a: A state, which stays; or a fitted estimator.
         b: Another of the same network.
-        symmetry: What leaves the network's function unchanged.
-        by: The strategy; weight matching by default.
+        symmetry: What leaves the network's function unchanged; of estimators found by default.
+        by: The strategy; weight matching by default, of estimators `TreeWeightMatching`.
         seed: Of whatever the strategy draws.
         progress: Told how far the work is.
 
     Returns:
-        The carried state, the transform, and what both did to distance and objective. Where the
+        The carried state, the transform, and what both did to distance and objective; or the
+        carried estimator. Where the
         symmetry bears its network, as that of `symmetries` does, outputs of b and of the carried
         state are compared at inputs near the example and far from it.
 
@@ -116,11 +142,19 @@ def align(
         UsageError: If an argument is of another kind, if the symmetry has no groups, or a strategy
             that promises never to be worse than the identity was.
     """
+    if are_fitted(pair := (a, b)):
+        symmetry = symmetry_of(pair[0]) if symmetry is None else symmetry
+        one, other = states_in_one(pair)
+        by = TreeWeightMatching() if by is None else by
+        found = align(one, other, symmetry, by=by, seed=seed, progress=progress)
+        made = pair[0].with_state(found.state)
+        made.aligned_ = found  # pyright: ignore[reportAttributeAccessIssue] (fitted, by its name)
+        return made
     by = WeightMatching() if by is None else by
     check_strategy(by, "match", "WeightMatching")
     a, b = states.in_one_type((states.detached(a, "a"), states.detached(b, "b")), stacklevel=2)
     states.check_same(a, b)
-    check_groups(symmetry)
+    symmetry = check_groups(symmetry)
     for name, x, other in (("a", a, b), ("b", b, a)):
         symmetry.check(x)
         rest = {n: v for n, v in x.items() if not states.is_mask(n, v)}

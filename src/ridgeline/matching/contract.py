@@ -127,8 +127,8 @@ class ManyStrategy(Protocol):
         ...
 
 
-def check_groups(symmetry: Symmetry) -> None:
-    """Refuse a symmetry with nothing to search.
+def check_groups(symmetry: Symmetry | None) -> Symmetry:
+    """Return a symmetry, and refuse one with nothing to search.
 
     Raises:
         UsageError: If it is none, or has no generator.
@@ -146,6 +146,7 @@ def check_groups(symmetry: Symmetry) -> None:
             got=f"none, and {len(symmetry.fixed)} axes that are fixed",
             remedy="`print(symmetry)` says why: each fixed axis bears its reason.",
         )
+    return symmetry
 
 
 def check_strategy(by: object, verb: str, example: str) -> None:

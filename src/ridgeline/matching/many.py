@@ -7,7 +7,7 @@ pair by pair need not (`cycles.cycle_error`).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 from torch import Tensor
 
@@ -19,6 +19,8 @@ from ridgeline.matching.contract import (
     check_strategy,
     spread,
 )
+from ridgeline.matching.fitted import E, are_fitted, states_in_one, symmetry_of
+from ridgeline.matching.trees import TreeWeightMatching
 from ridgeline.matching.universe import MergeMany
 from ridgeline.progress import Progress
 from ridgeline.state import State
@@ -82,6 +84,7 @@ class AlignedMany:
         )
 
 
+@overload
 def align_many(
     given: Sequence[Mapping[str, Tensor]],
     symmetry: Symmetry,
@@ -89,19 +92,38 @@ def align_many(
     by: ManyStrategy | None = None,
     seed: int = 0,
     progress: Progress | None = None,
-) -> AlignedMany:
+) -> AlignedMany: ...
+@overload
+def align_many(
+    given: Sequence[E],
+    symmetry: Symmetry | None = None,
+    *,
+    by: ManyStrategy | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> tuple[E, ...]: ...
+def align_many(
+    given: Any,
+    symmetry: Symmetry | None = None,
+    *,
+    by: ManyStrategy | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Any:
     """Carry many states into a common frame, near to each other.
 
+    Fitted estimators of soft trees give fitted estimators, all in the scaling of the first.
+
     Args:
-        given: Two states or more of one network.
-        symmetry: What leaves the network's function unchanged.
-        by: The strategy; `MergeMany` by default.
+        given: Two states or more of one network; or estimators.
+        symmetry: What leaves the network's function unchanged; of estimators found by default.
+        by: The strategy; `MergeMany` by default, of estimators by `TreeWeightMatching`.
         seed: Of whatever the strategy draws.
         progress: Told how far the work is.
 
     Returns:
-        The carried states, their transforms and mean, and the spread before and after. Functions
-        are compared as `align` does.
+        The carried states, their transforms and mean, and the spread before and after; or the
+        carried estimators, with that as their ``aligned_``. Functions are compared as `align` does.
 
     Raises:
         NotASymmetry: If a carried state computes something else than it did.
@@ -110,10 +132,19 @@ def align_many(
         StateMismatch: If the states differ in their tensors, or the symmetry is of others.
         NonFinite: If a state holds NaN or infinity.
     """
+    if isinstance(given, Sequence) and are_fitted(given):
+        symmetry = symmetry_of(given[0]) if symmetry is None else symmetry
+        by = MergeMany(by=TreeWeightMatching()) if by is None else by
+        held = states_in_one(given)
+        found = align_many(held, symmetry, by=by, seed=seed, progress=progress)
+        made = tuple(given[0].with_state(x) for x in found.states)
+        for one in made:
+            one.aligned_ = found  # pyright: ignore[reportAttributeAccessIssue] (fitted)
+        return made
     by = MergeMany() if by is None else by
     check_strategy(by, "match_many", "MergeMany")
     given = states.check_states(given, least=2, stacklevel=2)
-    check_groups(symmetry)
+    symmetry = check_groups(symmetry)
     for x in given:
         symmetry.check(x)
     matched = by.match_many(given, symmetry, seed=seed, progress=progress)

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from math import isfinite
+from typing import Any, overload
 
 import torch
 from torch import Tensor
 
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.matching.contract import check_strategy
+from ridgeline.matching.fitted import E, are_fitted, states_in_one
 from ridgeline.merging.merged import Merged
 from ridgeline.merging.pool import Plan, Pool, Strategy, mean
 from ridgeline.merging.strategies import Mean
@@ -41,6 +43,7 @@ Chosen = Sequence[str] | Callable[[str], bool]
 """Names of layers (module prefixes) or single tensors, or a predicate of a layer's name."""
 
 
+@overload
 def merge(
     states: Sequence[Mapping[str, Tensor]],
     *,
@@ -48,7 +51,24 @@ def merge(
     weights: Sequence[float] | None = None,
     layers: Chosen | None = None,
     base: Mapping[str, Tensor] | None = None,
-) -> Merged:
+) -> Merged: ...
+@overload
+def merge(
+    states: Sequence[E],
+    *,
+    by: Strategy | None = None,
+    weights: Sequence[float] | None = None,
+    layers: Chosen | None = None,
+    base: E | None = None,
+) -> E: ...
+def merge(
+    states: Any,
+    *,
+    by: Strategy | None = None,
+    weights: Sequence[float] | None = None,
+    layers: Chosen | None = None,
+    base: Any = None,
+) -> Any:
     """Merge states of one architecture into one.
 
     Floating tensors are merged in float64, one at a time, and given in their own type. Running
@@ -58,8 +78,12 @@ def merge(
     first among equals. Names that share one tensor in every state share the
     merged one. States that are all equal (the base too) give that state bit for bit.
 
+    Fitted estimators of soft trees give a fitted estimator, in the scaling of the first, whose
+    ``merged_`` is the record.
+
     Args:
-        states: One at least; aligned first if they come from different initialisations.
+        states: One at least, or estimators; aligned first if they come from different
+            initialisations.
         by: How; the mean by default.
         weights: One for each state. Means take them as shares; `TaskArithmetic`, `Dare` as
             factors.
@@ -68,7 +92,7 @@ def merge(
         base: What the states were fine-tuned from, for the strategies that need it.
 
     Returns:
-        The state, and what was done.
+        The state, and what was done; or the estimator.
 
     Raises:
         UsageError: If there is no state, if weights, base and strategy do not fit, if no
@@ -79,6 +103,13 @@ def merge(
         LowRankFactors: If adapters would be merged factor by factor.
         UnknownName: If a layer's name is of nothing.
     """
+    everyone = states if base is None else [*states, base]
+    if isinstance(states, Sequence) and are_fitted(everyone):
+        *given, start = [*states_in_one(everyone), *([None] if base is None else [])]
+        found = merge(given, by=by, weights=weights, layers=layers, base=start)
+        made = states[0].with_state(found.state)
+        made.merged_ = found
+        return made
     by = by or Mean()
     like, start = _checked(states, base, by)
     given, start, infinite = _finite(tuple(map(as_real, like)), start and as_real(start))
