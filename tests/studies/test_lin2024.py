@@ -1,5 +1,7 @@
 """Lin et al. 2024: its students against a plain loop, its fits and claims on planted numbers."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torch
 from ridgeline.errors import UsageError
 from ridgeline.frame import Frame
 from ridgeline.studies import catalogue, lin2024
-from ridgeline.studies.lin2024 import sparse, taught, uniform
+from ridgeline.studies.lin2024 import sparse, taught, trained, uniform
 from ridgeline.studies.lin2024.lengths import exponents
 from ridgeline.studies.lin2024.students import train_students
 from ridgeline.study.preflight import missing
@@ -124,6 +126,96 @@ def test_a_length_that_grows_with_the_width_is_seen(exponent, outcome):
         ]
     )
     assert uniform.FLAT == 0.05 and CLAIMS["N8g"].decide(rows, "").outcome == outcome
+
+
+# --- trained networks ------------------------------------------------------------------------
+
+
+class Asked:
+    """A bench whose runs and measurements are planted."""
+
+    def __init__(self, monkeypatch, seeds, measure, **settings):
+        self.runs = [SimpleNamespace(seed=s) for s in seeds]
+        self.asked, self.measure, self.settings = [], measure, settings
+        monkeypatch.setattr(trained, "_networks", lambda bench: [("net", self.runs)])
+
+    def setting(self, name):
+        return self.settings[name]
+
+    def tell(self, *_):
+        pass
+
+    def kept(self, measure, runs, **options):
+        self.asked.append((measure.__name__, [run.seed for run in runs], options))
+        return self.measure(measure.__name__, [run.seed for run in runs], options)
+
+
+def _planted_star(name, seeds, options):
+    if name == "_line":
+        return {"barrier": 2.0, "top": 2.5, "least": 0.4}
+    r = options["feet"]
+    arms = 0.1 * np.arange(1, r + 1)
+    held = np.full(len(seeds) - r, 1.5)
+    return {
+        "arm_barrier": arms,
+        "arm_top": arms,
+        "arm_least": 1 - arms,
+        "held_barrier": held,
+        "centre": 0.3,
+        "foot": 0.2,
+    }
+
+
+def test_a_stars_share_is_of_its_worst_arm_and_the_lines_between_its_feet(monkeypatch):
+    bench = Asked(monkeypatch, range(5), _planted_star, feet=[3, 5], steps=7, batch=9)
+    found = trained.stars(bench)
+    three, five = found.where(feet=3), found.where(feet=5)
+    assert (len(three), len(five)) == (5, 5)
+    assert three["removed"] == pytest.approx([1 - 0.3 / 2] * 5)
+    assert five["removed"] == pytest.approx([1 - 0.5 / 2] * 5)
+    assert found["raised"] == pytest.approx([0.1] * 10)
+    assert three["beyond"] == pytest.approx([1.5 - 0.2] * 5)
+    assert five.values("held") == five.values("beyond") == (None,) * 5
+    asked = {"steps": 7, "batch": 9}
+    assert ("_star", [3, 4, 0, 1, 2], {"feet": 3, "seed": 3, **asked}) in bench.asked
+    lines = {tuple(seeds) for name, seeds, _ in bench.asked if name == "_line"}
+    assert lines == {(i, j) for j in range(5) for i in range(j)}  # each once, whatever the star
+
+
+def test_a_star_of_more_feet_than_runs_is_refused(monkeypatch):
+    bench = Asked(monkeypatch, range(4), _planted_star, feet=[5], steps=7, batch=9)
+    with pytest.raises(UsageError, match="4 sound runs of net, 5 feet"):
+        trained.stars(bench)
+
+
+def test_where_a_line_has_no_barrier_nothing_is_removed():
+    assert np.isnan(trained._removed(0.0, 0.0)) and trained._removed(2.0, 0.5) == 0.75
+
+
+def test_the_length_is_the_least_of_chains_that_remove_enough(monkeypatch):
+    def chains(name, seeds, options):
+        removed = np.array([0.99, 0.95, 0.5]) if seeds[0] else np.array([0.8, 0.7, 0.6])
+        return {"length": np.array([1.2, 1.04, 1.01]), "removed": removed, "line": 2.0}
+
+    bench = Asked(monkeypatch, range(3), chains, penalties=[0, 1, 2], steps=7, batch=9)
+    found = trained.geodesics(bench)
+    assert found.values("length") == (float("inf"), 1.04, 1.04)
+    assert found.values("short") == (False, True, True)
+    assert [seeds for _, seeds, _ in bench.asked] == [[0, 1], [1, 2], [2, 0]]
+
+
+@pytest.mark.parametrize(("share", "outcome"), [(0.95, "holds"), (0.85, "fails")])
+def test_a_barrier_is_gone_above_nine_tenths_in_stars(share, outcome):
+    rows = Frame.of(
+        {"star": i, "network": n, "feet": r, "removed": share + 0.001 * i, "raised": 0.01}
+        for i in range(5)
+        for n in "ab"
+        for r in (3, 5)
+    )
+    for id in ("N10a", "N10b"):
+        found = CLAIMS[id].decide(rows, "").measured
+        assert (found.outcome, found.n) == (outcome, 5)
+    assert CLAIMS["N12"].decide(rows, "").outcome == "holds"
 
 
 # --- scales ----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from ridgeline.studies.lin2024 import (
     minima,
     sparse,
     taught,
+    trained,
     uniform,
 )
 from ridgeline.study.papers import Paper
@@ -34,5 +35,6 @@ PAPER = Paper(
         *taught.ITEMS,
         *uniform.ITEMS,
         *sparse.ITEMS,
+        *trained.ITEMS,
     ),
 )
