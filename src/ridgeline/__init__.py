@@ -10,8 +10,8 @@ __version__ = "0.1.0"
 
 _HOME = {
     "ridgeline.connecting": (
-        *("CurveFinding", "Descent", "SimplexFinding", "StarFinding"),
-        *("connect", "ensemble", "geodesic", "simplex", "star", "star_domain"),
+        *("CurveFinding", "Descent", "ElasticBand", "SimplexFinding", "StarFinding"),
+        *("connect", "ensemble", "geodesic", "minima_graph", "simplex", "star", "star_domain"),
     ),
     "ridgeline.estimators": (
         *("SoftTreeClassifier", "SoftTreeRegressor", "load_estimator", "save_estimator"),
@@ -23,7 +23,7 @@ _HOME = {
     "ridgeline.matching": (
         *("ActivationMatching", "CycleConsistent", "FrankWolfe", "MergeMany", "OptimalTransport"),
         *("SimulatedAnnealing", "Sinkhorn", "StraightThrough", "ToReference", "WeightMatching"),
-        *("Learned", "Procrustes", "Rescaling", "TreeActivationMatching", "TreeWeightMatching"),
+        *("Learned", "Procrustes", "Rescaling"),
         *("align", "align_many"),
     ),
     "ridgeline.merging": (

@@ -16,11 +16,13 @@ from ridgeline import theory as theory
 from ridgeline import training as training
 from ridgeline.connecting import CurveFinding as CurveFinding
 from ridgeline.connecting import Descent as Descent
+from ridgeline.connecting import ElasticBand as ElasticBand
 from ridgeline.connecting import SimplexFinding as SimplexFinding
 from ridgeline.connecting import StarFinding as StarFinding
 from ridgeline.connecting import connect as connect
 from ridgeline.connecting import ensemble as ensemble
 from ridgeline.connecting import geodesic as geodesic
+from ridgeline.connecting import minima_graph as minima_graph
 from ridgeline.connecting import simplex as simplex
 from ridgeline.connecting import star as star
 from ridgeline.connecting import star_domain as star_domain
@@ -51,8 +53,6 @@ from ridgeline.matching import SimulatedAnnealing as SimulatedAnnealing
 from ridgeline.matching import Sinkhorn as Sinkhorn
 from ridgeline.matching import StraightThrough as StraightThrough
 from ridgeline.matching import ToReference as ToReference
-from ridgeline.matching import TreeActivationMatching as TreeActivationMatching
-from ridgeline.matching import TreeWeightMatching as TreeWeightMatching
 from ridgeline.matching import WeightMatching as WeightMatching
 from ridgeline.matching import align as align
 from ridgeline.matching import align_many as align_many

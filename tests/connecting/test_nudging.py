@@ -2,6 +2,8 @@
 
 import copy
 import itertools
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 import ridgeline as rl
-from ridgeline.connecting import DRAXLER, Cycle, ElasticBand, draxler, nudge
-from ridgeline.connecting.elastic import gaps
+from ridgeline.connecting import DRAXLER, Band, Cycle, ElasticBand, draxler, nudging
+from ridgeline.connecting.cycles import gaps
+from ridgeline.connecting.histories import BandCycle, read, written
 from ridgeline.errors import NonFinite, StateMismatch, UnknownName, UsageError
 from ridgeline.state import State
 from ridgeline.testing import CurvedValley, EggCarton, MuellerBrown, given
@@ -27,6 +30,12 @@ def valley(samples: int = 1) -> tuple[State, State, rl.Objective]:
     model = CurvedValley()
     goal = rl.Objective(model, model.samples(samples), loss=given)
     return model.at(-1, 0), model.at(1, 0), goal
+
+
+def nudge(a: State, b: State, goal: rl.Objective, band: ElasticBand, **more: Any) -> Band:
+    found = rl.connect(a, b, goal, by=band, **more)
+    assert isinstance(found, Band)
+    return found
 
 
 def mlp(seed: int, *, norm: bool = False) -> nn.Sequential:
@@ -67,7 +76,7 @@ def test_the_saddle_is_found_within_one_per_cent(model, ends, saddle, rate, thre
 
 
 @pytest.mark.parametrize("evaluation", ["loop", "stacked"])
-def test_a_band_of_a_network_is_that_of_a_plain_loop(evaluation):
+def test_a_band_of_a_network_is_that_of_a_plain_loop(evaluation, tmp_path):
     a, b, (x, y) = mlp(1).state_dict(), mlp(2).state_dict(), classes()
     rate, momentum, decay, steps = 0.3, 0.9, 0.01, 4
     band = ElasticBand(
@@ -76,8 +85,8 @@ def test_a_band_of_a_network_is_that_of_a_plain_loop(evaluation):
         evaluation=evaluation,
         batch_size=1000,
     )
-    taken = []
-    found = nudge(a, b, rl.Objective(mlp(0), (x, y)), band, snapshot=taken.append)
+    file = tmp_path / "band.safetensors"
+    found = nudge(a, b, rl.Objective(mlp(0), (x, y)), band, keep=file)
     names = list(a)
 
     def flat(state: State) -> Tensor:
@@ -122,7 +131,7 @@ def test_a_band_of_a_network_is_that_of_a_plain_loop(evaluation):
                 left, k = left - (new[k + 1] - new[k]).norm(), k + 1
             rows.append(new[k] + (new[k + 1] - new[k]) * left / (new[k + 1] - new[k]).norm())
         rows.append(new[-1])
-    got = taken[0].tensors["rows"]
+    got = rl.load(file)["rows"]
     torch.testing.assert_close(got, torch.stack(rows), rtol=1e-10, atol=1e-12)
     assert found.history[1].steps == steps and not torch.equal(
         got[2], torch.lerp(*got[[0, -1]], 0.5)
@@ -144,6 +153,8 @@ def test_the_maximum_is_that_of_the_path_measured_again():
     again = rl.profile(found.path, goal, points=found.profile.t)
     assert found.maximum == pytest.approx(float(again.curve().mean.max()), rel=1e-12)
     assert found.removed == pytest.approx(1 - found.maximum / CurvedValley().straight())
+    assert found.stretch == pytest.approx(found.history[found.best].stretch)
+    assert (found.before, found.after) == (pytest.approx(5.0), found.maximum)
     gaps_of_knots = np.diff(found.path.knots)
     lengths = [
         float((q["point"] - p["point"]).norm()) for p, q in itertools.pairwise(found.path.points)
@@ -151,7 +162,8 @@ def test_the_maximum_is_that_of_the_path_measured_again():
     assert gaps_of_knots / gaps_of_knots[0] == pytest.approx(np.array(lengths) / lengths[0])
 
 
-def test_killed_half_way_a_band_goes_on_to_the_same_bytes():
+@pytest.mark.parametrize("killed_at", [3, 7, 12])
+def test_killed_half_way_a_band_goes_on_to_the_same_bytes(killed_at, tmp_path, monkeypatch):
     a, b, goal = valley(6)
     band = ElasticBand(
         cycles=(Cycle(steps=5), Cycle(steps=5), Cycle(steps=4)),
@@ -159,22 +171,36 @@ def test_killed_half_way_a_band_goes_on_to_the_same_bytes():
         batch_size=4,
         evaluation="loop",
     )
-    taken = []
-    whole = nudge(a, b, goal, band, snapshot=taken.append, snapshot_seconds=0.0)
-    assert len(taken) == 15
-    for held in (taken[2], taken[4], taken[11], taken[-1]):
-        again = nudge(a, b, goal, band, resume=held)
-        assert again.history == whole.history
-        for p, q in zip(again.path.points, whole.path.points, strict=True):
-            assert torch.equal(p["point"], q["point"])
+    monkeypatch.setattr(nudging, "KEPT_SECONDS", 0.0)
+
+    def kill(what: str, done: int, of: int) -> None:
+        if done == killed_at:
+            raise KeyboardInterrupt
+
+    whole = nudge(a, b, goal, band)
+    with pytest.raises(KeyboardInterrupt):
+        nudge(a, b, goal, band, keep=tmp_path / "band.safetensors", progress=kill)
+    told = []
+    again = nudge(
+        a,
+        b,
+        goal,
+        band,
+        keep=tmp_path / "band.safetensors",
+        progress=lambda what, done, of: told.append(done),
+    )
+    assert told[0] == killed_at and told[-1] == 14
+    assert again.history == whole.history
+    for p, q in zip(again.path.points, whole.path.points, strict=True):
+        assert torch.equal(p["point"], q["point"])
 
 
-def test_a_snapshot_of_other_ends_is_refused():
+def test_a_snapshot_of_other_ends_is_refused(tmp_path: Path):
     a, b, goal = valley()
-    taken = []
-    nudge(a, b, goal, VALLEY, snapshot=taken.append)
-    with pytest.raises(UsageError, match=r"of its own, between the same ends.*Discard"):
-        nudge(b, a, goal, VALLEY, resume=taken[0])
+    short = ElasticBand(cycles=(Cycle(steps=1),), evaluation="loop")
+    nudge(a, b, goal, short, keep=tmp_path / "band.safetensors")
+    with pytest.raises(UsageError, match=r"the same ends.*Remove the file"):
+        nudge(b, a, goal, short, keep=tmp_path / "band.safetensors")
 
 
 def test_a_band_that_diverges_says_so_and_keeps_the_last_good_path():
@@ -185,15 +211,16 @@ def test_a_band_that_diverges_says_so_and_keeps_the_last_good_path():
         evaluation="loop",
     )
     found = nudge(a, b, goal, wild)
-    assert found.outcome == "diverged" and found.best == 1
-    assert found.maximum < 2 and "diverged in cycle 2" in found.notes[0]
+    assert found.diverged is not None and 30 < found.diverged < 80 and found.best == 1
+    assert found.maximum < 2 and f"diverged at step {found.diverged}" in found.notes[0]
     assert "lower learning rate" in found.notes[0]
 
 
 def test_a_band_may_end_as_soon_as_its_maximum_is_low_enough():
     a, b, goal = valley()
     found = nudge(a, b, goal, ElasticBand(**vars(VALLEY) | {"stop_below": 2.0}))
-    assert found.outcome == "stopped" and len(found.history) == 2
+    assert len(found.history) == 2 and found.steps == 30
+    assert found.notes == ("It ended after cycle 1 of 3, below 2.",)
 
 
 def test_no_more_pivots_are_inserted_than_there_is_room_for():
@@ -213,7 +240,7 @@ def test_a_spike_next_to_an_end_is_told():
     assert "spike at t = 0.25" in found.notes[-2] and "More cycles" in found.notes[-1]
 
 
-def test_with_batch_normalisation_steps_use_the_statistics_of_the_batch():
+def test_with_batch_normalisation_steps_use_the_statistics_of_the_batch(tmp_path):
     a, b, (x, y) = mlp(1, norm=True), mlp(2, norm=True), classes()
     goal = rl.Objective(a, (x, y))
     band = ElasticBand(
@@ -223,8 +250,8 @@ def test_with_batch_normalisation_steps_use_the_statistics_of_the_batch():
         batch_size=100,
         evaluation="loop",
     )
-    taken = []
-    nudge(a.state_dict(), b.state_dict(), goal, band, snapshot=taken.append)
+    file = tmp_path / "band.safetensors"
+    nudge(a.state_dict(), b.state_dict(), goal, band, keep=file)
     net = mlp(0, norm=True)
     with torch.no_grad():
         for p, q, r in zip(net.parameters(), a.parameters(), b.parameters(), strict=True):
@@ -238,7 +265,8 @@ def test_with_batch_normalisation_steps_use_the_statistics_of_the_batch():
     moved = torch.cat([p.reshape(-1) for p in net.parameters()]) - 0.5 * (
         slope - (slope @ tau) * tau
     )
-    torch.testing.assert_close(taken[0].tensors["rows"][1], moved.detach(), rtol=1e-9, atol=1e-9)
+    got = rl.load(file)["rows"][1]
+    torch.testing.assert_close(got, moved.detach(), rtol=1e-9, atol=1e-9)
 
 
 def test_the_schedule_is_the_papers():
@@ -297,3 +325,13 @@ def test_finite_springs_keep_pivots_apart_while_the_band_descends():
     # An inserted pivot cuts the rest length of its segment, here at 0.6 and at 0.4.
     shares = [0.25, 0.15, 0.1, 0.1, 0.15, 0.25]
     assert np.diff(found.path.knots) == pytest.approx(shares, rel=0.02)
+
+
+def test_a_history_is_read_back_from_its_numbers():
+    first = BandCycle(
+        cycle=0, steps=0, pivots=3, maximum=0.1, at=0.3, ends=1e-9, stretch=1.0, spikes=(0.25,)
+    )
+    second = BandCycle(
+        cycle=1, steps=7, pivots=3, maximum=1 / 3, at=0.7, ends=0.1, stretch=1.5, inserted=2
+    )
+    assert read(written([first, second])) == [first, second]

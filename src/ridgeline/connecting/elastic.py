@@ -1,190 +1,124 @@
-"""The nudged elastic band as a strategy: what is to be done, and where pivots are inserted."""
+"""The nudged elastic band with automatic insertion, as a strategy."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from ridgeline.connecting.contract import Connected
+from ridgeline.connecting.cycles import BandSettings
+from ridgeline.connecting.histories import BandCycle
+from ridgeline.connecting.keeping import kept_in
+from ridgeline.connecting.looking import Look
+from ridgeline.connecting.nudging import Nudged, nudge
+from ridgeline.objective import Objective
+from ridgeline.profiles import Profile
+from ridgeline.progress import Progress
+from ridgeline.state import State
 
-from ridgeline.connecting.pivots import Evaluation
-from ridgeline.errors import UnknownName, UsageError
-from ridgeline.training import SGD, Constant, Library, Optimiser, Schedule
+__all__ = ["Band", "ElasticBand"]
 
-__all__ = ["DRAXLER", "THRESHOLDS", "Cycle", "ElasticBand", "draxler", "gaps"]
 
-THRESHOLDS = {"code": 0.1, "paper": 0.2}
-"""Share of the pivots' range of losses by which the loss on a segment must exceed the straight
-estimate for a pivot to be inserted there: 0.1 in the released AutoNEB, 0.2 in its paper."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Band(Connected):
+    """A path by elastic band, and how it came about.
+
+    Its `path` is a `Polygon` with knots by arc length, of the cycle with the lowest maximum (the
+    last of those alike); `looks` are the maxima up to that cycle, on all samples.
+    """
+
+    profile: Profile
+    """The objective at the path's rows and the positions between them."""
+    history: tuple[BandCycle, ...]
+    """Begins with the straight line, and goes on to the last cycle."""
+    best: int
+    """Which entry of the history the path is of."""
+
+    @property
+    def maximum(self) -> float:
+        """The highest loss on the path, ends included: the saddle that was found."""
+        return self.after
+
+    @property
+    def removed(self) -> float:
+        """Share of the straight line's barrier that the path avoids; NaN if there was none.
+
+        Barriers are maxima above the higher end.
+        """
+        top = self.history[0].ends
+        line = self.before - top
+        return 1 - (self.maximum - top) / line if line > 0 else math.nan
+
+    def __str__(self) -> str:
+        found = self.history[self.best]
+        lines = [
+            f"Elastic band of {found.pivots} pivots after {self.history[-1].steps} steps",
+            f"  largest loss on it {found.maximum:.4g} at t = {found.at:.2f}, "
+            f"on the line {self.before:.4g}; ends up to {found.ends:.4g}",
+            f"  {found.stretch:.3g} times as long as the straight line",
+        ]
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cycle:
-    """Some steps with one number of pivots, after which some are inserted.
-
-    Args:
-        steps: How many.
-        learning_rate: Of the optimiser in this cycle; its own by default.
-    """
-
-    steps: int
-    learning_rate: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise UsageError("A cycle has at least one step.", got=str(self.steps))
-        if self.learning_rate is not None and not 0 < self.learning_rate < math.inf:
-            raise UsageError(
-                "The learning rate of a cycle is positive.", got=str(self.learning_rate)
-            )
-
-
-def draxler(share: float = 1.0) -> tuple[Cycle, ...]:
-    """The 14 cycles of Draxler et al. (2018), or the same with fewer steps.
-
-    Four cycles of 1000 steps and two of 2000 at a rate of 0.1, four of 1000 at 0.01 and four of
-    1000 at 0.001.
-
-    Args:
-        share: Of each cycle's steps, rounded up.
-
-    Raises:
-        UsageError: If the share is not positive.
-    """
-    if not 0 < share < math.inf:
-        raise UsageError("A share of steps is positive.", got=str(share))
-    plan = [(0.1, 1000)] * 4 + [(0.1, 2000)] * 2 + [(0.01, 1000)] * 4 + [(0.001, 1000)] * 4
-    return tuple(Cycle(steps=math.ceil(n * share), learning_rate=rate) for rate, n in plan)
-
-
-DRAXLER = draxler()
-RULE = SGD(learning_rate=0.1, momentum=0.9, weight_decay=1e-4)
-STEADY = Constant()
-
-
-@dataclass(frozen=True, kw_only=True)
-class ElasticBand:
-    """A chain of states that is pulled down across itself, with pivots where it needs them.
+class ElasticBand(BandSettings):
+    """Chain of states that is pulled down across itself, with pivots where it needs them.
 
     Each pivot descends its loss across the band only, towards the path of least maximum (the
     nudged elastic band of Jonsson et al. 1998 with the tangent of Henkelman & Jonsson 2000). After
     each cycle the loss is measured between the pivots, too, and pivots are inserted where it
     rises above what they say (AutoNEB, Draxler et al. 2018).
 
-    Args:
-        cycles: Steps and rates.
-        pivots: Of the first cycle, evenly spaced on the straight line.
-        sub_pivots: Positions inside each segment at which the loss is measured after a cycle.
-        insert: Pivots inserted after a cycle at most, in as many segments.
-        threshold: Excess of the loss over the straight estimate between two pivots above which one
-            is inserted: a number, or a name in `THRESHOLDS`.
-        of: Unit of the threshold: the ``"range"`` of the pivots' losses, or the ``"loss"`` itself.
-        most_pivots: No more are inserted than make up this number.
-        stop_below: End after a cycle whose maximum is below this.
-        spring: Constant of the springs between pivots. Infinite, the default, moves pivots along
-            the band to their spacing after each step (the string method).
-        spacing: Distances that are kept: ``"targets"``, which an inserted pivot cuts in two, so
-            that pivots stay dense where they were needed; or ``"equal"``.
-        optimiser: Moves all pivots at once, with slots that begin anew in each cycle. Its weight
-            decay is part of the loss at a pivot, where it is not decoupled.
-        schedule: Of the rate within each cycle.
-        batch_size: Of a step; all pivots see the same samples.
-        evaluation: Way to evaluate pivots, ``"loop"`` or ``"stacked"``; timed at the first step of
-            each number of pivots by default.
-
-    Raises:
-        UsageError: If a number is outside what it can be.
-        UnknownName: If a choice is.
+    Args: see `BandSettings`.
     """
 
-    cycles: tuple[Cycle, ...] = DRAXLER
-    pivots: int = 3
-    sub_pivots: int = 9
-    insert: int = 2
-    threshold: float | Literal["code", "paper"] = "code"
-    of: Literal["range", "loss"] = "range"
-    most_pivots: int | None = None
-    stop_below: float | None = None
-    spring: float = math.inf
-    spacing: Literal["targets", "equal"] = "targets"
-    optimiser: Optimiser = RULE
-    schedule: Schedule = STEADY
-    batch_size: int = 512
-    evaluation: Evaluation = "auto"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "cycles", tuple(self.cycles))
-        if not self.cycles:
-            raise UsageError("A band has at least one cycle.", got="none")
-        for name, known in (
-            ("of", ("range", "loss")),
-            ("spacing", ("targets", "equal")),
-            ("evaluation", ("auto", "loop", "stacked")),
-        ):
-            if getattr(self, name) not in known:
-                raise UnknownName(name, str(getattr(self, name)), known)
-        for name, least in (("pivots", 1), ("sub_pivots", 1), ("insert", 0), ("batch_size", 1)):
-            if getattr(self, name) < least:
-                raise UsageError(f"`{name}` is at least {least}.", got=str(getattr(self, name)))
-        if self.most_pivots is not None and self.most_pivots < self.pivots:
-            raise UsageError(
-                "`most_pivots` is at least the number that a band begins with.",
-                got=f"{self.most_pivots} and pivots={self.pivots}",
-            )
-        if isinstance(self.threshold, str):
-            if self.threshold not in THRESHOLDS:
-                raise UnknownName("threshold", self.threshold, THRESHOLDS)
-            if self.of != "range":
-                raise UsageError(
-                    "A threshold that goes by a name is a share of the range.",
-                    got=f"threshold={self.threshold!r}, of={self.of!r}",
-                )
-        elif not 0 <= self.threshold < math.inf:
-            raise UsageError("`threshold` is finite and not negative.", got=str(self.threshold))
-        if not self.spring >= 0:
-            raise UsageError("`spring` is not negative.", got=str(self.spring))
-        if isinstance(self.optimiser, Library):
-            raise UsageError(
-                "Pivots are moved by an optimiser of Ridgeline's own.",
-                got=f"{self.optimiser.name}",
-                remedy="Choose SGD, Adam, AdamW, RMSProp or Grafted of `ridgeline.training`.",
-            )
-
-    @property
-    def steps(self) -> int:
-        """Steps of all cycles."""
-        return sum(cycle.steps for cycle in self.cycles)
-
-    @property
-    def bound(self) -> float:
-        """The threshold as a number."""
-        return THRESHOLDS[self.threshold] if isinstance(self.threshold, str) else self.threshold
+    def connect(
+        self,
+        a: State,
+        b: State,
+        objective: Objective,
+        *,
+        seed: int = 0,
+        progress: Progress | None = None,
+        keep: str | None = None,
+    ) -> Band:
+        """See `Strategy`; snapshots are taken after each cycle, and once a minute."""
+        found = nudge(a, b, objective, self, seed=seed, progress=progress, kept=kept_in(keep))
+        looked = found.history[: found.best + 1]
+        return Band(
+            path=found.path,
+            by=self,
+            looks=tuple(Look(c.steps, c.maximum, c.at, 0, c.ends) for c in looked),
+            steps=looked[-1].steps,
+            diverged=found.diverged,
+            notes=tuple(_notes(found, self)),
+            seconds=found.seconds,
+            profile=found.profile,
+            history=found.history,
+            best=found.best,
+        )
 
 
-def gaps(
-    losses: Sequence[float] | NDArray[np.float64], sub_pivots: int, band: ElasticBand
-) -> list[tuple[int, float, float]]:
-    """Segments on which the loss exceeds the straight estimate by more than the threshold.
-
-    Args:
-        losses: At the N rows and between them, shape (N + (N - 1) sub_pivots,).
-        sub_pivots: Positions inside each segment.
-        band: Gives the threshold and its unit.
-
-    Returns:
-        Segment, share of it at which the excess is largest, and the excess in the threshold's
-        unit; the largest first.
-    """
-    dense = np.nan_to_num(np.asarray(losses, dtype=np.float64), nan=np.inf)
-    each = sub_pivots + 1
-    ends = dense[::each]
-    share = np.arange(1, each) / each
-    inside = dense[:-1].reshape(-1, each)[:, 1:]
-    with np.errstate(invalid="ignore"):
-        excess = inside - (ends[:-1, None] * (1 - share) + ends[1:, None] * share)
-        unit = 1.0 if band.of == "loss" else max(float(np.ptp(ends)), 1e-12)
-        excess = np.nan_to_num(excess / unit, nan=0.0, posinf=np.inf)
-    at, most = excess.argmax(1), excess.max(1)
-    order = np.argsort(-most, kind="stable")
-    return [(int(k), float(share[at[k]]), float(most[k])) for k in order if most[k] > band.bound]
+def _notes(found: Nudged, band: BandSettings) -> Sequence[str]:
+    history, best = found.history, found.history[found.best]
+    notes = []
+    if found.diverged is not None:
+        notes.append(
+            f"The band diverged at step {found.diverged}: a loss or a pivot was no longer finite. "
+            f"The path is that of cycle {best.cycle}. A lower learning rate helps."
+        )
+    elif history[-1].cycle < len(band.cycles):
+        notes.append(
+            f"It ended after cycle {best.cycle} of {len(band.cycles)}, below {band.stop_below:g}."
+        )
+    if history[-1].maximum > best.maximum:
+        notes.append(
+            f"Cycle {best.cycle} had the lowest maximum, {best.maximum:.4g}; the last had "
+            f"{history[-1].maximum:.4g}."
+        )
+    for t in best.spikes:
+        notes.append(
+            f"The loss has a spike at t = {t:.3g}, between an end and the pivot next to it and "
+            "above both: the minimum is narrower than the band is fine there. More cycles, or more "
+            "pivots in the first, resolve it."
+        )
+    return notes

@@ -2,9 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,104 +11,52 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ridgeline.connecting.bands import forces, inserted, knots, redistributed, spacings
-from ridgeline.connecting.elastic import Cycle, ElasticBand, gaps
+from ridgeline.connecting.contract import check_objective
+from ridgeline.connecting.cycles import BandSettings, Cycle, gaps
+from ridgeline.connecting.histories import BandCycle, read, written
+from ridgeline.connecting.keeping import Kept, fingerprint
+from ridgeline.connecting.layout import Layout
 from ridgeline.connecting.pivots import Pivots
-from ridgeline.errors import NotTraceable, UsageError
+from ridgeline.errors import NotTraceable
 from ridgeline.objective import Objective
-from ridgeline.paths import Polygon
+from ridgeline.paths import Line, Polygon
 from ridgeline.profiles import Profile, profile
 from ridgeline.progress import Progress, silent
 from ridgeline.rng import stream, untouched
 from ridgeline.state import State
-from ridgeline.training import AdamW, Snapshot
+from ridgeline.training import AdamW
 
-__all__ = ["Band", "BandCycle", "nudge"]
+__all__ = ["Nudged", "nudge"]
 
-FORMAT = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class BandCycle:
-    """State of a band after a cycle."""
-
-    cycle: int
-    """From 1; 0 is the straight line."""
-    steps: int
-    """Taken in all until then."""
-    pivots: int
-    """That moved, without the ends."""
-    maximum: float
-    """Of the loss at the rows and the positions between them."""
-    at: float
-    """Position of the maximum by arc length."""
-    length: float
-    """Of the band, over the straight distance of its ends."""
-    inserted: int = 0
-    """Pivots put in after it."""
-    spikes: tuple[float, ...] = ()
-    """Positions of maxima inside the first or the last segment, above both of its rows by more than
-    the threshold."""
+KEPT_SECONDS = 60.0
+"""Time between snapshots within a cycle."""
 
 
-@dataclass(frozen=True, eq=False)
-class Band:
-    """A path by elastic band, and how it came about."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Nudged:
+    """What came of a band."""
 
     path: Polygon
-    """Of the cycle with the lowest maximum, the last of those alike; knots by arc length, and the
-    ends as given."""
+    """Of the cycle with the lowest maximum."""
     profile: Profile
-    """The objective at the path's rows and the positions between them."""
+    """At its rows and between them."""
     history: tuple[BandCycle, ...]
-    """Begins with the straight line."""
-    outcome: Literal["done", "stopped", "diverged"]
-    """``"stopped"`` below `ElasticBand.stop_below`; ``"diverged"`` where a loss or a pivot ceased
-    to be finite, the path being that of the best cycle before."""
     best: int
-    """Which entry of the history `path` is of."""
-    notes: tuple[str, ...] = ()
-    """Remarks to be read with the numbers, in sentences."""
-    seconds: float = field(default=math.nan, repr=False)
-
-    @property
-    def maximum(self) -> float:
-        """The highest loss on the path, ends included: the saddle that was found."""
-        return self.history[self.best].maximum
-
-    @property
-    def removed(self) -> float:
-        """Share of the straight line's barrier that the path avoids; NaN if there was none.
-
-        Barriers are maxima above the higher end.
-        """
-        means = self.profile.curve().mean
-        top = max(float(means[0]), float(means[-1]))
-        line = self.history[0].maximum - top
-        return 1 - (self.maximum - top) / line if line > 0 else math.nan
-
-    def __str__(self) -> str:
-        line, found = self.history[0], self.history[self.best]
-        lines = [
-            f"Elastic band of {found.pivots} pivots: maximum {found.maximum:.4g} at "
-            f"t = {found.at:.3g}, {line.maximum:.4g} on the line",
-            f"  length {found.length:.3g} of the straight distance, "
-            f"{self.history[-1].steps} steps, {self.outcome}",
-        ]
-        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+    diverged: int | None
+    """Step at which a loss or a pivot ceased to be finite."""
+    seconds: float
 
 
 def nudge(
     a: State,
     b: State,
     objective: Objective,
-    band: ElasticBand | None = None,
+    band: BandSettings,
     *,
     seed: int = 0,
     progress: Progress | None = None,
-    resume: Snapshot | None = None,
-    snapshot: Callable[[Snapshot], None] | None = None,
-    snapshot_seconds: float = 60.0,
-) -> Band:
+    kept: Kept | None = None,
+) -> Nudged:
     """Relax an elastic band between two states.
 
     Args:
@@ -119,9 +66,7 @@ def nudge(
         band: Settings.
         seed: Names the order of samples.
         progress: Told of steps, with the last maximum and the number of pivots.
-        resume: Go on from here, to the same bytes as without a break.
-        snapshot: Given all that is needed to go on, now and then and at the end.
-        snapshot_seconds: Time between snapshots.
+        kept: Snapshots, to go on from to the same bytes as without a break.
 
     Returns:
         The band with the lowest maximum of all cycles.
@@ -132,20 +77,23 @@ def nudge(
         UsageError: If there is nothing to train, no derivative, or the snapshot is of another band.
         ForwardFailed: If the model or its loss raises.
     """
+    check_objective(objective)
     with torch.no_grad(), untouched():
-        run = _Run(a, b, objective, band or ElasticBand(), seed, progress or silent)
-        if resume is not None:
-            run.restore(resume)
+        run = _Run(a, b, objective, band, seed, progress or silent)
+        name = fingerprint(objective, list(run.rows[[0, -1]]), [], repr(band), seed)
+        held = None if kept is None else kept.load(name)
+        if held is not None:
+            run.restore(held)
         else:
             run.measure()
         taken = time.perf_counter()
-        while not run.outcome:
+        while not run.ended:
+            cycle = run.cycle
             run.step()
-            if snapshot is not None and time.perf_counter() - taken >= snapshot_seconds:
-                snapshot(run.snapshot())
+            due = run.cycle > cycle or time.perf_counter() - taken >= KEPT_SECONDS
+            if kept is not None and (due or run.ended):
+                kept.save(run.snapshot(), name)
                 taken = time.perf_counter()
-        if snapshot is not None:
-            snapshot(run.snapshot())
         return run.found()
 
 
@@ -157,14 +105,17 @@ class _Run:
         a: State,
         b: State,
         objective: Objective,
-        band: ElasticBand,
+        band: BandSettings,
         seed: int,
         progress: Progress,
     ) -> None:
         self.objective, self.band, self.seed, self.progress = objective, band, seed, progress
-        self.pivots = Pivots(objective, a, b, band.evaluation)
-        line = self.pivots.line
-        ends = torch.stack([self.pivots.row(line.a), self.pivots.row(line.b)])
+        objective.check(a, "a")
+        objective.check(b, "b")
+        line = Line(a, b)
+        layout = Layout(objective, (line.a, line.b))
+        self.pivots = Pivots(layout, line, band.evaluation)
+        ends = layout.matrix()
         self.distance = float(spacings(ends)[0])
         share = torch.linspace(0, 1, band.pivots + 2, device=ends.device, dtype=torch.float64)
         self.rows = torch.lerp(ends[:1], ends[1:], share[:, None].to(ends))
@@ -174,7 +125,7 @@ class _Run:
         """Cycle that goes on; steps taken in all, and in it."""
         self.history: list[BandCycle] = []
         self.best, self.best_rows = 0, self.rows.clone()
-        self.outcome: str = ""
+        self.ended, self.diverged = False, False
         self.begun, self.before = time.perf_counter(), 0.0
         self._order: tuple[int, Tensor] = (-1, torch.empty(0))
         self._begin()
@@ -215,7 +166,7 @@ class _Run:
         targets = torch.as_tensor(self.shares) * float(spacings(self.rows).sum())
         slope = forces(self.rows, known, slopes, spring=self.band.spring, targets=targets)
         if not bool(known.isfinite().all() & slope.isfinite().all()):
-            self._end("diverged")
+            self.ended = self.diverged = True
             return
         own = self.band.optimiser.learning_rate
         rate = own if self._present.learning_rate is None else self._present.learning_rate
@@ -234,20 +185,14 @@ class _Run:
 
     def _end_cycle(self) -> None:
         if not bool(self.rows.isfinite().all()):
-            self._end("diverged")
+            self.ended = self.diverged = True
             return
         self.cycle += 1
         last = self.cycle == len(self.band.cycles)
         noted = self.measure(insert=not last)
-        if self.band.stop_below is not None and noted.maximum < self.band.stop_below:
-            self._end("stopped")
-        elif last:
-            self._end("done")
-        else:
-            self._begin()
-
-    def _end(self, outcome: str) -> None:
-        self.outcome = outcome
+        low = self.band.stop_below
+        self.ended = last or (low is not None and noted.maximum < low)
+        self._begin()
 
     def path(self, rows: Tensor) -> Polygon:
         """The chain of rows as an ordinary path."""
@@ -281,7 +226,8 @@ class _Run:
             pivots=len(self.rows) - 2,
             maximum=float(dense[top]),
             at=float(t[top]),
-            length=float(spacings(self.rows).sum()) / self.distance if self.distance else math.nan,
+            ends=float(max(dense[0], dense[-1])),
+            stretch=float(spacings(self.rows).sum()) / self.distance if self.distance else math.nan,
             spikes=tuple(_spikes(dense, path.knots, wide)),
         )
         if not self.history or noted.maximum <= self.history[self.best].maximum:
@@ -299,70 +245,49 @@ class _Run:
         self.history.append(noted)
         return noted
 
-    def found(self) -> Band:
+    def found(self) -> Nudged:
         """Return what came of it."""
         path, measured = self.profiled(self.best_rows)
-        return Band(
+        return Nudged(
             path=path,
             profile=measured,
             history=tuple(self.history),
-            outcome=self.outcome,  # type: ignore[arg-type]  # one of the three
             best=self.best,
-            notes=tuple(_notes(self.history, self.best, self.outcome)),
+            diverged=self.clock if self.diverged else None,
             seconds=self.before + time.perf_counter() - self.begun,
         )
 
-    def snapshot(self) -> Snapshot:
-        """All that is needed to go on."""
-        tensors = {"rows": self.rows, "best": self.best_rows}
-        tensors |= {f"slots/{slot}": held[0] for slot, held in self.slots.items()}
-        facts: dict[str, Any] = {
-            "format": FORMAT,
-            "kind": "elastic band",
-            "cycle": self.cycle,
-            "clock": self.clock,
-            "count": self.count,
-            "shares": self.shares.tolist(),
-            "history": [asdict(noted) for noted in self.history],
-            "best": self.best,
-            "outcome": self.outcome,
-            "stacked": {str(k): x for k, x in self.pivots.stacked.items()},
-            "seconds": self.before + time.perf_counter() - self.begun,
+    def snapshot(self) -> dict[str, Tensor]:
+        """All that is needed to go on, as tensors."""
+        seconds = self.before + time.perf_counter() - self.begun
+        clocks = [self.cycle, self.clock, self.count, self.best, self.ended, self.diverged]
+        stacked = [[k, int(x)] for k, x in self.pivots.stacked.items()]
+        return {
+            "rows": self.rows,
+            "best": self.best_rows,
+            **{f"slots.{slot}": held[0] for slot, held in self.slots.items()},
+            "shares": torch.as_tensor(self.shares),
+            "history": written(self.history),
+            "clocks": torch.tensor(clocks, dtype=torch.int64),
+            "stacked": torch.tensor(stacked, dtype=torch.int64).reshape(-1, 2),
+            "seconds": torch.tensor([seconds], dtype=torch.float64),
         }
-        return Snapshot({n: x.detach().cpu().clone() for n, x in tensors.items()}, facts)
 
-    def restore(self, held: Snapshot) -> None:
-        """Go on from a snapshot of a band of the same ends, data and settings.
-
-        Raises:
-            UsageError: If it is of another.
-        """
-        facts, tensors = held.facts, held.tensors
-        ends = tensors.get("rows", self.rows[:0])[[0, -1]] if "rows" in tensors else None
-        if (
-            facts.get("format") != FORMAT
-            or facts.get("kind") != "elastic band"
-            or ends is None
-            or not torch.equal(ends, self.rows[[0, -1]].cpu())
-        ):
-            raise UsageError(
-                "A band goes on from a snapshot of its own, between the same ends.",
-                got=f"a snapshot of {facts.get('kind', 'something else')}",
-                remedy="Discard the snapshot to start anew.",
-            )
-        self.rows = tensors["rows"].to(self.rows).clone()
-        self.best_rows = tensors["best"].to(self.rows).clone()
-        self.cycle, self.clock = int(facts["cycle"]), int(facts["clock"])
+    def restore(self, held: dict[str, Tensor]) -> None:
+        """Go on from a snapshot of a band of the same ends, data and settings."""
+        cycle, clock, count, best, ended, diverged = held["clocks"].tolist()
+        self.rows = held["rows"].to(self.rows).clone()
+        self.best_rows = held["best"].to(self.rows).clone()
+        self.cycle, self.clock, self.best = cycle, clock, best
+        self.ended, self.diverged = bool(ended), bool(diverged)
         self._begin()
-        self.count = int(facts["count"])
+        self.count = count
         for slot, kept in self.slots.items():
-            kept[0].copy_(tensors[f"slots/{slot}"])
-        self.shares = np.asarray(facts["shares"], dtype=np.float64)
-        noted = [dict(entry) for entry in facts["history"]]
-        self.history = [BandCycle(**{**x, "spikes": tuple(x["spikes"])}) for x in noted]
-        self.best, self.outcome = int(facts["best"]), str(facts["outcome"])
-        self.pivots.stacked = {int(k): bool(x) for k, x in facts["stacked"].items()}
-        self.before = float(facts["seconds"])
+            kept[0].copy_(held[f"slots.{slot}"])
+        self.shares = held["shares"].numpy().copy()
+        self.history = read(held["history"])
+        self.pivots.stacked = {k: bool(x) for k, x in held["stacked"].tolist()}
+        self.before = float(held["seconds"])
 
 
 def _spikes(
@@ -375,24 +300,3 @@ def _spikes(
         if k in (0, len(at) - 2) and inside.max() > max(dense[k * each], dense[(k + 1) * each]):
             found.append(float(at[k] + share * (at[k + 1] - at[k])))
     return sorted(found)
-
-
-def _notes(history: Sequence[BandCycle], best: int, outcome: str) -> list[str]:
-    found, notes = history[best], []
-    if outcome == "diverged":
-        notes.append(
-            f"The band diverged in cycle {history[-1].cycle + 1}: a loss or a pivot was no longer "
-            f"finite. The path is that of cycle {found.cycle}. A lower learning rate helps."
-        )
-    elif best < len(history) - 1:
-        notes.append(
-            f"Cycle {found.cycle} had the lowest maximum, {found.maximum:.4g}; the last had "
-            f"{history[-1].maximum:.4g}."
-        )
-    for t in found.spikes:
-        notes.append(
-            f"The loss has a spike at t = {t:.3g}, between an end and the pivot next to it and "
-            "above both: the minimum is narrower than the band is fine there. More cycles, or more "
-            "pivots in the first, resolve it."
-        )
-    return notes

@@ -6,7 +6,6 @@ stacked step takes 0.22 of the loop's time on 64-64-64-10 at batch 128, 0.29 on 
 0.7 to 1.0 on 784-256-256-10, where arithmetic is nearly all there is: so it is measured.
 """
 
-import copy
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -14,20 +13,16 @@ from functools import cached_property
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import vmap
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
-from ridgeline import state as states
-from ridgeline.errors import UsageError
-from ridgeline.graph.copies import named_tensors, places
+from ridgeline.connecting.layout import Layout
+from ridgeline.connecting.standing import Standing, of_the_batch
 from ridgeline.graph.looping import looping_quietly
-from ridgeline.objective import Objective, Samples
-from ridgeline.objective.derivable import differentiating
-from ridgeline.objective.minibatches import check_reached
-from ridgeline.objective.point import gradients
-from ridgeline.objective.statistics import normalisers
+from ridgeline.objective import Samples
+from ridgeline.objective.derivable import casting
 from ridgeline.objective.weighted import Weighted, concatenated, mean
 from ridgeline.paths import Line
 from ridgeline.rng import untouched
@@ -44,96 +39,30 @@ AGREEMENT = 1e-3
 
 
 class Pivots:
-    """States between two ends, as rows.
+    """States between two ends, as rows of a `Layout`.
 
-    What trains, the network's parameters, makes up a row. All else (labels, statistics, buffers)
-    is at a pivot what it is on the straight line.
+    What does not train (labels, statistics, buffers) is at a pivot what it is on the straight line.
 
     Args:
-        objective: What is differentiated; statistics of normalisation are those of the minibatch
-            if it recomputes them, and a pivot's own if it keeps them.
-        a: The state at one end.
-        b: The state at the other.
-        evaluation: How; by size if ``"auto"``.
-
-    Raises:
-        StateMismatch: If a state is not one of the model.
-        NonFinite: If one holds NaN or infinity.
-        UsageError: If there is nothing to train.
+        layout: Of the two ends.
+        line: Between the ends.
+        evaluation: One after another or in a stack; timed if ``"auto"``.
     """
 
-    def __init__(
-        self, objective: Objective, a: State, b: State, evaluation: Evaluation = "auto"
-    ) -> None:
-        objective.check(a, "a")
-        objective.check(b, "b")
-        self.objective, self.line = objective, Line(a, b)
-        self.network = objective.network
-        if objective.statistics == "recompute":
-            self.network = _of_the_batch(objective)
-        first, last = self.line.a, self.line.b
-        self.names = [
-            name
-            for name, p in _parameters(objective)
-            if states.is_continuous(p)
-            and (p.requires_grad or not states.equal(first[name], last[name]))
-            and not states.non_finite({name: first[name]})
-            and not states.non_finite({name: last[name]})
-        ]
-        """Tensors of a row, in its order."""
-        if not self.names:
-            raise UsageError("A band moves parameters.", got="a model that has none to train")
-        self.like = {n: _real(first[n]) for n in self.names}
-        sizes = [x.numel() for x in self.like.values()]
-        self.size = sum(sizes)
-        """Coordinates of a row."""
-        self._slices = dict(zip(self.names, torch.arange(self.size).split(sizes), strict=True))
-        own = states.tensors_of(objective.network.module)
-        tied = {n: group for group in states.ties(own) for n in group}
-        self._aliases = {n: [m for m in tied.get(n, ()) if m != n] for n in self.names}
-        moving = {m for n in self.names for m in (n, *self._aliases[n])}
-        still = [n for n in self.network.tensors if n not in moving]
-        self.shared = all(states.equal(first[n], last[n]) for n in still)
-        """True if all that does not train is alike at both ends."""
-        self._still = still
-        self.evaluation = evaluation
+    def __init__(self, layout: Layout, line: Line, evaluation: Evaluation = "auto") -> None:
+        self.layout, self.line, self.evaluation = layout, line, evaluation
+        self.objective = layout.objective
+        self.standing = Standing(layout)
+        self.stackable = not (layout.carried or layout.spectral)
+        """False if pivots differ in more than what trains."""
         self.stacked: dict[int, bool] = {}
         """Number of pivots to whether they go through one step together, once that is known."""
         self._programs: dict[Any, Callable[..., Any] | None] = {}
         self._ends: list[Weighted] = []
 
-    def row(self, state: State) -> Tensor:
-        """The coordinates of a state, shape (D,), in the objective's type and on its device."""
-        parts = [_real(state[n]).reshape(-1) for n in self.names]
-        kind, where = self.objective.dtype, self.objective.device
-        return torch.cat([x.detach().to(device=where, dtype=kind) for x in parts])
-
     def state(self, row: Tensor, t: float) -> State:
         """The state of a row, with what does not train as on the line at t."""
-        found = dict(self.line(t))
-        for name, piece in zip(self.names, self._pieces(row), strict=True):
-            like = found[name]
-            part = piece.to(device=like.device, dtype=_real(like).dtype).clone()
-            x = torch.view_as_complex(part) if like.is_complex() else part
-            found.update({m: x for m in (name, *self._aliases[name]) if m in found})
-        return found
-
-    def _pieces(self, rows: Tensor) -> list[Tensor]:
-        """Each tensor of a row (D,), or of rows (K, D), in its shape: views."""
-        parts = rows.split([x.numel() for x in self.like.values()], dim=-1)
-        shapes = [x.shape for x in self.like.values()]
-        pairs = zip(parts, shapes, strict=True)
-        return [p.unflatten(-1, s) if s else p.squeeze(-1) for p, s in pairs]
-
-    @cached_property
-    def _fixed(self) -> dict[str, Tensor]:
-        """What does not train, half way."""
-        return self._at(0.5)
-
-    def _at(self, t: float) -> dict[str, Tensor]:
-        state = self.line(t)
-        held = {n: state[n] for n in self._still}
-        return states.cast(held, self.objective.dtype, self.objective.device)
+        return self.layout.state(row, self.line(t))
 
     def ends(self, order: Tensor) -> Tensor:
         """Losses of the two ends on some samples, shape (2,).
@@ -176,7 +105,7 @@ class Pivots:
             UsageError: If no derivative reaches the loss.
         """
         count = len(rows)
-        if not self.stacked.get(count, count > 1 and self.evaluation != "loop" and self.shared):
+        if not self.stacked.get(count, count > 1 and self.evaluation != "loop" and self.stackable):
             return self._looped(rows, batch)
         key = (count, len(batch))
         if key not in self._programs:
@@ -188,46 +117,45 @@ class Pivots:
         return self._looped(rows, batch)
 
     def _looped(self, rows: Tensor, batch: Samples) -> tuple[Tensor, Tensor]:
-        goal, criterion = self.objective, self.objective.metrics["loss"]
         losses, found = rows.new_empty(len(rows)), torch.empty_like(rows)
-        with torch.inference_mode(False):
-            buffer = torch.empty_like(rows[0])
-            leaves = [x.detach().requires_grad_() for x in self._pieces(buffer)]
-            fixed = self._fixed if self.shared else {n: x.clone() for n, x in self._fixed.items()}
-        where = differentiating(goal, "computing the slopes of pivots")
-        with where, self.network.holding(fixed | self._placed(leaves)) as network:
+        with self.standing.holding():
             for k, row in enumerate(rows):
+                t = (k + 1) / (len(rows) + 1)
                 with torch.no_grad():
-                    buffer.copy_(row)
-                    if not self.shared:
-                        there = self._at((k + 1) / (len(rows) + 1))
-                        for name, x in fixed.items():
-                            x.copy_(there[name])
-                outputs = network(batch.inputs)
-                loss = mean(criterion.scores(outputs, batch.targets))
-                check_reached(leaves, outputs, loss, criterion.called)
-                parts = gradients(loss, leaves)
-                torch.cat([g.reshape(-1) for g in parts], out=found[k])
-                losses[k] = loss.detach()
+                    self.standing.buffer.copy_(row)
+                self.standing.settle([1 - t, t])
+                losses[k] = self.standing.slope(batch, found[k])
         return losses, found
 
+    def _pieces(self, rows: Tensor) -> list[Tensor]:
+        """Each tensor of rows (K, D), in its shape, complex ones as pairs of reals: views."""
+        parts = rows.split(self.layout.sizes, dim=-1)
+        shapes = self.layout.shapes.values()
+        pairs = zip(parts, shapes, strict=True)
+        return [p.unflatten(-1, s) if s else p.squeeze(-1) for p, s in pairs]
+
     def _placed(self, leaves: Sequence[Tensor]) -> dict[str, Tensor]:
-        kinds = (self.line.a[n].is_complex() for n in self.names)
-        made = (torch.view_as_complex(x) if c else x for x, c in zip(leaves, kinds, strict=True))
-        return dict(zip(self.names, made, strict=True))
+        names, like = self.layout.names, self.layout.points[0]
+        pairs = zip(names, leaves, strict=True)
+        return {n: torch.view_as_complex(x) if like[n].is_complex() else x for n, x in pairs}
+
+    @cached_property
+    def _fixed(self) -> dict[str, Tensor]:
+        """What does not train."""
+        held = set(self.layout.names)
+        return {n: x for n, x in self.layout.points[0].items() if n not in held}
 
     def _arguments(self, rows: Tensor, batch: Samples) -> list[Any]:
-        fixed = list(self._fixed.values())
-        return [*self._pieces(rows), *fixed, batch.inputs, batch.targets]
+        return [*self._pieces(rows), *self._fixed.values(), batch.inputs, batch.targets]
 
     def _stacked(self, *arguments: Any) -> list[Tensor]:
         """The step as it is written, to be traced or run."""
         *tensors, inputs, targets = arguments
-        count, criterion = len(self.names), self.objective.metrics["loss"]
-        fixed = dict(zip(self._still, tensors[count:], strict=True))
+        count, criterion = len(self.layout.names), self.objective.metrics["loss"]
+        fixed = dict(zip(self._fixed, tensors[count:], strict=True))
 
         def one(own: Sequence[Tensor]) -> Any:
-            return self.network(fixed | self._placed(own), inputs)
+            return self.objective.network(fixed | self._placed(own), inputs)
 
         with torch.enable_grad():
             leaves = [x.detach().requires_grad_() for x in tensors[:count]]
@@ -264,7 +192,8 @@ class Pivots:
             return None
         # Whatever torch's tracer or `vmap` may raise of the user's network; the loop has run.
         try:
-            with looping_quietly(), untouched(), torch.inference_mode(False):
+            modes = torch.inference_mode(False), of_the_batch(self.objective)
+            with looping_quietly(), untouched(), modes[0], modes[1], casting(self.objective):
                 if not all(isinstance(x, Tensor) for x in arguments):
                     self._stacked(*arguments)
                     return self._stacked
@@ -306,31 +235,6 @@ def _alike(wanted: Sequence[Tensor], found: Sequence[Tensor]) -> bool:
     return True
 
 
-def _parameters(objective: Objective) -> list[tuple[str, nn.Parameter]]:
-    """The network's parameters by the names that a state must hold them under."""
-    own = dict(objective.network.module.named_parameters())
-    return [(n, own[n]) for n in objective.network.tensors if n in own]
-
-
-def _real(x: Tensor) -> Tensor:
-    return torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
-
-
 def _taken(scores: Weighted, order: Tensor) -> Weighted:
     held = scores.weights
     return Weighted(scores.values[order], held if held is None else held[order])
-
-
-def _of_the_batch(objective: Objective) -> Any:
-    """The network with normalisation layers that use the statistics of the batch they see."""
-    made = copy.deepcopy(objective.network)
-    held = made.modes.frozen | made.modes.inert
-    for name, layer in normalisers(made.module).items():
-        if name not in held:
-            for buffer in ("running_mean", "running_var", "num_batches_tracked"):
-                if buffer in layer._buffers:
-                    layer._buffers[buffer] = None
-            layer.track_running_stats = False
-    made.tensors, made.places = named_tensors(made.module), places(made.module)
-    made.renew()
-    return made

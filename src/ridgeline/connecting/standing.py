@@ -24,7 +24,7 @@ from ridgeline.objective.statistics import normalisers
 from ridgeline.objective.weighted import mean
 from ridgeline.paths import Combination
 
-__all__ = ["Standing"]
+__all__ = ["Standing", "of_the_batch"]
 
 
 class Standing:
@@ -57,7 +57,7 @@ class Standing:
     @contextmanager
     def holding(self) -> Iterator[None]:
         """The network holds the point, as long as this lasts."""
-        modes = torch.inference_mode(False), torch.enable_grad(), _of_the_batch(self.objective)
+        modes = torch.inference_mode(False), torch.enable_grad(), of_the_batch(self.objective)
         held = self.objective.network.holding(self.tensors)
         with modes[0], modes[1], modes[2], held as network:
             self._network = network
@@ -75,6 +75,15 @@ class Standing:
             row: Their coefficients.
         """
         combined(matrix, row, self.buffer)
+        self.settle(row)
+
+    @torch.no_grad()
+    def settle(self, row: Sequence[float]) -> None:
+        """Bring what does not train to where the buffer is.
+
+        Args:
+            row: Coefficients of the layout's states there.
+        """
         if self.layout.carried:
             table = np.asarray([row], dtype=np.float64)
             there = Combination(self._carried, (table,), {})
@@ -145,7 +154,7 @@ def combined(matrix: Tensor, row: Sequence[float], out: Tensor) -> Tensor:
 
 
 @contextmanager
-def _of_the_batch(objective: Objective) -> Iterator[None]:
+def of_the_batch(objective: Objective) -> Iterator[None]:
     """Normalisation layers with the statistics of the batch that they see, if they recompute."""
     modes = objective.network.modes
     known: Mapping[str, Any] = {}

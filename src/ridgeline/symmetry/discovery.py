@@ -14,7 +14,6 @@ from ridgeline.state import tensors_of
 from ridgeline.symmetry.alternatives import exchanges
 from ridgeline.symmetry.blocks import blocks_follow
 from ridgeline.symmetry.confined import uneven
-from ridgeline.symmetry.declared import declared
 from ridgeline.symmetry.evaluation import steadily
 from ridgeline.symmetry.group import Group, Place, Sighting
 from ridgeline.symmetry.orbits import Family, Kinds, Relations, families
@@ -28,7 +27,7 @@ __all__ = ["discover"]
 
 
 def discover(network: Network, example: Any) -> Symmetry:
-    """The symmetries that follow from a network's trace, or that its modules declare; not proved.
+    """The permutations of units that follow from a network's trace; not proved.
 
     Args:
         network: The network.
@@ -49,11 +48,8 @@ def discover(network: Network, example: Any) -> Symmetry:
     shapes = {name: tuple(x.shape) for name, x in tensors_of(network.module).items()}
     whole = exchanges(walk)
     moving = {place[:2] for exchange in whole for place in exchange.rows}
-    groups = each_its_own(walk, found.groups)
-    taken = [g.name for g in (*groups, *whole)]
-    more, notes = declared(network.module, shapes, taken)
     return Symmetry(
-        groups,
+        each_its_own(walk, found.groups),
         shapes,
         (
             *(
@@ -68,9 +64,8 @@ def discover(network: Network, example: Any) -> Symmetry:
             ),
         ),
         _ties(network.module, shapes),
-        derived=(shapes_of(example), *notes),
+        derived=(shapes_of(example),),
         exchanges=whole,
-        more=more,
     )
 
 
