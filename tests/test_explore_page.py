@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+pytestmark = pytest.mark.slow  # what it shows is tested in tests/explorations
 PAGE = Path(__file__).parents[1] / "docs" / "explore.md"
 
 

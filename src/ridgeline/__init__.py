@@ -23,7 +23,7 @@ _HOME = {
     "ridgeline.matching": (
         *("ActivationMatching", "CycleConsistent", "FrankWolfe", "MergeMany", "OptimalTransport"),
         *("SimulatedAnnealing", "Sinkhorn", "StraightThrough", "ToReference", "WeightMatching"),
-        *("Learned", "Procrustes", "Rescaling"),
+        *("Learned", "Procrustes", "Rescaling", "TreeActivationMatching", "TreeWeightMatching"),
         *("align", "align_many"),
     ),
     "ridgeline.merging": (

@@ -53,6 +53,8 @@ from ridgeline.matching import SimulatedAnnealing as SimulatedAnnealing
 from ridgeline.matching import Sinkhorn as Sinkhorn
 from ridgeline.matching import StraightThrough as StraightThrough
 from ridgeline.matching import ToReference as ToReference
+from ridgeline.matching import TreeActivationMatching as TreeActivationMatching
+from ridgeline.matching import TreeWeightMatching as TreeWeightMatching
 from ridgeline.matching import WeightMatching as WeightMatching
 from ridgeline.matching import align as align
 from ridgeline.matching import align_many as align_many

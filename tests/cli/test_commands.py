@@ -300,6 +300,7 @@ def test_the_readme_runs_as_written(here, tmp_path):
     assert ran.stdout.startswith("Barrier(height=")
 
 
+@pytest.mark.slow
 def test_the_readme_aligns_as_written():
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     (block,) = [b.split("```")[0] for b in readme.split("```python\n") if "rl.symmetries" in b]

@@ -135,8 +135,12 @@ KEPT = "Running statistics are those of each state"
     ("verb", "words"),
     [
         ("profile", ("--points", "3", "--out", "page")),
-        ("layers", ("--points", "3", "--out", "page")),
-        ("explain", ("--points", "3", "--no-layers", "--force", "--out", "page")),
+        pytest.param("layers", ("--points", "3", "--out", "page"), marks=pytest.mark.slow),
+        pytest.param(
+            "explain",
+            ("--points", "3", "--no-layers", "--force", "--out", "page"),
+            marks=pytest.mark.slow,
+        ),
         ("align", ("--points", "3", "--report", "page")),
     ],
 )

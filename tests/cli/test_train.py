@@ -155,7 +155,7 @@ def test_wrong_options_are_told(here, spec, ridgeline, words, code, text):
     ("number", "workers"),
     [
         (signal.SIGINT, 1),
-        (signal.SIGTERM, 1),
+        pytest.param(signal.SIGTERM, 1, marks=pytest.mark.slow),
         pytest.param(signal.SIGKILL, 2, marks=pytest.mark.slow),
     ],
 )

@@ -50,10 +50,14 @@ def project(tmp_path, monkeypatch):
 
 
 def test_every_known_set_has_a_line_about_it():
-    assert list(data.known()) == [
+    assert list(data.known())[:11] == [
         "digits", "mnist1d", "mnist", "fashion-mnist", "cifar10", "cifar100",
+        "breast-cancer", "wine", "digits-parity", "diabetes", "clusters",
     ]  # fmt: skip
-    assert all("classes" in line or "points" in line for line in data.known().values())
+    assert {name.partition("-")[0] for name in list(data.known())[11:]} == {"r", "openml"}
+    assert all(
+        "classes" in line or "points" in line or "values" in line for line in data.known().values()
+    )
 
 
 def test_an_unknown_set_lists_the_nearest_first():

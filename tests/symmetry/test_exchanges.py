@@ -201,7 +201,17 @@ def by_hand(state, order=(2, 0, 3, 1)):
     return moved | {n: state[n][list(order)] for n in ("gate.weight", "gate.bias") if n in state}
 
 
-@pytest.mark.parametrize("run", [*DENSE, *SPARSE, *GATHERED, *MORE])
+QUICK = (summed, in_a_loop, masked, skipping_idle_experts, by_cosine)
+"""One of each kind, which are tried every time."""
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(r, marks=() if r in QUICK else pytest.mark.slow)
+        for r in [*DENSE, *SPARSE, *GATHERED, *MORE]
+    ],
+)
 def test_experts_exchanged_with_their_rows_and_their_units_come_back(run):
     model = network(run)
     symmetry = symmetries(model, X)

@@ -110,9 +110,9 @@ def test_attention_and_layer_norm_have_theirs():
 
 def test_a_tied_head_cannot_absorb_the_last_gain():
     tokens = torch.randint(0, 11, (3, 6), generator=torch.Generator().manual_seed(0))
-    _, members = found(nets.transformer(11, 6, width=16, heads=2, tied=True), tokens)
+    _, members = found(nets.transformer(11, 6, width=16, heads=2, depth=1, tied=True), tokens)
     assert not [p for p in members.values() if ("norm.weight", 0) in p]
-    _, members = found(nets.transformer(11, 6, width=16, heads=2, tied=False), tokens)
+    _, members = found(nets.transformer(11, 6, width=16, heads=2, depth=1, tied=False), tokens)
     assert {
         ("norm.weight", 0): 1, ("norm.bias", 0): 1, ("head.weight", 1): -1
     } in members.values()  # fmt: skip

@@ -97,7 +97,7 @@ def assert_same(a, b):
         assert all(torch.equal(left[name], right[name]) for name in left)
 
 
-LONG = ("stopping", "stopping, drawn to a radius", "grafted", "l1", "relabelled")
+LONG = ("rmsprop", "stopping", "stopping, drawn to a radius", "grafted", "l1", "relabelled")
 
 
 @pytest.mark.parametrize(

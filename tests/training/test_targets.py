@@ -33,7 +33,10 @@ def members_of(relabel, targets=None):
     ]
 
 
-@pytest.mark.parametrize("name", TIMES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=() if n == "between two steps" else pytest.mark.slow) for n in TIMES],
+)
 def test_fifty_steps_equal_the_plain_loop_together_and_alone(name, planted):
     relabel, when = TIMES[name]
     members = members_of(relabel)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ridgeline.data import cifar, digits, downloads, idx, mnist1d, own
+from ridgeline.data import cifar, digits, downloads, idx, mnist1d, own, table_sets
 from ridgeline.data.images import STATISTICS, normalise, to_unit
 from ridgeline.data.sets import DataSet, Split
 from ridgeline.errors import Argument, DataError, Remedy, UnknownName, UsageError
@@ -86,7 +86,8 @@ def known() -> dict[str, str]:
         "digits": "Handwritten digits (Alpaydin & Kaynak 1998): 8 x 8 grey pixels, 10 classes",
         "mnist1d": "MNIST-1D (Greydanus 2020): 40 points, 10 classes",
     }
-    return bundled | {name: entry.description for name, entry in ON_DISK.items()}
+    on_disk = {name: entry.description for name, entry in ON_DISK.items()}
+    return bundled | on_disk | table_sets.known()
 
 
 def load(
@@ -106,7 +107,8 @@ def load(
         spec: A name of `known`, or ``module:function(arguments)``, whose function returns a
             `DataSet`, a pair (inputs, targets), or a dict from split to pair. ``?train=5000``
             takes so many samples of a split, classes balanced; ``&seed=1`` takes others.
-            ``?normalise=0`` leaves pixels in [0, 1], as `normalise` does.
+            ``?normalise=0`` leaves pixels in [0, 1], as `normalise` does. Tables, by name or by
+            the path of a file, have options of their own: see `ridgeline.data.table_sets.load`.
         root: A folder of data sets, or the folder of this one.
         download: Fetch missing files, into `root`, ``$RIDGELINE_DATA`` or the cache folder.
         normalise: Shift and scale with the set's own constants; otherwise pixels are in [0, 1].
@@ -122,6 +124,8 @@ def load(
         UsageError: If the spec is malformed, or the user's function raises.
         MissingExtra: If `digits` is asked for without scikit-learn.
     """
+    if table_sets.is_table(spec):
+        return table_sets.load(spec, root=root, normalise=normalise)
     name, options = _parse(spec)
     seed = options.pop("seed", 0)
     if name == "digits" or name in ON_DISK:

@@ -27,8 +27,8 @@ QUANTILES = 1000
 """As many as scikit-learn's transformer keeps by default."""
 NEAR = 1e-7
 """Values so near to a column's ends are at them, as scikit-learn has it."""
-CLIP = float(-norm.ppf(NEAR - np.spacing(1)))
-"""Where the normal law's tails are cut: 5.2."""
+LOW, HIGH = (float(norm.ppf(share)) for share in (NEAR - np.spacing(1), 1 - NEAR + np.spacing(1)))
+"""Where the normal law's tails are cut: -5.2 and 5.2."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ class Quantiles:
             share = 0.5 * (rising - falling)
             share[values + NEAR > known[-1]] = 1.0
             share[values - NEAR < known[0]] = 0.0
-            result[:, column] = np.clip(norm.ppf(share), -CLIP, CLIP)
+            result[:, column] = np.clip(norm.ppf(share), LOW, HIGH)
         return result
 
     def arrays(self) -> dict[str, Array]:
@@ -105,9 +105,9 @@ def fit_scaling(
         case "standard":
             return fit_shift(x, weight)
         case "quantile":
-            shares = np.linspace(0, 100, min(QUANTILES, len(x)))
-            found = np.nanpercentile(x, shares, axis=0)
-            return Quantiles(np.maximum.accumulate(found))
+            # Multiplied as there: one rounding elsewhere moves repeated values by much.
+            shares = np.linspace(0, 1, min(QUANTILES, len(x))) * 100
+            return Quantiles(np.nanpercentile(x, shares, axis=0))
         case _:
             raise UnknownName("scaling", kind, SCALINGS)
 

@@ -15,6 +15,8 @@ from ridgeline.symmetry import Fixed, Generator, Group, Place, Sighting, Symmetr
 from ridgeline.symmetry.exchange import Exchange
 from ridgeline.symmetry.members import Members
 from ridgeline.symmetry.scaling import Rescalable
+from ridgeline.symmetry.trees import KINDS
+from ridgeline.symmetry.within import Within, bare
 
 __all__ = ["load_symmetry", "save_symmetry", "symmetry_record"]
 
@@ -87,10 +89,10 @@ def symmetry_record(symmetry: Symmetry) -> dict[str, Any]:
 
 
 def _own(generator: Generator) -> dict[str, Any]:
-    if not generator.kind:
+    if not bare(generator)[1].kind:
         raise UsageError(
             "A generator that is saved has a kind, by which it is told when it is read.",
-            got=f"{type(generator).__name__}, without one",
+            got=f"{type(bare(generator)[1]).__name__}, without one",
             remedy="Give its class a `kind`, and the methods `plain` and `given`.",
         )
     return {"kind": generator.kind, "given": generator.plain()}
@@ -134,7 +136,7 @@ def load_symmetry(
         CheckpointError: If the file is missing, torn, of another kind, or of a version that this
             Ridgeline does not know; if it holds a generator of a kind that was not given.
     """
-    where, known = str(path), {kind.kind: kind for kind in kinds}
+    where, known = str(path), {kind.kind: kind for kind in (*KINDS, *kinds)}
     tree = _read(Path(path), where)
     try:
         return Symmetry(
@@ -168,6 +170,10 @@ def _given_own(
     tree: Mapping[str, Any], known: Mapping[str, type[Generator]], where: str
 ) -> Generator:
     kind = str(tree["kind"])
+    if kind == Within.kind:
+        own = tree["given"]
+        inner = _given_own(own["inner"], known, where)
+        return Within(inner, str(own["prefix"]), str(own["called"]))
     if kind not in known:
         raise CheckpointError(
             "A generator of one's own is read by its class.",

@@ -13,6 +13,7 @@ from ridgeline.matching.rescaling import Rescaling, rescaled
 from ridgeline.matching.sinkhorn import Sinkhorn
 from ridgeline.matching.straight_through import StraightThrough
 from ridgeline.matching.transport import OptimalTransport
+from ridgeline.matching.trees import TreeActivationMatching, TreeWeightMatching
 from ridgeline.matching.universe import CycleConsistent, MergeMany, ToReference
 from ridgeline.matching.weights import WeightMatching
 
@@ -36,6 +37,8 @@ __all__ = [
     "StraightThrough",
     "Strategy",
     "ToReference",
+    "TreeActivationMatching",
+    "TreeWeightMatching",
     "WeightMatching",
     "align",
     "align_many",

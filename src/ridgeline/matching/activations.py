@@ -29,7 +29,7 @@ from ridgeline.progress import Progress
 from ridgeline.symmetry import Sighting, Symmetry
 from ridgeline.symmetry.frame import Orders, children, compose, identities
 
-__all__ = ["ActivationMatching", "Likeness"]
+__all__ = ["ActivationMatching", "Likeness", "check_seen_through", "settled"]
 
 Likeness = Literal["covariance", "correlation"]
 UNSEEN = (
@@ -74,12 +74,7 @@ class ActivationMatching:
     never_worse: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        own = self.model is not None, self.data is not None
-        if own != (self.objective is None,) * 2:
-            raise UsageError(
-                "Units are seen through an objective, or through a model on data.",
-                got=f"objective: {self.objective is not None}, model: {own[0]}, data: {own[1]}",
-            )
+        check_seen_through(self.objective, self.model, self.data)
         if self.by not in get_args(Likeness):
             raise UnknownName("likeness of units", self.by, get_args(Likeness))
         if self.at not in ("last", "first"):
@@ -150,6 +145,25 @@ class ActivationMatching:
             goal.network.module, goal.network.forward, goal.samples, (a, b), seen,
             across=across, rows=self.rows, device=goal.device, progress=progress,
         )  # fmt: skip
+
+
+def check_seen_through(objective: Objective | None, model: nn.Module | None, data: Any) -> None:
+    """Refuse a strategy that looks at data through nothing, or through both.
+
+    Args:
+        objective: Gives both.
+        model: In place of an objective.
+        data: With a model.
+
+    Raises:
+        UsageError: If there is neither an objective nor a model with data, or both.
+    """
+    own = model is not None, data is not None
+    if own != (objective is None,) * 2:
+        raise UsageError(
+            "Units are seen through an objective, or through a model on data.",
+            got=f"objective: {objective is not None}, model: {own[0]}, data: {own[1]}",
+        )
 
 
 def settled(objective: Objective, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -25,7 +25,7 @@ from ridgeline.matching.universe import MergeMany
 from ridgeline.progress import Progress
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry, Transform
-from ridgeline.symmetry.stacking import orders_of
+from ridgeline.symmetry.shortened import shortened
 from ridgeline.symmetry.witness import check_carried
 
 __all__ = ["AlignedMany", "align_many"]
@@ -62,7 +62,7 @@ class AlignedMany:
         Maps so made compose exactly: ``map(a, b) @ map(b, c)`` is ``map(a, c)``.
         """
         through = self.transforms[to].inverse() @ self.transforms[of]
-        return self.symmetry.transform(orders_of(through, self.symmetry))
+        return shortened(through, self.symmetry)
 
     def summary(self) -> dict[str, Any]:
         """The record in plain values."""

@@ -4,7 +4,7 @@ A strategy knows groups, exchanges and, some of them, scalings. Of any other gen
 which element fits best, all else held: the two are found in turn.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from torch import Tensor
@@ -36,6 +36,8 @@ def match_together(
 ) -> Matched:
     """The match of a strategy, with the elements of generators of one's own where there are some.
 
+    Generators that are better matched as one, as those of trees are, are taken together.
+
     Turns start from what the strategy finds alone, from what it finds between the generators'
     canonical forms of both, and from b as it is, where the generators come first; the nearest end
     counts.
@@ -48,7 +50,7 @@ def match_together(
         seed: Of whatever the strategy draws.
         progress: Told how far the work is.
     """
-    if not symmetry.more:
+    if not symmetry.more or getattr(by, "generators", False):  # a strategy that knows them
         return by.match(a, b, symmetry, seed=seed, progress=progress)
     known = replace(symmetry, more=())
     searched = bool(known.groups or known.exchanges or known.scalings)
@@ -63,7 +65,7 @@ def match_together(
     def fitted(generator: Generator, at: State) -> Transform:
         return Transform((generator.best(a, at),), symmetry.ties)
 
-    own = [lambda at, g=g: fitted(g, at) for g in symmetry.more]
+    own = [lambda at, g=g: fitted(g, at) for g in _bundled(symmetry.more)]
     identity = symmetry.identity()
     starts = [(identity, [*own, *([found] if searched else [])])]
     if first is not None and first.transform is not None:
@@ -87,6 +89,19 @@ def match_together(
         measure="distance |a - g(b)|",
         notes=(*(first.notes if first is not None else ()), f"matched in turn with {names}"),
     )
+
+
+def _bundled(generators: Sequence[Generator]) -> list[Generator]:
+    """The generators, of which those that can be are joined into one."""
+    found: list[Generator] = []
+    for generator in generators:
+        for k, before in enumerate(found):
+            if (one := before.joined([generator])) is not None:
+                found[k] = one
+                break
+        else:
+            found.append(generator)
+    return found
 
 
 def _canonical(state: Mapping[str, Tensor], symmetry: Symmetry) -> Transform:

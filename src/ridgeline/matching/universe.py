@@ -12,12 +12,13 @@ from ridgeline.errors import UsageError
 from ridgeline.matching.contract import MatchedMany, Strategy, spread
 from ridgeline.matching.frank_wolfe import FrankWolfe, ascend
 from ridgeline.matching.relaxed import Matrices, barycentre, degree, harden, matched_names, soft
+from ridgeline.matching.together import match_together
 from ridgeline.matching.weights import WeightMatching
 from ridgeline.progress import Progress
 from ridgeline.rng import seed_of
 from ridgeline.state import State
 from ridgeline.symmetry import Symmetry, Transform
-from ridgeline.symmetry.stacking import orders_of
+from ridgeline.symmetry.shortened import shortened
 
 __all__ = ["CycleConsistent", "MergeMany", "ToReference"]
 
@@ -27,7 +28,7 @@ States = Sequence[Mapping[str, Tensor]]
 def _pair(
     by: Strategy, a: Mapping[str, Tensor], b: Mapping[str, Tensor], symmetry: Symmetry, seed: int
 ) -> Transform:
-    found = by.match(a, b, symmetry, seed=seed, progress=None).transform
+    found = match_together(by, a, b, symmetry, seed=seed, progress=None).transform
     if found is None:
         raise UsageError(
             "A common frame is reached by transforms.", got=f"{type(by).__name__}, that mixes units"
@@ -126,7 +127,7 @@ class MergeMany:
                 after = {n: moved[n].double() for n in names}
                 gain = sum(float((rest[n] * (after[n] - before[n])).sum()) for n in names)
                 if gain > 0:
-                    found[i] = symmetry.transform(orders_of(step @ found[i], symmetry))
+                    found[i] = shortened(step @ found[i], symmetry)
                     carried[i] = moved
                     total = {n: rest[n] + after[n] for n in names}
             history.append(spread(carried))
@@ -169,6 +170,13 @@ class CycleConsistent:
         self, given: States, symmetry: Symmetry, *, seed: int = 0, progress: Progress | None = None
     ) -> MatchedMany:
         """A transform for each state; `history` is the objective after each step."""
+        if symmetry.more and not self.settle:
+            names = ", ".join(g.name for g in symmetry.more)
+            raise UsageError(
+                "Generators beside groups are matched in the rounds that settle all networks.",
+                got=f"settle=0, and {names}",
+                remedy="Leave `settle` as it is, or use `MergeMany`.",
+            )
         if self.restarts < 1 or self.settle < 0:
             raise UsageError(
                 "There is at least one start, and no negative number of rounds.",
@@ -178,7 +186,9 @@ class CycleConsistent:
         best, history, least = [symmetry.identity()] * len(given), [], spread(given)
         notes: tuple[str, ...] = ("No start ended better than the identity, which is kept.",)
         for start, anchor in enumerate(anchors[: self.restarts].tolist()):
-            found, values = self._climb(given, symmetry, anchor)
+            found, values = list(best), []
+            if symmetry.groups:
+                found, values = self._climb(given, symmetry, anchor)
             if self.settle:
                 found, _ = MergeMany(rounds=self.settle).settle(given, found, symmetry, seed=seed)
             reached = spread([t(x) for t, x in zip(found, given, strict=True)])
@@ -187,7 +197,8 @@ class CycleConsistent:
                 best, history, least, notes = found, values, reached, ()
             if progress:
                 progress("cycle-consistent", start + 1, min(self.restarts, len(given)))
-        names = matched_names(symmetry, given[0])
+        own = [n for g in symmetry.more for n in g.tensors() if given[0][n].is_floating_point()]
+        names = list(dict.fromkeys([*matched_names(symmetry, given[0]), *own]))
         carried = [t(x) for t, x in zip(best, given, strict=True)]
         before, after = (
             float(_pairs([{n: states.wide(x[n].detach()) for n in names} for x in each], names))

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from ridgeline.errors import UnknownName
 from ridgeline.nets.initialise import check_positive, check_scale
 from ridgeline.rng import stream
+from ridgeline.symmetry import Generator
+from ridgeline.symmetry.trees import Ensemble, symmetries_of
 
 __all__ = ["ARCHITECTURES", "Architecture", "SoftTrees", "soft_trees", "splits_and_leaves"]
 
@@ -85,7 +87,8 @@ class SoftTrees(nn.Module):
         check_positive(features=features, outputs=outputs, trees=trees, depth=depth)
         check_scale(scale)
         self.features, self.outputs = features, outputs
-        self.trees, self.depth, self.kind = trees, depth, kind
+        self.trees, self.depth = trees, depth
+        self.kind: Architecture = kind
         splits, leaves = splits_and_leaves(kind, depth)
         self.weight = nn.Parameter(torch.empty(trees, splits, features))
         self.bias = nn.Parameter(torch.empty(trees, splits))
@@ -124,6 +127,14 @@ class SoftTrees(nn.Module):
             output = term if output is None else output + term
         assert output is not None
         return output
+
+    def symmetries(self) -> tuple[Generator, ...]:
+        """Return what leaves the function unchanged, which `ridgeline.symmetries` asks for.
+
+        Orders of splits, turned subtrees, permutations of trees, and offsets of leaves, as far
+        as the shape of the trees has them.
+        """
+        return symmetries_of(Ensemble(self.kind, self.depth, self.trees), self.outputs)
 
     def _terms(self, x: Tensor) -> Iterator[tuple[Tensor | None, Tensor]]:
         """Give pairs whose products sum to the output: shares (P, M, B), None for 1, and values.

@@ -3,6 +3,7 @@
 import re
 
 from ridgeline import data
+from ridgeline.data import table_sets
 from ridgeline.errors import RidgelineError, UnknownName, UsageError
 from ridgeline.study.config import DataConfig, RunConfig
 from ridgeline.training import SWA, Duration
@@ -111,6 +112,8 @@ def _beyond(time: str, length: str, per_epoch: int | None, by: int = 1) -> bool:
 
 def _set_refused(text: str) -> RidgelineError | None:
     name, mark, options = text.partition("?")
+    if table_sets.is_table(text):
+        return table_sets.problem_of(text)
     if ":" in text:
         return None
     if name not in data.known():

@@ -14,6 +14,7 @@ from ridgeline.state import tensors_of
 from ridgeline.symmetry.alternatives import exchanges
 from ridgeline.symmetry.blocks import blocks_follow
 from ridgeline.symmetry.confined import uneven
+from ridgeline.symmetry.declared import declared
 from ridgeline.symmetry.evaluation import steadily
 from ridgeline.symmetry.group import Group, Place, Sighting
 from ridgeline.symmetry.orbits import Family, Kinds, Relations, families
@@ -27,7 +28,7 @@ __all__ = ["discover"]
 
 
 def discover(network: Network, example: Any) -> Symmetry:
-    """The permutations of units that follow from a network's trace; not proved.
+    """The symmetries that follow from a network's trace, or that its modules declare; not proved.
 
     Args:
         network: The network.
@@ -48,8 +49,11 @@ def discover(network: Network, example: Any) -> Symmetry:
     shapes = {name: tuple(x.shape) for name, x in tensors_of(network.module).items()}
     whole = exchanges(walk)
     moving = {place[:2] for exchange in whole for place in exchange.rows}
+    groups = each_its_own(walk, found.groups)
+    taken = [g.name for g in (*groups, *whole)]
+    more, notes = declared(network.module, shapes, taken)
     return Symmetry(
-        each_its_own(walk, found.groups),
+        groups,
         shapes,
         (
             *(
@@ -64,8 +68,9 @@ def discover(network: Network, example: Any) -> Symmetry:
             ),
         ),
         _ties(network.module, shapes),
-        derived=(shapes_of(example),),
+        derived=(shapes_of(example), *notes),
         exchanges=whole,
+        more=more,
     )
 
 

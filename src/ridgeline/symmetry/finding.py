@@ -76,6 +76,7 @@ def symmetries(
         if other.elements >= proved.elements:
             proved, notes = _seen(other, network, example), longer.derived
     dropped = [n for n in proved.derived if n not in found.derived and n not in notes]
+    proved = _once(proved)
     return replace(
         proved,
         derived=(*notes, *dropped),
@@ -98,11 +99,21 @@ def _proved(symmetry: Symmetry, bench: Bench) -> Symmetry:
     if again := _again(symmetry, kept, wrong, bench):
         return _proved(again, bench)
     fixed = [f for w in wrong for f in _fixed(symmetry, w)]
-    names = ", ".join(
-        f"{w.name!r} ({w.change:.1e}, made in {made_in(symmetry.named(w.group))})" for w in wrong
-    )
-    note = f"derived, but dropped because outputs change: {names}"
-    return replace(kept, fixed=(*kept.fixed, *fixed), derived=(*kept.derived, note))
+    notes = []
+    for verb, own in (("derived", False), ("declared", True)):
+        names = ", ".join(
+            f"{w.name!r} ({w.change:.1e}, made in {made_in(group)})"
+            for w in wrong
+            if isinstance(group := symmetry.named(w.group), Generator) is own
+        )
+        notes += [f"{verb}, but dropped because outputs change: {names}"] if names else []
+    return replace(kept, fixed=(*kept.fixed, *fixed), derived=(*kept.derived, *notes))
+
+
+def _once(symmetry: Symmetry) -> Symmetry:
+    """A symmetry without the groups whose permutations a declared generator has too."""
+    twice = [g.name for g in symmetry.groups if any(d.contains(g) for d in symmetry.more)]
+    return symmetry.without(*twice) if twice else symmetry
 
 
 def _again(
@@ -117,7 +128,8 @@ def _again(
 
 def _fixed(symmetry: Symmetry, wrong: Wrong) -> list[Fixed]:
     group = symmetry.named(wrong.group)
-    assert not isinstance(group, Generator)  # what is discovered is of groups and exchanges
+    if isinstance(group, Generator):  # as a module declares: it is named by what was dropped
+        return []
     why = f"group {wrong.name!r} was derived, but changes outputs"
     axes = dict.fromkeys((p.tensor, p.axis) for p in group.places)
     return [Fixed(t, axis, group.fibres * group.size, why) for t, axis in axes]

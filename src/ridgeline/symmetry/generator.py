@@ -8,7 +8,7 @@ words as these do. An element is an `Action`; elements compose as the actions of
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import lgamma
 from typing import Any, ClassVar, Self
@@ -111,6 +111,27 @@ class Generator(ABC):
     @abstractmethod
     def words(self) -> str:
         """Its effect and where it acts, for a line of a description."""
+
+    def joined(self, others: Sequence["Generator"]) -> "Generator | None":
+        """This generator and others as one, whose `best` is the best of all of them together.
+
+        Args:
+            others: Of the same symmetry.
+
+        Returns:
+            None by default: they are matched in turn.
+        """
+        del others
+        return None
+
+    def contains(self, group: Group) -> bool:
+        """True if the permutations of a group are among its elements.
+
+        Args:
+            group: As it was derived from a trace; it is not needed beside this generator.
+        """
+        del group
+        return False
 
     def canonical(self, state: Mapping[str, Tensor]) -> Action:
         """The element that brings a state into the form that stands for all it leads to.

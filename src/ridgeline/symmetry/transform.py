@@ -10,19 +10,31 @@ from torch import Tensor
 
 from ridgeline.errors import StateMismatch, UsageError
 from ridgeline.state import State, tie
-from ridgeline.symmetry.exchange import Exchange
 from ridgeline.symmetry.group import Group, Order
 from ridgeline.symmetry.permuting import Step, moved_in_place, permuted, steps_by_tensor
 
-__all__ = ["Action", "Permutation", "Transform"]
+__all__ = ["Acting", "Action", "Permutation", "Transform"]
+
+
+class Acting(Protocol):
+    """What an action is an element of: a group, an exchange, a generator."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the symmetry."""
+        ...
+
+    def tensors(self) -> Iterator[str]:
+        """Names of the tensors that actions change, each once."""
+        ...
 
 
 class Action(Protocol):
     """One thing that a transform does, to the units of one group."""
 
     @property
-    def group(self) -> "Group | Exchange":
-        """Name of the group whose units it acts on."""
+    def group(self) -> Acting:
+        """The group whose units it acts on."""
         ...
 
     def changed(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

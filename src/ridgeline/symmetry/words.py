@@ -13,6 +13,7 @@ from ridgeline.symmetry.exchange import Exchange
 from ridgeline.symmetry.generator import Generator
 from ridgeline.symmetry.group import Group, Place
 from ridgeline.symmetry.scaling import Rescalable
+from ridgeline.symmetry.transform import Acting
 
 __all__ = ["describe", "made_in", "outputs_left_out", "shapes_of", "told"]
 
@@ -107,12 +108,12 @@ def _merged(places: Sequence[Place]) -> list[str]:
     return [named + (f" x{n}" if n > 1 else "") for named, n in width.items()]
 
 
-def made_in(group: Group | Exchange | Generator) -> str:
+def made_in(group: Acting) -> str:
     """Return where the units of a group are made: a module, a tensor of it, an operation."""
-    if isinstance(group, Generator):
-        return next(group.tensors(), group.name)
-    if not isinstance(group, Group):
+    if isinstance(group, Exchange):
         return f"modules {group.name!r}"
+    if not isinstance(group, Group):
+        return next(group.tensors(), group.name)
     place = next((p for p in group.places if p.axis == 0), group.places[0])
     module = place.tensor.rpartition(".")[0]
     inside = f"module {module!r}, " if module else ""
