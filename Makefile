@@ -34,6 +34,7 @@ format: $(STAMP)
 bench: $(STAMP)  ## ratios against the obvious loop and the existing tools, measured side by side
 	$(BIN)/python -m benchmarks.profiles
 	$(BIN)/python -m benchmarks.populations
+	$(BIN)/python -m benchmarks.soft_trees
 
 docs: $(STAMP)
 	$(BIN)/zensical serve

@@ -12,9 +12,10 @@ from ridgeline import data
 from ridgeline.data import openml, r_sets, table_sets
 from ridgeline.data.scaling import fit_scaling
 from ridgeline.errors import DataError, UnknownName, UsageError
+from ridgeline.study.checks import problems_in
 from ridgeline.study.config import DataConfig, NetConfig, RunConfig
 from ridgeline.study.members import prepare
-from ridgeline.training import Recipe
+from ridgeline.training import Keep, Recipe
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +74,21 @@ def test_values_are_floats_and_many_whole_numbers_are_values(file, tmp_path):
         data.load(f"{file}?task=values")
 
 
+@pytest.mark.parametrize(
+    ("spec", "wanted"),
+    [
+        ("wine?test=8", 170),
+        ("wine?train=5", 5),
+        ("openml-pol", 5041),
+        ("own.csv?train=7", 7),
+        ("own.csv?test=7", None),
+        ("r-sonar", None),
+    ],
+)
+def test_training_rows_are_known_before_reading_where_they_can_be(spec, wanted):
+    assert table_sets.training_rows(spec) == wanted
+
+
 def test_one_class_is_refused(tmp_path):
     csv.write_csv(pa.table({"u": [1.0, 2.0], "y": ["a", "a"]}), tmp_path / "a.csv")
     with pytest.raises(DataError, match=r"two classes or more\. Got 'a' in all rows of 'y'"):
@@ -102,6 +118,7 @@ def test_tables_that_come_with_scikit_learn(name):
     found = data.load(f"{name}?scaling=none")
     rows = sum(len(split) for split in found.splits.values())
     width = found["train"].inputs.shape[1]
+    assert table_sets.training_rows(name) == len(found["train"])
     assert f"{rows:,} rows of {width} numbers" in data.known()[name].replace("1797", "1,797")
     classes = f", {found.classes} classes" if found.classes else "values"
     assert classes in data.known()[name]
@@ -114,6 +131,15 @@ def test_a_spec_trains_soft_trees_on_a_table(file):
     member, split, test, _, _ = vars(prepare(run)).values()
     assert member.model(split.inputs).shape == (20, 2)
     assert len(test) == 20
+
+
+def test_a_spec_of_a_table_is_refused_where_it_stands():
+    net = NetConfig(kind="soft_trees", options={"features": 13, "outputs": 3})
+    recipe = Recipe(length="2ep", keep=Keep(at=("1ep",)))
+    run = RunConfig(net=net, data=DataConfig(set="wine?tset=8"), training=recipe, seed=0)
+    ((path, refused),) = problems_in(run)
+    assert path == "data.set"
+    assert "Did you mean 'test'" in str(refused)
 
 
 # --- OpenML ----------------------------------------------------------------------------------

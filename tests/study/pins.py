@@ -34,6 +34,7 @@ NEEDED = {
     "autoencoder": {"widths": [4, 2]},
     "masked_fcn": {"widths": [4, 3, 2], "fixed": 1},
     "transformer": {"vocabulary": 8, "length": 4},
+    "soft_trees": {"features": 4, "outputs": 2},
 }
 """Options that have no default."""
 

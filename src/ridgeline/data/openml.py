@@ -11,7 +11,7 @@ from ridgeline.data import tables
 from ridgeline.data.tables import Table
 from ridgeline.errors import DataError
 
-__all__ = ["BENCHMARK", "find", "known", "read"]
+__all__ = ["BENCHMARK", "find", "known", "read", "rows_of"]
 
 BENCHMARK: dict[str, tuple[int, int, int]] = {
     "Bioresponse": (45019, 3434, 419),
@@ -42,6 +42,12 @@ def known() -> dict[str, str]:
         PREFIX + name: f"OpenML {number}: {rows:,} rows of {width} numbers, 2 classes"
         for name, (number, rows, width) in BENCHMARK.items()
     }
+
+
+def rows_of(name: str) -> int | None:
+    """Return how many rows a table has; None if it is none of these."""
+    about = BENCHMARK.get(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else None
+    return about[1] if about else None
 
 
 def find(name: str, places: Sequence[Path]) -> Path:

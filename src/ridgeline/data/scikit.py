@@ -5,7 +5,7 @@ import numpy as np
 from ridgeline.data.tables import Table
 from ridgeline.errors import MissingExtra
 
-__all__ = ["known", "read"]
+__all__ = ["ROWS", "known", "read"]
 
 KNOWN = {
     "breast-cancer": "Breast tumours (Wolberg et al. 1995): 569 rows of 30 numbers, 2 classes",
@@ -13,6 +13,13 @@ KNOWN = {
     "digits-parity": "Odd and even handwritten digits: 1797 rows of 64 numbers, 2 classes",
     "diabetes": "Progress of diabetes (Efron et al. 2004): 442 rows of 10 numbers, values",
     "clusters": "Generated clusters (Guyon 2003): 10,000 rows of 20 numbers, 2 classes, 5 % noise",
+}
+ROWS = {
+    "breast-cancer": 569,
+    "wine": 178,
+    "digits-parity": 1797,
+    "diabetes": 442,
+    "clusters": 10_000,
 }
 
 

@@ -19,7 +19,7 @@ from ridgeline.data.tables import CATEGORICAL, SUFFIXES, Table, read
 from ridgeline.errors import DataError, RidgelineError, UnknownName, UsageError
 from ridgeline.rng import stream
 
-__all__ = ["is_table", "known", "load", "problem_of", "split"]
+__all__ = ["is_table", "known", "load", "problem_of", "split", "training_rows"]
 
 OPTIONS = ("target", "categorical", "scaling", "task", "train", "test", "seed", "normalise")
 TASKS = ("auto", "classes", "values")
@@ -49,6 +49,17 @@ def is_table(spec: str) -> bool:
     """True if a spec names a table: one of `known`, or a file by its suffix."""
     name = spec.strip().partition("?")[0]
     return name in known() or Path(name).suffix in SUFFIXES
+
+
+def training_rows(spec: str) -> int | None:
+    """Return how many rows of a table are for training, if it is known from its name."""
+    name, asked = _parse(spec)
+    if asked.train is not None:
+        return asked.train
+    rows = scikit.ROWS.get(name) or openml.rows_of(name)
+    if rows is None:
+        return None
+    return rows - (rows // 2 if asked.test is None else asked.test)
 
 
 def problem_of(spec: str) -> RidgelineError | None:

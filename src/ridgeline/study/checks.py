@@ -26,11 +26,15 @@ OPTIONS = ("train", "test", "seed", "normalise")
 
 def samples_of(config: DataConfig) -> int | None:
     """Number of training samples, if it is known from the name; for half of skewed data, about."""
-    name, _, options = config.set.partition("?")
-    if name not in SAMPLES:
+    if table_sets.is_table(config.set):
+        refused = table_sets.problem_of(config.set)
+        samples = None if refused else table_sets.training_rows(config.set)
+    else:
+        name, _, options = config.set.partition("?")
+        asked = re.search(r"(?:^|&)train=(\d+)", options)
+        samples = int(asked[1]) if asked and name in SAMPLES else SAMPLES.get(name)
+    if samples is None:
         return None
-    asked = re.search(r"(?:^|&)train=(\d+)", options)
-    samples = int(asked[1]) if asked else SAMPLES[name]
     return samples if config.skew is None else samples // 2
 
 
