@@ -593,6 +593,30 @@ def test_numbers_of_torchs_own_layers_are_no_caches_and_cost_no_call():
     assert not calls
 
 
+class Scaled(nn.Module):
+    """Holds a number that no call writes, and flags that say nothing of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.scale = nn.Linear(3, 4), 0.5
+        self.one = self.two = True
+
+    def forward(self, x):
+        return self.layer(x) * self.scale
+
+
+def test_a_number_that_no_call_writes_costs_one_call_for_each_way_to_empty_it():
+    calls = []
+
+    def forward(model, x):
+        calls.append(1)
+        return model(x)
+
+    network = Network(Scaled(), forward)
+    empty_caches(network, network.tensors, torch.randn(2, 3))
+    assert not network.emptied and len(calls) == 4  # none, absent, and two flags
+
+
 def test_another_state_has_the_signs_of_the_first_and_no_zeros_however_large():
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -49,6 +49,18 @@ def test_in_place_means_in_the_same_memory(axis, monkeypatch):
     assert torch.equal(x, wanted)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_few_positions_that_move_are_moved_in_place(axis, monkeypatch):
+    monkeypatch.setattr(permuting, "CHUNK", 8)
+    x = torch.randn(18, 17, 16)
+    place = permuting.Place("x", axis, np.arange(x.shape[axis]).reshape(1, -1, 1))
+    order = np.arange(x.shape[axis])
+    order[[3, 7]] = 7, 3
+    wanted, memory = x.index_select(axis, torch.from_numpy(order)), x.data_ptr()
+    assert torch.equal(permuting.moved_in_place(x, [(place, order[None])]), wanted)
+    assert x.data_ptr() == memory
+
+
 def test_what_was_carried_is_left_as_it_was():
     symmetry, shapes = CASES[KINDS[0]]()
     state = drawn(shapes, 0)

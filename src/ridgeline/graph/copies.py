@@ -3,6 +3,8 @@
 import copy
 import sys
 import threading
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor, nn
@@ -41,13 +43,17 @@ def private_copy(model: nn.Module) -> nn.Module:
     return _eager(_copied(model, memo))
 
 
-def duplicate(model: nn.Module) -> nn.Module:
+def duplicate(model: nn.Module, instead: Mapping[int, Any] = MappingProxyType({})) -> nn.Module:
     """A module that shares nothing with the caller's, in its mode.
+
+    Args:
+        model: The caller's.
+        instead: Identity of what is not copied to what stands in its place.
 
     Raises:
         UsageError: If an attribute cannot be copied.
     """
-    return _eager(_copied(model, {}))
+    return _eager(_copied(model, dict(instead)))
 
 
 def _copied(model: nn.Module, memo: dict[int, Any]) -> nn.Module:

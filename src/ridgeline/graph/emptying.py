@@ -1,7 +1,8 @@
 """Emptying what a module that was used before has kept of its weights, where it is filled again."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,28 @@ Member = tuple[str, nn.Module, Any]
 """A part's name, the part, and what it holds."""
 
 
-def empty_caches(network: Network, tensors: Mapping[str, Tensor], inputs: Any) -> None:
+class _States:
+    """Two states, made when they are asked for; both are held, as no address may be given twice."""
+
+    def __init__(self, network: Network, tensors: Mapping[str, Tensor]) -> None:
+        self._network, self._tensors = network, tensors
+
+    @cached_property
+    def other(self) -> dict[str, Tensor]:
+        own = self._tensors
+        other = shaken(self._network, own)
+        return {n: x.clone() if x is own[n] else x for n, x in other.items()}
+
+    @cached_property
+    def own(self) -> dict[str, Tensor]:
+        return {n: x.clone() for n, x in self._tensors.items()}
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        yield self.other  # first, as who goes on needs it
+        yield self.own
+
+
+def empty_caches(network: Network, tensors: Mapping[str, Tensor], inputs: Any) -> dict[str, Tensor]:
     """Empty, in the network's own copy, what the user's module has kept of a call before.
 
     That is what the module fills again by itself, with something else for other weights.
@@ -33,6 +55,9 @@ def empty_caches(network: Network, tensors: Mapping[str, Tensor], inputs: Any) -
         network: Of the module.
         tensors: A state, in the type and on the device of the inputs.
         inputs: A few samples.
+
+    Returns:
+        Another state that was made to look, which `check_follows` takes; empty if none was made.
     """
     groups: dict[tuple[type, str], list[Member]] = {}
     for name, part, key, value in holders_of(network.module):
@@ -41,10 +66,8 @@ def empty_caches(network: Network, tensors: Mapping[str, Tensor], inputs: Any) -
             groups.setdefault((type(part), key), []).append((name, part, value))
     classes = {kind: key for kind, key, x in network.class_attributes() if computed(x)}
     if not groups and not classes:
-        return
-    other = shaken(network, tensors)  # beside the first: one address may not be given twice
-    both = [{n: x.clone() for n, x in tensors.items()}]
-    both += [{n: x.clone() if x is tensors[n] else x for n, x in other.items()}]
+        return {}
+    both = _States(network, tensors)
     with untouched(), torch.no_grad():
         for (_, key), members in groups.items():
             ways = [(key, blank) for blank in _blanks(members[0][2])]
@@ -55,6 +78,7 @@ def empty_caches(network: Network, tensors: Mapping[str, Tensor], inputs: Any) -
     for name, key, blank in network.emptied:  # anew: a call writes to the flags that are tensors
         put(parts[name], key, fresh(blank, deep=True))
     network.renew()
+    return both.other
 
 
 def _flags(part: nn.Module) -> list[tuple[str, Any]]:
@@ -71,7 +95,7 @@ def _flags(part: nn.Module) -> list[tuple[str, Any]]:
 
 def _try_to_empty(
     network: Network,
-    states: list[dict[str, Tensor]],
+    states: _States,
     inputs: Any,
     key: str,
     members: list[Member],
@@ -92,6 +116,10 @@ def _try_to_empty(
     def look() -> list[Any]:  # containers are emptied after the call, tensors may be written to
         return [fresh(_home(part, key).get(key), deep=True) for _, part, _ in members]
 
+    def refills(seen: list[Any]) -> bool:
+        held = zip(seen, members, strict=True)  # a number that was computed is another object
+        return all(computed(x) and not (x is m[2] and isinstance(x, float)) for x, m in held)
+
     for setting, blank in ways:
         was = [_home(part, setting).get(setting, ABSENT) for _, part, _ in members]
 
@@ -100,8 +128,8 @@ def _try_to_empty(
                 put(part, setting, fresh(blank, deep=True))
             network.renew()
 
-        filled = _looked(network, states, inputs, look, emptied)
-        refilled = bool(filled) and all(computed(x) for x in filled[0])
+        filled = _looked(network, states, inputs, look, emptied, refills)
+        refilled = bool(filled) and refills(filled[0])
         if refilled and not alike(*filled):
             network.emptied += [(name, setting, blank) for name, _, _ in members]
             _forget_keys(network, states, inputs, members)
@@ -113,9 +141,7 @@ def _try_to_empty(
             return
 
 
-def _forget_keys(
-    network: Network, states: list[dict[str, Tensor]], inputs: Any, members: list[Member]
-) -> None:
+def _forget_keys(network: Network, states: _States, inputs: Any, members: list[Member]) -> None:
     """Forget what tells parts that they are filled: an address, a version, the weight itself.
 
     It may be right by chance: that of a tensor which is given later.
@@ -131,7 +157,7 @@ def _forget_keys(
                 if isinstance(x, KEYS) and not isinstance(x, bool) and was.get(k) is not x
             )
 
-    _looked(network, states[1:], inputs, look)
+    _looked(network, [states.other], inputs, look)
     for key in changed:
         if any(key not in was or not isinstance(was[key], KEYS) for _, _, was in own):
             continue
@@ -147,7 +173,7 @@ def _forget_keys(
 
 
 def _try_to_empty_class(
-    network: Network, states: list[dict[str, Tensor]], inputs: Any, kind: type, key: str
+    network: Network, states: _States, inputs: Any, kind: type, key: str
 ) -> None:
     """Empty an attribute of a class during calls, if they fill it again."""
     network.blank_classes.append((kind, key))
@@ -160,17 +186,29 @@ def _try_to_empty_class(
 
 def _looked(
     network: Network,
-    states: list[dict[str, Tensor]],
+    states: Iterable[dict[str, Tensor]],
     inputs: Any,
     look: Callable[[], Any],
     begin: Callable[[], None] = lambda: None,
+    further: Callable[[Any], bool] = lambda _: True,
 ) -> list[list[Any]]:
-    """Things seen after a call with each state, which begins anew; nothing if a call fails."""
+    """Things seen after a call with each state, which begins anew; nothing if a call fails.
+
+    Args:
+        network: The network.
+        states: Of the calls.
+        inputs: A few samples.
+        look: Asked after each call.
+        begin: Called before each.
+        further: Whether to go on after what was seen.
+    """
     found: list[list[Any]] = []
     try:
         for state in states:
             begin()
             network.watched(state, inputs, lambda: found.append(look()))
+            if not further(found[-1]):
+                break
     except Exception:  # the module does not work without: it is no cache, or not of this kind
         return []
     return found

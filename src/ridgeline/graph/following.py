@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import Parameter
 from torch.utils import _pytree as pytree
 
 from ridgeline.errors import StaleWeights
@@ -19,7 +20,7 @@ from ridgeline.graph.emptying import computed, fresh, put
 from ridgeline.graph.keeping import holders_of
 from ridgeline.graph.modes import Caller
 from ridgeline.graph.network import Network
-from ridgeline.graph.shaking import close, parameters_in, shake
+from ridgeline.graph.shaking import close, parameters_in, shake, shaken
 from ridgeline.rng import untouched
 
 __all__ = ["check_follows"]
@@ -29,7 +30,11 @@ SAME = 1e-5
 
 
 def check_follows(
-    model: nn.Module, network: Network, tensors: Mapping[str, Tensor], inputs: Any
+    model: nn.Module,
+    network: Network,
+    tensors: Mapping[str, Tensor],
+    inputs: Any,
+    other: dict[str, Tensor] | None = None,
 ) -> None:
     """Refuse a network whose outputs stay those of weights that it had before.
 
@@ -38,6 +43,7 @@ def check_follows(
         network: Of it.
         tensors: A state, in the type and on the device of the inputs.
         inputs: A few samples.
+        other: Another state, as `empty_caches` gives it, whose tensors are used up.
 
     Raises:
         StaleWeights: Naming the module, and what it may be that keeps something.
@@ -45,23 +51,39 @@ def check_follows(
     if any(x.is_meta for x in tensors.values()):
         return  # there is nothing to compute with
     with untouched(), torch.no_grad():
-        loaded = _loaded(model, network, tensors)
-        torch.manual_seed(0)  # what is random is the same in both
-        try:
-            want = loaded(inputs)
-        except Exception:  # the other state may be one at which the user's code refuses to work
+        # A call may have written to the other state's weights: a fault is looked at anew.
+        if (other and _follows(model, network, tensors, inputs, other)) or _follows(
+            model, network, tensors, inputs, {}
+        ):
             return
-        want = pytree.tree_map(_own, want)
-        # Weights move in place along a path: what is kept by a tensor's identity is found again.
-        held = _instead(loaded, tensors)
-        network(held, inputs)
-        parameters = set(parameters_in(network, tensors))
-        for n, x in tensors.items():
-            shake(n, x, held[n]) if n in parameters else held[n].copy_(x)
-        torch.manual_seed(0)
-        if not close(network(held, inputs), want, SAME):
-            culprit = _culprit(network, held, _loaded(model, network, tensors), inputs)
-            raise StaleWeights(culprit, _keepers(culprit[1]))
+        held = shaken(network, tensors)
+        culprit = _culprit(network, held, _loaded(model, network, tensors, {}), inputs)
+        raise StaleWeights(culprit, _keepers(culprit[1]))
+
+
+def _follows(
+    model: nn.Module,
+    network: Network,
+    tensors: Mapping[str, Tensor],
+    inputs: Any,
+    other: dict[str, Tensor],
+) -> bool:
+    """True if a network gives for another state what a module that has loaded it gives."""
+    loaded = _loaded(model, network, tensors, other)
+    torch.manual_seed(0)  # what is random is the same in both
+    try:
+        want = loaded(inputs)
+    except Exception:  # the other state may be one at which the user's code refuses to work
+        return True
+    want = pytree.tree_map(_own, want)
+    # Weights move in place along a path: what is kept by a tensor's identity is found again.
+    held = _instead(loaded, tensors)
+    network(held, inputs)
+    parameters = set(parameters_in(network, tensors))
+    for n, x in tensors.items():
+        shake(n, x, held[n]) if n in parameters else held[n].copy_(x)
+    torch.manual_seed(0)
+    return close(network(held, inputs), want, SAME)
 
 
 def _own(x: Any) -> Any:
@@ -87,9 +109,21 @@ def _instead(loaded: Caller, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]
     return held
 
 
-def _loaded(model: nn.Module, network: Network, tensors: Mapping[str, Tensor]) -> Caller:
-    """A copy of the caller's module that has loaded another state, in evaluation mode."""
-    copied = duplicate(model)
+def _loaded(
+    model: nn.Module, network: Network, tensors: Mapping[str, Tensor], other: dict[str, Tensor]
+) -> Caller:
+    """A copy of the caller's module that has loaded another state, in evaluation mode.
+
+    Args:
+        model: The caller's.
+        network: Of it.
+        tensors: Its state.
+        other: Tensors of the other state, if it was made; they become the copy's.
+    """
+    own = dict(network.module.named_parameters())  # those of the caller
+    given = [n for n in other if n in own and type(own[n]) is Parameter]
+    taken = {id(own[n]): Parameter(other.pop(n), own[n].requires_grad) for n in given}
+    copied = duplicate(model, taken)
     parts = dict(copied.named_modules())
     for name, key, value in network.emptied:
         put(parts[name], key, fresh(value, deep=True))
@@ -106,7 +140,7 @@ def _loaded(model: nn.Module, network: Network, tensors: Mapping[str, Tensor]) -
     state, parameters = copied.state_dict(), set(parameters_in(network, tensors))
     for place, x in state.items():
         name = of.get(place)
-        if name is not None and name in tensors:
+        if name is not None and name in tensors and name not in given:
             # Loading alone counts as writing: what is kept may be told by a tensor's version.
             own = x.data
             shake(name, tensors[name], own) if name in parameters else own.copy_(tensors[name])

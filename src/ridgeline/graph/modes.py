@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ridgeline.graph.calls import Forward
-from ridgeline.graph.copies import duplicate
+from ridgeline.graph.copies import duplicate, private_copy
 from ridgeline.graph.keeping import Holders
 
 __all__ = ["Caller", "Modes", "modes_of"]
@@ -47,6 +49,9 @@ def modes_of(model: nn.Module) -> Modes:
     frozen = {n for n, part in model.named_modules() if model.training and not part.training}
     if not any(_has_own_modes(part) for part in model.modules()):
         return Modes(frozen=frozenset(frozen))
+    known = _of_flags(model)
+    if known is not None:
+        return Modes(stubborn=known.stubborn, frozen=frozenset(frozen) | known.frozen)
     trial = duplicate(model)
     # The caller's own are what the copy's were: nothing is copied twice.
     own = _tensors(model)
@@ -63,6 +68,61 @@ def modes_of(model: nn.Module) -> Modes:
     frozen |= {n for n, part in trial.named_modules() if not part.training}
     settles = bool(written) or moved or computed
     return Modes(settles, written, stubborn, frozenset(frozen))
+
+
+class _Unseen:
+    """Refuses to do anything with a tensor, and remembers that it was asked to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = False
+
+    def refuse(self) -> None:
+        """Raise."""
+        self.asked = True  # code may go on after what is raised
+        raise NotImplementedError("no tensor is looked at here")
+
+
+class _NoOperations(_Unseen, TorchDispatchMode):
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:  # fmt: skip
+        self.refuse()
+
+
+class _NoFunctions(_Unseen, TorchFunctionMode):
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:  # fmt: skip
+        self.refuse()
+
+
+def _of_flags(model: nn.Module) -> Modes | None:
+    """Modes of a module whose code for them is seen to look at no tensor; None of any other.
+
+    Tried on a copy that shares the weights: whatever is done with one raises before it is done, so
+    that a large model need not be copied and compared.
+    """
+    trial = private_copy(model)
+    functions, operations = _NoFunctions(), _NoOperations()
+    own, holders = _tensors(trial), Holders(trial)
+    before, parts = holders.held(), dict(trial.named_modules())
+    try:
+        with functions, operations:
+            trial.eval()
+            stubborn = tuple((n, type(m).__name__) for n, m in parts.items() if m.training)
+            changed = holders.changed(before)
+            trial.train()
+    except Exception:  # whatever a user's own code may raise, of this or of something else
+        return None
+    if functions.asked or operations.asked:
+        return None
+    now = _tensors(trial)
+    same = now.keys() == own.keys() and all(now[n] is x for n, x in own.items())
+    if not same or not all(isinstance(x, FLAGS) for x in changed):
+        return None
+    frozen = frozenset(n for n, part in trial.named_modules() if not part.training)
+    return Modes(stubborn=stubborn, frozen=frozen)
 
 
 def _has_own_modes(part: nn.Module) -> bool:

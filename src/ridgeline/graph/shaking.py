@@ -52,7 +52,7 @@ def shake(name: str, x: Tensor, other: Tensor) -> None:
     parts = zip(x.reshape(-1).split(PERIOD), whole.view(-1).split(PERIOD), strict=True)
     for part, made in parts:
         torch.mul(part, factors[: len(part)], out=made)
-        if not bool(made.all()):
+        if len(made) and not float(made.abs().amin()) > 0:  # a third of the time of `all`
             small = (0.1 * (_size(x) or 1.0) * e).to(x.dtype) if small is None else small
             made.copy_(torch.where(made == 0, small[: len(part)], made))
     if whole is not other:
@@ -62,7 +62,12 @@ def shake(name: str, x: Tensor, other: Tensor) -> None:
 def _size(x: Tensor) -> float:
     """The root of the mean square."""
     parts = x.reshape(-1).split(PERIOD)
-    return (sum(float(p.abs().double().square().sum()) for p in parts) / x.numel()) ** 0.5
+    norms = [float(torch.linalg.vector_norm(p, dtype=_double(p))) for p in parts]
+    return (sum(n * n for n in norms) / x.numel()) ** 0.5
+
+
+def _double(x: Tensor) -> torch.dtype:
+    return torch.complex128 if x.is_complex() else torch.float64
 
 
 def close(x: Any, y: Any, tolerance: float) -> bool:

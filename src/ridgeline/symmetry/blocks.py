@@ -20,10 +20,10 @@ def blocks_follow(family: Family, units: Units, kinds: Kinds) -> bool:
         units: All units.
         kinds: Their positions.
     """
-    roots = units.everything
-    for owner in units.owners:
-        if owner.within is None:
-            continue
+    confined = [o for o in units.owners if o.within is not None]
+    roots = units.everything if confined else np.zeros(0, np.int64)  # looked up for all of them
+    for owner in confined:
+        assert owner.within is not None
         _, block, where = owner.within
         table = roots[owner.first : owner.first + len(block)].reshape(len(where), -1)
         blocks = np.full(max(int(rows.max()) for rows in where) + 1, -1)

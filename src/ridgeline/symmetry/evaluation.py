@@ -22,6 +22,7 @@ __all__ = [
     "Carried",
     "drawn",
     "far",
+    "large",
     "outputs_of",
     "random_state",
     "steadily",
@@ -74,7 +75,7 @@ def random_state(
         single = torch.complex64 if x.is_complex() else torch.float32
         held = own.to(single if name in narrow else _wide_type(own), copy=True)
         draws = stream(seed, "proof", name)
-        positive = not x.is_complex() and held.numel() > 0 and bool(held.min() > 0)
+        positive = not x.is_complex() and _positive(held)
         size = _spread(held)
         far = noise * (NOISE if positive or size > 0 else 0.1)
         parts = _chunks(held)
@@ -89,6 +90,11 @@ def random_state(
                 part.add_(mine, alpha=scale * (far * size if size > 0 else far))
         found[name] = held
     return found
+
+
+def _positive(x: Tensor) -> bool:
+    some = x.reshape(-1)[:CHUNK] if x.is_contiguous() else x  # of most, these say it already
+    return x.numel() > 0 and bool(some.min() > 0) and bool(x.min() > 0)
 
 
 def _spread(x: Tensor) -> float:
@@ -165,8 +171,8 @@ class Carried:
     """
 
     def __init__(self, network: Network, seed: int, noise: float) -> None:
-        large = {n for n, x in network.module.named_parameters() if _large(x)}
-        self._draw = lambda: random_state(network.tensors, seed, noise=noise, narrow=large)
+        held = {n for n, x in network.module.named_parameters() if large(x)}
+        self._draw = lambda: random_state(network.tensors, seed, noise=noise, narrow=held)
         self._state = self._draw()
         self._done: Transform | None = None
         """What it was carried by, if by something."""
@@ -209,7 +215,8 @@ class Carried:
         return element({**self._state, **scaled})
 
 
-def _large(x: Tensor) -> bool:
+def large(x: Tensor) -> bool:
+    """True if a parameter is kept in its own type, and made doubles of where it is used."""
     return x.numel() >= LARGE and x.dtype not in (torch.float64, torch.complex128)
 
 
@@ -271,6 +278,7 @@ def outputs_of(
     seed: int = 0,
     shaken: float = 0.0,
     rounded: Callable[[], None] | None = None,
+    frozen: bool = False,
 ) -> list[Tensor]:
     """The outputs of a network that are tensors; a complex one as two reals.
 
@@ -281,13 +289,15 @@ def outputs_of(
         seed: Of what is random in the network.
         shaken: By how much weights in a smaller type than float64 change where they are used.
         rounded: Called where the network writes to such a weight, which rounds.
+        frozen: Whether a write to the state raises before it is done: it is a caller's.
 
     Raises:
         UsageError: If there is none.
         NotTraceable: If the network is compiled when it is called.
     """
     try:
-        with steadily(seed), widely(state.values(), shaken=shaken) as mode:
+        # The inner mode sees what the network does alone, not what the outer one makes of it.
+        with widely(state.values(), shaken=shaken, frozen=frozen) as mode, steadily(seed):
             made = _tensors(network(state, inputs))
     except NotImplementedError as error:  # no mode may look into FlexAttention
         with refusing(inputs):

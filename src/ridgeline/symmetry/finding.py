@@ -64,8 +64,8 @@ def symmetries(
         UsageError: If no output is a tensor, or none is finite.
     """
     network = network_of(model, forward, outputs)
-    empty_caches(network, network.tensors, example)
-    check_follows(model, network, network.tensors, example)
+    other = empty_caches(network, network.tensors, example)
+    check_follows(model, network, network.tensors, example, other)
     found = discover(network, example)
     bench = Bench(network, example, seed)
     proved, notes = _proved(found.without(*without), bench), found.derived

@@ -1,6 +1,7 @@
 """What labels are, beside units: coordinates, blanks, and which of several places of one unit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from itertools import count
 
 import numpy as np
@@ -20,8 +21,9 @@ TIMES = -(1 << 61)
 """Less a number: which of several places of one unit, where it has been joined with itself."""
 
 
-_systems = count()
-"""Numbers of the axes that coordinates were given to, halved: those of inputs are odd."""
+_systems: ContextVar[Iterator[int]] = ContextVar("systems")
+"""Numbers of the axes that coordinates were given to, halved: those of inputs are odd. Of a
+context of its own each, as a discovery is."""
 
 
 def coordinates(shape: Sequence[int], *, inputs: bool = False) -> Labels:
@@ -31,8 +33,15 @@ def coordinates(shape: Sequence[int], *, inputs: bool = False) -> Labels:
         shape: Of the labels.
         inputs: Whether they are places of the network's inputs.
     """
-    size, system = int(np.prod(shape)), 2 * next(_systems) + inputs
+    size, system = int(np.prod(shape)), 2 * _next() + inputs
     return -1 - (system << 32) - np.arange(size, dtype=np.int64).reshape(tuple(shape))
+
+
+def _next() -> int:
+    numbers = _systems.get(None)
+    if numbers is None:
+        _systems.set(numbers := count())
+    return next(numbers)
 
 
 def of_inputs(labels: Labels) -> np.ndarray:
@@ -50,6 +59,8 @@ def occurrences(before: Labels, after: Labels) -> Labels:
     Returns:
         Numbers from 0, all zero if no two became one.
     """
+    if np.array_equal(before, after):
+        return np.zeros(len(before), np.int64)
     apart, first, at = np.unique(before, return_index=True, return_inverse=True)
     now = after[first]
     if len(np.unique(now)) == len(apart):

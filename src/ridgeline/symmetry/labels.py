@@ -127,7 +127,8 @@ def combine(units: Units, values: Sequence[Value], why: str) -> Value:
 def _still(units: Units, layers: Sequence[Labels]) -> set[int]:
     """Axes along which nothing can move: coordinates tell all their positions apart."""
     alone = [(varies(f).pop(), f) for f in layers if len(varies(f)) == 1]
-    return {k for k, f in alone if len(np.unique(x := units.find(f))) == f.size and (x <= 0).all()}
+    found = ((k, x) for k, f in alone if ((x := units.find(f)) <= 0).all())
+    return {k for k, x in found if len(np.unique(x)) == x.size}
 
 
 def _meeting(

@@ -65,7 +65,8 @@ class Kinds:
         for many in np.unique(count):
             mine = count == many
             axes = self.owner[first[mine][:, None] + np.arange(many)]
-            _, number = np.unique(axes, axis=0, return_inverse=True)
+            rows = axes if many > 1 else axes[:, 0]  # of one axis are most of a long table
+            _, number = np.unique(rows, axis=0, return_inverse=True)
             numbers = (len(signs) + number.ravel()).tolist()  # beyond those of other lengths
             signs |= dict(zip(found[mine].tolist(), numbers, strict=True))
         return signs

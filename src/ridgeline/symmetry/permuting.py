@@ -18,6 +18,9 @@ __all__ = ["Step", "moved_in_place", "permuted", "steps_by_tensor"]
 Step = tuple[Place, Order]
 """A place, and the order that its units are put into."""
 
+FEW = 8
+"""If no more than one position in so many moves, the others are not written anew."""
+
 CHUNK = 1 << 18
 """Numbers that are moved at a time within a tensor: 2 MiB in float64, which a cache holds."""
 
@@ -90,6 +93,10 @@ def _moving(maps: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
 def _ordered(x: Tensor, axis: int, source: np.ndarray) -> Tensor:
     if not (x.is_contiguous() and x.device.type == "cpu") or x.numel() <= CHUNK:
         return x.index_select(axis, torch.from_numpy(source).to(x.device))
+    moving = np.flatnonzero(source != np.arange(len(source)))
+    if len(moving) * FEW <= len(source):
+        taken = x.index_select(axis, torch.from_numpy(source[moving]))
+        return x.index_copy_(axis, torch.from_numpy(moving), taken)
     at = torch.from_numpy(source)
     # Of (before, axis, after): some of what stands before at a time, or else of what after.
     grid = x.view(int(np.prod(x.shape[:axis])), x.shape[axis], -1)
