@@ -16,7 +16,25 @@ from ridgeline.symmetry.scales import rescalable
 torch.manual_seed(0)
 PLAIN = torch.randn(32, 6, generator=torch.Generator().manual_seed(0))
 IMAGES = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+class Branches(nn.Module):
+    """Experts behind a router, in a list: modules that may be exchanged as a whole."""
+
+    def __init__(self):
+        super().__init__()
+        self.gate = nn.Linear(6, 3)
+        self.experts = nn.ModuleList(
+            nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 3)) for _ in range(3)
+        )
+
+    def forward(self, x):
+        shares = self.gate(x).softmax(-1)
+        return sum(shares[:, k, None] * one(x) for k, one in enumerate(self.experts))
+
+
 NETWORKS = {
+    "experts": (Branches(), PLAIN),
     "relu": (nets.fcn(6, 8, 7, 3), PLAIN),
     "tanh": (nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3)), PLAIN),
     "batch norm": (

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import ridgeline as rl
 from ridgeline.errors import NotASymmetry
@@ -160,3 +161,63 @@ def test_activation_matching_is_compared_too():
     model = network(0)
     by = ActivationMatching(model=model, data=X)
     assert rl.align(state(0), state(1), symmetries(model, X), by=by).same_function is True
+
+
+class Doubles(TorchDispatchMode):
+    """Remembers the most numbers of a tensor of doubles that was made."""
+
+    most = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor) and made.dtype == torch.float64:
+            self.most = max(self.most, made.numel())
+        return made
+
+
+def large():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(800, 1000), nn.ReLU(), nn.Linear(1000, 800))
+
+
+def test_states_of_large_networks_are_compared_a_part_at_a_time():
+    model, x = large(), torch.randn(2, 800)
+    witness = witnessed(Network(model), x)
+    order = torch.arange(999, -1, -1)
+    before = {n: p.detach() for n, p in model.state_dict().items()}
+    after = {
+        "0.weight": before["0.weight"][order],
+        "0.bias": before["0.bias"][order],
+        "2.weight": before["2.weight"][:, order],
+        "2.bias": before["2.bias"],
+    }
+    with Doubles() as seen:
+        assert witness.changed(before, after, permuted=True) == 0
+    assert seen.most < before["0.weight"].numel() / 2
+    wrong = {**after, "2.weight": after["2.weight"].clone()}
+    wrong["2.weight"][5, 7] += 1e-4
+    assert (witness.changed(before, wrong, permuted=True) or 0) > 1e-7
+
+
+class Normed(nn.Module):
+    """Writes to its weight at each call, which rounds in the weight's own type."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(large()[0].weight.detach())
+
+    def forward(self, x):
+        with torch.no_grad():
+            self.weight.div_(self.weight.norm(dim=1, keepdim=True))
+        return x @ self.weight.T
+
+
+def test_a_large_weight_that_is_written_to_is_compared_in_doubles():
+    witness = witnessed(Network(Normed()), torch.randn(2, 800))
+    before = {"weight": witness.network.tensors["weight"].clone()}
+    after = {"weight": before["weight"] * 2}  # exactly
+    kept = {n: x.clone() for n, x in (before | {"after": after["weight"]}).items()}
+    assert witness.changed(before, after, permuted=False) == 0
+    assert torch.equal(before["weight"], kept["weight"])
+    assert torch.equal(after["weight"], kept["after"])

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ridgeline.errors import UnknownName, UsageError
 from ridgeline.state import State
+from ridgeline.symmetry.exchange import Exchange, Exchanged
 from ridgeline.symmetry.group import Group
 from ridgeline.symmetry.scaling import Rescalable, Scaling
 from ridgeline.symmetry.symmetry import Symmetry
@@ -70,7 +71,8 @@ def canonically(
             it is made and where it is used. ``"unit"``: each unit has norm 1 where it is made. A
             unit that is zero where it is made, or for ``"balanced"`` where it is used, is left
             as it is.
-        sort: Put units in falling order of norm at the first place of their group, then the next.
+        sort: Put units in falling order of norm at the first place of their group, then the next,
+            and whole modules that may be exchanged in that of their tensors.
 
     Returns:
         The transform; the function is unchanged. The sign of a unit is such that, of what it holds
@@ -92,6 +94,9 @@ def canonically(
         for group in symmetry.groups:
             order = _falling(held, group)
             actions.append(Permutation(group, order))
+            held.update(actions[-1].changed(held))
+        for exchange in sorted(symmetry.exchanges, key=_inner_first):
+            actions.append(Exchanged(exchange, _falling_modules(held, exchange)))
             held.update(actions[-1].changed(held))
     for generator in symmetry.more:
         actions.append(generator.canonical(held))
@@ -171,3 +176,17 @@ def _falling(held: Mapping[str, Tensor], group: Group) -> np.ndarray:
     norms = np.sqrt(squares(held, group))
     rough = np.round(norms / np.maximum(norms.max((1, 2), keepdims=True), 1e-300), 9)
     return np.stack([np.lexsort(-rough[::-1, f]) for f in range(group.fibres)])
+
+
+def _inner_first(exchange: Exchange) -> int:
+    """Number of the tensors of a module: those of one inside of another are fewer."""
+    return len(exchange.members.tensors[0])
+
+
+def _falling_modules(held: Mapping[str, Tensor], exchange: Exchange) -> np.ndarray:
+    """The order in which modules' norms fall, of their first tensors before the next."""
+    norms = np.array(
+        [[float(held[n].abs().double().norm()) for n in one] for one in exchange.members.tensors]
+    ).T
+    rough = np.round(norms / np.maximum(norms.max(1, keepdims=True), 1e-300), 9)
+    return np.lexsort(-rough[::-1])[None]

@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from ridgeline.errors import NotASymmetry
+from ridgeline.errors import NotASymmetry, UsageError
 from ridgeline.graph import Network
 from ridgeline.rng import seed_of
 from ridgeline.state import State, is_statistic
 from ridgeline.symmetry.changes import change_of, finite
-from ridgeline.symmetry.evaluation import drawn, far, outputs_of
+from ridgeline.symmetry.evaluation import drawn, far, large, outputs_of
 from ridgeline.symmetry.transform import Transform
+from ridgeline.symmetry.widening import narrow
 from ridgeline.symmetry.words import made_in
 
 __all__ = ["Witness", "check_carried", "witnessed"]
@@ -62,40 +63,46 @@ class Witness:
             0 where all outputs are the same up to rounding; None if nothing could be compared,
             because the network fails at these states or nothing that it gives is finite.
         """
-        for wide in (True, False):
+        for wide, kept in ((True, True), (True, False), (False, False)):
             try:
-                return self._changed(before, after, wide, permuted)
+                return self._changed(before, after, wide, permuted, kept)
             except Exception:  # a user's network may refuse float64 in any way
                 continue
         return None
 
     def _changed(
-        self, before: Mapping[str, Tensor], after: Mapping[str, Tensor], wide: bool, exact: bool
+        self,
+        before: Mapping[str, Tensor],
+        after: Mapping[str, Tensor],
+        wide: bool,
+        exact: bool,
+        kept: bool,
     ) -> float | None:
-        one, other = self._held(before, wide), self._held(after, wide)
+        one, other = self._held(before, wide, kept), self._held(after, wide, kept)
         last = max((_last(x) for x in before.values()), default=0.0)
         compared, most = False, 0.0
-        for inputs, want in self._batches(one, wide):
+        for inputs, want in self._batches(one, wide, kept):
             compared = True
-            change = change_of(want, self._outputs(other, inputs))
+            change = change_of(want, self._outputs(other, inputs, kept))
             if change <= TOLERANCE:
                 continue
             # What was permuted alone is summed in another order; all else was rounded besides.
             digits = 4e-16 if wide and exact else last
-            rounding = change_of(want, self._outputs(_shaken(one, digits), inputs))
+            shaken = _shaken(one, digits, kept)
+            rounding = change_of(want, self._outputs(shaken, inputs, kept, digits))
             if not change <= EXPLAINED * rounding:
                 most = max(most, change)
         return most if compared else None
 
-    def _batches(self, state: State, wide: bool) -> Iterator[tuple[Any, list[Tensor]]]:
+    def _batches(self, state: State, wide: bool, kept: bool) -> Iterator[tuple[Any, list[Tensor]]]:
         """Inputs, and what a state gives at them."""
         for k in range(BATCHES):
             inputs = self._typed(drawn(self.example, seed_of(self.seed, "compared", k)), wide)
-            if finite(want := self._outputs(state, inputs)):
+            if finite(want := self._outputs(state, inputs, kept)):
                 yield inputs, want
         for other in far(drawn(self.example, self.seed)):
             try:
-                want = self._outputs(state, inputs := self._typed(other, wide))
+                want = self._outputs(state, inputs := self._typed(other, wide), kept)
             except Exception:  # it may not take another batch size, or numbers of that size
                 continue
             if finite(want):
@@ -109,13 +116,25 @@ class Witness:
             lambda x, like: x.to(like.dtype) if isinstance(x, Tensor) else x, inputs, self.example
         )
 
-    def _held(self, state: Mapping[str, Tensor], wide: bool) -> State:
+    def _held(self, state: Mapping[str, Tensor], wide: bool, kept: bool) -> State:
+        """A state's tensors as doubles; large parameters as they are, if they are kept so.
+
+        Of these a part at a time becomes doubles where it is used: two states of a large network
+        would take four times its memory.
+        """
         held = {n: state.get(n, x).detach().cpu() for n, x in self.network.tensors.items()}
-        return {n: x.to(_wide(x)) for n, x in held.items()} if wide else held
+        if not wide:
+            return {n: x.clone() for n, x in held.items()}
+        own = {n for n, _ in self.network.module.named_parameters()} if kept else set()
+        return {
+            n: x if n in own and (large(x) or _wide(x) == x.dtype) else x.to(_wide(x), copy=True)
+            for n, x in held.items()
+        }
 
     @torch.no_grad()
-    def _outputs(self, state: State, inputs: Any) -> list[Tensor]:
-        return outputs_of(self.network, state, inputs, seed=self.seed)
+    def _outputs(self, state: State, inputs: Any, kept: bool, shaken: float = 0.0) -> list[Tensor]:
+        given = {"shaken": shaken, "rounded": _refuse, "frozen": True} if kept else {}
+        return outputs_of(self.network, state, inputs, seed=self.seed, **given)
 
 
 def witnessed(network: Network, example: Any, seed: int = 0) -> Witness:
@@ -178,10 +197,16 @@ def _last(x: Tensor) -> float:
     return torch.finfo(x.dtype).eps if x.is_floating_point() or x.is_complex() else 0.0
 
 
-def _shaken(state: State, last: float) -> State:
-    """A state whose weights differ in their last digits."""
+def _refuse() -> None:
+    raise UsageError("Weights are written to in their own type.", got="a number that is rounded")
+
+
+def _shaken(state: State, last: float, kept: bool) -> State:
+    """A state whose weights differ in their last digits, but for those kept in another type."""
     found = dict(state)
     for name, x in state.items():
+        if kept and narrow(x):
+            continue  # where they become doubles
         if (x.is_floating_point() or x.is_complex()) and not is_statistic(name):
             signs = torch.arange(x.numel()).reshape(x.shape) % 2
             found[name] = x * (1 + last * signs).to(x.dtype)
