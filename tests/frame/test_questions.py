@@ -78,3 +78,21 @@ def test_what_is_optional_is_not_asked_of_no_rows():
     assert not asked.asks(ROWS)
     assert (mean("x", "a number", kind="c") > 0).asks(ROWS)
     assert (mean("x", "a number", kind="a", optional=True) > 0).asks(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("shift", "outcome"), [(0.0, "holds"), (0.45, "undecided"), (-0.45, "undecided"), (2, "fails")]
+)
+def test_an_equivalence_holds_within_its_margin_and_fails_beyond_it(shift, outcome):
+    near = Frame({"x": [shift + x for x in (-0.1, -0.05, 0.0, 0.05, 0.1, 0.12)]})
+    asked = abs(mean("x", "a number")) < 0.5
+    assert asked.words == "mean a number within 0.5 of zero"
+    found = asked.decide(near)
+    assert found.outcome == outcome
+    plain = (mean("x", "a number") < 0.5).decide(near)
+    assert (found.low, found.high, found.n) == (plain.low, plain.high, 6)
+
+
+def test_an_equivalence_of_too_few_is_undecided():
+    found = (abs(mean("x", "a number")) < 0.5).decide(Frame({"x": [0.0, 0.1]}))
+    assert (found.outcome, found.why) == ("undecided", "n = 2, at least 5 wanted")

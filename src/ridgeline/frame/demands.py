@@ -5,7 +5,7 @@ come in named groups, and then the interval is one over groups.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Literal, Protocol
 
@@ -24,6 +24,7 @@ __all__ = [
     "Outcome",
     "Share",
     "Test",
+    "Within",
 ]
 
 Outcome = Literal["holds", "fails", "undecided"]
@@ -311,3 +312,36 @@ class Difference:
         shares = all(isinstance(x, bool | np.bool_) for g in ("more", "less") for x in cases[g])
         middle, span = intervals.difference(more, less, shares=shares, groups=groups)
         return Measured(_judge(middle, span, self.side, self.at), middle, *span, n)
+
+
+@dataclass(frozen=True)
+class Within:
+    """An equivalence: a number is nearer to zero than a margin, on either side.
+
+    Two one-sided tests as one: it holds if the whole interval of the number lies within the
+    margin, and fails if it lies beyond it, on one side.
+    """
+
+    test: Test
+    """Of the same number, for its interval."""
+    margin: float
+
+    @property
+    def words(self) -> str:
+        """What is demanded."""
+        quantity, found, _ = self.test.words.rpartition(" below ")
+        return f"{quantity if found else self.test.words} within {self.margin:g} of zero"
+
+    def decide(self, cases: Any) -> Measured:
+        """The verdict.
+
+        Args:
+            cases: What the test takes.
+        """
+        found = self.test.decide(cases)
+        if not np.isfinite([found.estimate, found.low, found.high]).all():
+            return replace(found, outcome="undecided")
+        inside = -self.margin < found.low and found.high < self.margin
+        beyond = found.low >= self.margin or found.high <= -self.margin
+        outcome: Outcome = "holds" if inside else "fails" if beyond else "undecided"
+        return replace(found, outcome=outcome)

@@ -67,6 +67,20 @@ class Question:
     def __lt__(self, at: float) -> Asked:
         return Asked(self.make("below", at), self.cases, self.optional)
 
+    def __abs__(self) -> "Equivalence":
+        return Equivalence(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Equivalence:
+    """A number about rows that is to be near zero: ``abs(question) < 0.5`` is a test."""
+
+    question: Question
+
+    def __lt__(self, margin: float) -> Asked:
+        asked = self.question < margin
+        return Asked(demands.Within(asked.test, margin), asked.cases, asked.optional)
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Chosen:
