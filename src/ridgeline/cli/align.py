@@ -6,6 +6,7 @@ from typing import cast
 
 from ridgeline import report
 from ridgeline.cli.consoles import progress_bar, say, stderr_console, stdout_console
+from ridgeline.cli.fitted import fitted_aligned, read_estimators
 from ridgeline.cli.matching import check_written, fitting
 from ridgeline.cli.points import in_format_of, load_points, save_like
 from ridgeline.cli.results import Contents, Result, finish
@@ -29,6 +30,8 @@ MIX = {AFTER: "mixed", REPAIRED: "mixed and repaired"}
 def run(chosen: argparse.Namespace) -> int:
     """See the options."""
     stderr_console()
+    if estimators := read_estimators([chosen.a, chosen.b]):
+        return fitted_aligned(chosen, estimators)
     check_written(chosen, report=chosen.report)
     check_strategy(chosen, chosen.by)
     setting = Setting(chosen)

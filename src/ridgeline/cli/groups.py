@@ -31,21 +31,32 @@ def add_points(made: argparse.ArgumentParser, *names: str) -> None:
         made.add_argument(name.lower(), metavar=name, help=POINT)
 
 
-def add_network(made: argparse.ArgumentParser, *, data: bool = True) -> "argparse._ArgumentGroup":
+def add_network(
+    made: argparse.ArgumentParser, *, data: bool = True, fitted: bool = False
+) -> "argparse._ArgumentGroup":
     """A network, and data or leave to have none.
 
     Args:
         made: The verb.
         data: Whether it needs data.
+        fitted: Whether it takes fitted estimators too, which bring their network.
     """
     group = made.add_argument_group("what is measured" if data else "the network, and data for it")
     group.add_argument(
         "--model",
-        required=True,
+        required=not fitted,
         metavar="MOD:FUNC",
         help="your function that builds the network, called with literal arguments if given: "
-        "'nets:build(width=64)'; this imports and runs your code",
+        "'nets:build(width=64)'; this imports and runs your code"
+        + ("; not of estimators that `rl.save_estimator` wrote" if fitted else ""),
     )
+    if fitted:
+        group.add_argument(
+            "--target",
+            metavar="NAME",
+            help="of estimators, whose --data is a table (.csv, .parquet, .arff): the column that "
+            "is predicted (default: the last)",
+        )
     group.add_argument(
         "--data",
         required=data,
@@ -64,15 +75,18 @@ def add_files(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--download", action="store_true", help="allow downloading them")
 
 
-def add_objective(made: argparse.ArgumentParser, *, data: bool = True, keep: bool = False) -> None:
+def add_objective(
+    made: argparse.ArgumentParser, *, data: bool = True, keep: bool = False, fitted: bool = False
+) -> None:
     """Network, data, loss and metrics.
 
     Args:
         made: The verb.
         data: Whether it needs data.
         keep: Whether states are measured with their own statistics, unless asked otherwise.
+        fitted: Whether it takes fitted estimators too.
     """
-    group = add_network(made, data=data)
+    group = add_network(made, data=data, fitted=fitted)
     group.add_argument(
         "--split",
         metavar="NAMES",

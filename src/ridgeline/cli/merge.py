@@ -10,6 +10,7 @@ import torch
 from ridgeline import report
 from ridgeline.cli.align import repair_of
 from ridgeline.cli.consoles import progress_bar, say, stderr_console, stdout_console
+from ridgeline.cli.fitted import fitted_merged, read_estimators
 from ridgeline.cli.matching import check_written
 from ridgeline.cli.merging import check_merge, layers_of, merger, weights_of
 from ridgeline.cli.points import in_format_of, load_points, save_like
@@ -31,6 +32,8 @@ __all__ = ["run"]
 def run(chosen: argparse.Namespace) -> int:
     """See the options."""
     stderr_console()
+    if estimators := read_estimators(chosen.states):
+        return fitted_merged(chosen, estimators)
     check_written(chosen, report=chosen.report)
     weights = weights_of(chosen.weights)
     check_merge(chosen, weights)

@@ -205,12 +205,19 @@ def listed(text: str) -> list[str]:
     return [word.strip() for word in found if word.strip()]
 
 
-def model_of(spec: str) -> nn.Module:
+def model_of(spec: str | None) -> nn.Module:
     """The user's network.
 
     Raises:
-        UsageError: If the function gives something else.
+        UsageError: If none is named, or the function gives something else.
     """
+    if spec is None:
+        raise UsageError(
+            "A checkpoint's network is built by a function of yours.",
+            got="no --model",
+            remedy="Give --model MOD:FUNC. Estimators alone bring theirs, in files that "
+            "rl.save_estimator wrote.",
+        )
     model = io.resolve(spec, kind="model", ready=lambda found: isinstance(found, nn.Module))
     if not isinstance(model, nn.Module):
         raise UsageError(

@@ -44,7 +44,7 @@ def _symmetries(made: argparse.ArgumentParser) -> None:
 
 def _align(made: argparse.ArgumentParser) -> None:
     add_points(made, "A", "B")
-    add_objective(made, data=False)
+    add_objective(made, data=False, fitted=True)
     _symmetry(made)
     _strategy(made.add_argument_group("how it is aligned"), "--by", "weights")
     group = made.add_argument_group("how the line is measured, with --data")
@@ -64,7 +64,7 @@ def _merge(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "states", metavar="CKPT", nargs="+", help=f"two or more, one with --base; {POINT}"
     )
-    add_objective(made, data=False, keep=True)
+    add_objective(made, data=False, keep=True, fitted=True)
     group = made.add_argument_group("how it is merged")
     group.add_argument("--by", choices=tuple(MERGING), default="mean", help="(default: mean)")
     group.add_argument("--base", metavar="CKPT", help="what the checkpoints were fine-tuned from")
