@@ -473,3 +473,29 @@ def test_the_callers_loss_is_left_alone():
 def test_a_loss_that_raises_keeps_its_own_error():
     with pytest.raises(ForwardFailed, match="KeyError"):
         Objective(linear(), (X, Y), loss=lambda o, t: {}["zz"])
+
+
+@pytest.mark.parametrize(
+    ("data", "more"),
+    [
+        ((X, Y), {}),
+        ((X, torch.where(Y == 1, -100, Y)), {}),
+        ((X, Y), {"loss": partial(cross_entropy, label_smoothing=0.1)}),
+        ((X, Y), {"loss": nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 3.0, 4.0]))}),
+        ((WORDS, PADDED), {}),
+        ((WORDS, PADDED), {"weights": "tokens"}),
+    ],
+    ids=["plain", "ignored", "smoothed", "class weights", "padded", "tokens"],
+)
+def test_the_mean_of_a_batch_and_its_slope_are_those_of_its_samples(data, more):
+    model = linear()
+    objective = Objective(model, data, dtype=torch.float64, **more)
+    criterion = objective.metrics["loss"]
+    outputs = model.double()(objective.samples.inputs)
+    found = criterion.mean(outputs, objective.samples.targets)
+    values, weights = criterion.scores(outputs, objective.samples.targets)
+    weights = torch.ones_like(values) if weights is None else weights
+    wanted = (values.masked_fill(weights == 0, 0) * weights).sum() / weights.sum()
+    torch.testing.assert_close(found, wanted)
+    slopes = [torch.autograd.grad(x, model.weight, retain_graph=True)[0] for x in (found, wanted)]
+    torch.testing.assert_close(*slopes)

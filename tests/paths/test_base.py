@@ -107,3 +107,9 @@ def test_a_length_may_be_along_positions_that_are_given():
     a, b = {"x": torch.tensor([0.0])}, {"x": torch.tensor([8.0])}
     assert Line(a, b).length([0.0, 0.25, 1.0]) == 8.0
     assert Line(a, b).length([0.25, 0.75]) == 4.0
+
+
+def test_the_arc_is_the_length_up_to_each_position():
+    a, b, c = ({"w": torch.tensor(x, dtype=torch.float64)} for x in ([0, 0], [3, 4], [3, 10]))
+    assert Polygon(a, b, c).arc([0, 0.25, 0.5, 1]).tolist() == [0, 2.5, 5, 11]
+    assert Polygon(a, b, c).arc(3)[-1] == Polygon(a, b, c).length(3)

@@ -4,7 +4,7 @@ import argparse
 import importlib
 from collections.abc import Callable
 
-from ridgeline.cli import stored, symmetric
+from ridgeline.cli import bridging, stored, symmetric
 from ridgeline.cli.groups import (
     POINT,
     add_engine,
@@ -27,6 +27,7 @@ EXAMPLES = {
     "explain": "ridgeline explain start.pt minimum.pt --model nets:build --data digits --out why",
     **stored.EXAMPLES,
     **symmetric.EXAMPLES,
+    **bridging.EXAMPLES,
 }
 
 
@@ -162,6 +163,7 @@ VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "layers": ("Measure the line between two checkpoints one layer at a time.", _layers),
     "explain": ("Say why the loss falls as it does from a start to a minimum.", _explain),
     **symmetric.VERBS,
+    **bridging.VERBS,
     "plane": ("Measure the plane through three checkpoints, or around one.", _plane),
     "inspect": (
         "Look into a checkpoint: tensors, types, norms, ties, non-finite values.",

@@ -13,7 +13,7 @@ from ridgeline.cli.groups import (
 )
 from ridgeline.cli.ways import MANY, MATCHES, MATCHING, MERGES, MERGING, add_options
 
-__all__ = ["EXAMPLES", "VERBS"]
+__all__ = ["EXAMPLES", "VERBS", "add_checkpoint", "add_symmetry"]
 
 EXAMPLES = {
     "symmetries": "ridgeline symmetries --model nets:build --example nets:example "
@@ -34,7 +34,7 @@ EXAMPLES = {
 
 def _symmetries(made: argparse.ArgumentParser) -> None:
     add_network(made, data=False)
-    _symmetry(made, given=False)
+    add_symmetry(made, given=False)
     _how(made)
     group = made.add_argument_group("output")
     group.add_argument("--out", metavar="FILE", help="save the symmetry there, as JSON")
@@ -45,7 +45,7 @@ def _symmetries(made: argparse.ArgumentParser) -> None:
 def _align(made: argparse.ArgumentParser) -> None:
     add_points(made, "A", "B")
     add_objective(made, data=False, fitted=True)
-    _symmetry(made)
+    add_symmetry(made)
     _strategy(made.add_argument_group("how it is aligned"), "--by", "weights")
     group = made.add_argument_group("how the line is measured, with --data")
     group.add_argument("--points", type=int, default=21, metavar="N", help="(default: 21)")
@@ -57,7 +57,7 @@ def _align(made: argparse.ArgumentParser) -> None:
         "between the ends' (default: forward)",
     )
     add_engine(made)
-    _output(made)
+    add_checkpoint(made)
 
 
 def _merge(made: argparse.ArgumentParser) -> None:
@@ -94,12 +94,13 @@ def _merge(made: argparse.ArgumentParser) -> None:
         "carried to the base)",
     )
     _strategy(group, "--align-by", "weights", many=True)
-    _symmetry(made)
+    add_symmetry(made)
     add_engine(made, lines=False)
-    _output(made)
+    add_checkpoint(made)
 
 
-def _symmetry(made: argparse.ArgumentParser, *, given: bool = True) -> None:
+def add_symmetry(made: argparse.ArgumentParser, *, given: bool = True) -> None:
+    """Where a symmetry comes from."""
     group = made.add_argument_group("the symmetry")
     group.add_argument(
         "--example",
@@ -154,7 +155,8 @@ def _how(made: argparse.ArgumentParser) -> None:
     group.add_argument("--seed", type=int, default=0, help="of the proof (default: 0)")
 
 
-def _output(made: argparse.ArgumentParser) -> None:
+def add_checkpoint(made: argparse.ArgumentParser) -> None:
+    """A checkpoint, a folder and JSON."""
     group = made.add_argument_group("output")
     group.add_argument(
         "--out",

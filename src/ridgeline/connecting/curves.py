@@ -20,6 +20,7 @@ from ridgeline.state import State
 __all__ = ["CurveFinding", "curve_problem", "notes_on"]
 
 KINDS: dict[str, type[Bezier] | type[Polygon]] = {"bezier": Bezier, "polygon": Polygon}
+CALLED = {"bezier": "Bezier curve", "polygon": "chain"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +112,7 @@ def curve_problem(
         rows=rows,
         paths=paths,
         penalty=penalty,
-        name=f"{kind} of {bends + 2} points",
+        name=f"{CALLED[kind]} of {bends + 2} points",
     )
 
 

@@ -21,7 +21,6 @@ from ridgeline.objective.derivable import casting, derivable
 from ridgeline.objective.minibatches import check_reached
 from ridgeline.objective.point import gradients
 from ridgeline.objective.statistics import normalisers
-from ridgeline.objective.weighted import mean
 from ridgeline.paths import Combination
 
 __all__ = ["Standing", "of_the_batch"]
@@ -115,7 +114,7 @@ class Standing:
         with derivable("computing the loss at a point of a path"):
             with casting(self.objective):
                 outputs = self._network(batch.inputs)
-                loss = mean(criterion.scores(outputs, batch.targets))
+                loss = criterion.mean(outputs, batch.targets)
             check_reached(self.leaves, outputs, loss, criterion.called)
             found = gradients([loss], self.leaves, [torch.full_like(loss, scale)])
         real = [torch.view_as_real(x.resolve_conj()) if x.is_complex() else x for x in found]

@@ -48,9 +48,20 @@ class Path(ABC):
         Returns:
             A Euclidean length in weight space.
         """
+        return float(self.arc(points)[-1])
+
+    def arc(self, points: Grid = 51) -> NDArray[np.float64]:
+        """The length of the chain through positions, up to each of them: an abscissa for profiles.
+
+        Args:
+            points: Number of positions, or the positions.
+
+        Returns:
+            Euclidean lengths from the first position on, shape (K,).
+        """
         across = self.combination(grid(points))
         chain = (across.state(k) for k in range(len(across)))
-        return sum(states.distance(p, q) for p, q in pairwise(chain))
+        return np.cumsum([0.0, *(states.distance(p, q) for p, q in pairwise(chain))])
 
     def geometry(self) -> dict[str, float]:
         """The ends' ``distance``, their norms ``norm_a`` and ``norm_b``, and their ``cosine``."""

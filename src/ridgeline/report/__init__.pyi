@@ -8,6 +8,15 @@ from ridgeline.report.aligned import alignment_tables as alignment_tables
 from ridgeline.report.aligned import barrier_table as barrier_table
 from ridgeline.report.aligned import summarise_alignment as summarise_alignment
 from ridgeline.report.charts import chart_figure as chart_figure
+from ridgeline.report.connected import arc_figure as arc_figure
+from ridgeline.report.connected import connection_page as connection_page
+from ridgeline.report.connected import geodesic_page as geodesic_page
+from ridgeline.report.connected import geodesic_table as geodesic_table
+from ridgeline.report.connected import path_plane_figure as path_plane_figure
+from ridgeline.report.connected import star_page as star_page
+from ridgeline.report.connected import summarise_connection as summarise_connection
+from ridgeline.report.connected import summarise_geodesic as summarise_geodesic
+from ridgeline.report.connected import summarise_star as summarise_star
 from ridgeline.report.demo import demo_page as demo_page
 from ridgeline.report.dots import scores_figure as scores_figure
 from ridgeline.report.explained import explanation_figures as explanation_figures

@@ -26,6 +26,7 @@ def surface_figure(
     name: str = "surface",
     title: str = "On the plane",
     units: Mapping[str, str] | None = None,
+    lines: str = "training, projected onto the plane, in the direction of the arrows",
 ) -> Figure:
     """Draw a surface as filled contours, with labelled states and trajectories.
 
@@ -39,6 +40,7 @@ def surface_figure(
         name: For files.
         title: Of the figure.
         units: By metric, for the label of the scale.
+        lines: What the trajectories are, for the caption.
 
     Returns:
         A figure; nothing is drawn yet. Its table has a column ``kind``: surface, trajectory or
@@ -61,7 +63,7 @@ def surface_figure(
         "those of the levels, straight between the points that were measured."
     )
     if trajectories:
-        caption += " Lines: training, projected onto the plane, in the direction of the arrows."
+        caption += f" Lines: {lines}."
     return Figure(
         Landscape(
             name=name,
