@@ -36,6 +36,13 @@ def test_the_standard_scaling_is_weighted():
     np.testing.assert_allclose(scaled.std(0), 1)
 
 
+@pytest.mark.parametrize("size", [1e-300, 1e300])
+def test_numbers_of_any_size_are_scaled(size):
+    x = columns(20)[:, :1]
+    scaled = fit_scaling("standard", size * x)(size * x)
+    np.testing.assert_allclose(scaled, (x - x.mean(0)) / x.std(0), rtol=1e-9)
+
+
 def test_a_constant_column_is_zero_under_each():
     x = np.full((5, 1), 0.1)
     for kind in ("standard", "quantile"):

@@ -12,6 +12,7 @@ from ridgeline import data
 from ridgeline.data import openml, r_sets, table_sets
 from ridgeline.data.scaling import fit_scaling
 from ridgeline.errors import DataError, UnknownName, UsageError
+from ridgeline.rng import stream
 from ridgeline.study.checks import problems_in
 from ridgeline.study.config import DataConfig, NetConfig, RunConfig
 from ridgeline.study.members import prepare
@@ -65,9 +66,9 @@ def test_values_are_floats_and_many_whole_numbers_are_values(file, tmp_path):
     assert found.classes is None
     assert found["train"].targets.dtype == torch.float32
     path = tmp_path / "counts.csv"
-    csv.write_csv(pa.table({"u": np.arange(50.0), "n": np.arange(50)}), path)
+    csv.write_csv(pa.table({"u": np.arange(500.0), "n": np.arange(500) % 25}), path)
     assert data.load(str(path)).classes is None
-    assert data.load(f"{path}?task=classes").classes == 50
+    assert data.load(f"{path}?task=classes").classes == 25
     csv.write_csv(pa.table({"u": np.arange(50.0), "n": np.arange(50) % 3}), path)
     assert data.load(str(path)).classes == 3
     with pytest.raises(DataError, match="words in the target 'label'"):
@@ -93,6 +94,29 @@ def test_one_class_is_refused(tmp_path):
     csv.write_csv(pa.table({"u": [1.0, 2.0], "y": ["a", "a"]}), tmp_path / "a.csv")
     with pytest.raises(DataError, match=r"two classes or more\. Got 'a' in all rows of 'y'"):
         data.load(str(tmp_path / "a.csv"))
+
+
+def test_a_class_that_was_not_seen_is_refused(tmp_path):
+    path = tmp_path / "rare.csv"
+    csv.write_csv(pa.table({"u": np.arange(31.0), "y": ["a", "b"] * 15 + ["c"]}), path)
+    tested = {s for s in range(8) if 30 in data_order(31, s)[16:]}
+    assert 0 < len(tested) < 8
+    for seed in tested:
+        with pytest.raises(DataError, match=r"'c' in none of 16 rows.*another seed"):
+            data.load(f"{path}?seed={seed}")
+    for seed in set(range(8)) - tested:
+        assert data.load(f"{path}?seed={seed}").classes == 3
+
+
+def data_order(rows, seed):
+    return torch.randperm(rows, generator=stream(seed, "table")).tolist()
+
+
+def test_a_plus_is_one_and_percent_stands_for_others(tmp_path):
+    path = tmp_path / "a.csv"
+    csv.write_csv(pa.table({"c++": [0, 1] * 9, "r & d": np.arange(18) + 0.5}), path)
+    assert data.load(f"{path}?target=c++").classes == 2
+    assert data.load(f"{path}?target=r %26 d").classes is None
 
 
 @pytest.mark.parametrize(
@@ -193,7 +217,7 @@ def test_the_sixteen_sets_have_the_sizes_of_the_paper():
 
 FAKE = """#!/bin/sh
 for last; do :; done
-printf 'u,"%s"\\n1,"a"\\n2,"b"\\n' "$6" > "$last"
+printf 'u,"%s"\\n1,"a"\\n2,"b"\\n3,"a"\\n4,"b"\\n5,"a"\\n6,"b"\\n' "$6" > "$last"
 """
 
 
@@ -204,7 +228,7 @@ def test_r_writes_its_tables(tmp_path, monkeypatch):
     made = r_sets.export(tmp_path / "r")
     assert [path.stem for path in made] == list(r_sets.SETS)
     assert (tmp_path / "r" / "spam.csv").read_text().startswith('u,"type"\n')
-    found = data.load("r-spam?scaling=none", root=tmp_path)
+    found = data.load("r-spam?scaling=none&test=1", root=tmp_path)
     assert found.classes == 2
 
 

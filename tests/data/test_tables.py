@@ -76,6 +76,12 @@ def test_what_stands_for_a_missing_value(tmp_path, gap):
         read(tmp_path / "a.csv")
 
 
+def test_the_index_that_pandas_writes_is_no_column(tmp_path):
+    columns = {"u": [1.0, 2.0], "y": [0, 1], "__index_level_0__": [7, 8]}
+    table = read(written(tmp_path / "a.parquet", columns))
+    assert (table.names, table.target) == (("u",), "y")
+
+
 def test_an_infinite_value_and_a_column_of_nothing(tmp_path):
     path = written(tmp_path / "a.parquet", {"u": [1.0, np.inf], "y": [0, 1]})
     with pytest.raises(DataError, match="column 'u'"):

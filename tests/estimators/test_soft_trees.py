@@ -172,6 +172,7 @@ def test_a_constant_column_is_told_and_does_nothing(table):
         ({"epochs": True}, "`epochs` must be a whole number of at least 1"),
         ({"batch_size": "all"}, "`batch_size` must be"),
         ({"learning_rate": -1.0}, "`learning_rate` must be finite and not negative"),
+        ({"learning_rate": "fast"}, "`learning_rate` is a number"),
         ({"early_stopping": True, "validation_fraction": 1.0}, "is between 0 and 1"),
         ({"early_stopping": True, "validation_fraction": 1e-9}, "needs rows to hold out"),
     ],

@@ -114,9 +114,13 @@ def fit_scaling(
 
 def fit_shift(x: Array, weight: Array | None = None) -> Shift:
     """Return the scaling to mean 0 and deviation 1, weighted; of a constant column to 0."""
-    mean = np.average(x, axis=0, weights=weight)
-    deviation = np.sqrt(np.average((x - mean) ** 2, axis=0, weights=weight))
     flat = x.min(0) == x.max(0)
+    size = np.abs(x).max(0)
+    size[size == 0] = 1.0  # squares of the tiniest and the largest numbers are none
+    mean = size * np.average(x / size, axis=0, weights=weight)
+    far = np.abs(x - mean).max(0)
+    far[far == 0] = 1.0
+    deviation = far * np.sqrt(np.average(((x - mean) / far) ** 2, axis=0, weights=weight))
     return Shift(np.where(flat, x[0], mean), np.where(flat, 1.0, deviation))
 
 

@@ -147,8 +147,10 @@ def split(
         )
     order = torch.randperm(rows, generator=stream(asked.seed, "table")).numpy()
     parts = {"train": order[:train], "test": order[train : train + test]}
-    scaling = fit_scaling(asked.scaling, table.x[parts["train"]])
     targets, classes, labels = _targets(table, asked.task)
+    if classes is not None:
+        _check_seen(targets[parts["train"]], targets[parts["test"]], labels)
+    scaling = fit_scaling(asked.scaling, table.x[parts["train"]])
     splits = {
         part: Split(
             torch.from_numpy(scaling(table.x[chosen])).float(), torch.from_numpy(targets[chosen])
@@ -187,10 +189,22 @@ def _targets(table: Table, task: str) -> tuple[np.ndarray, int | None, list[str]
     return numbers.astype(np.int64), len(labels), [str(label) for label in labels.tolist()]
 
 
+def _check_seen(train: np.ndarray, test: np.ndarray, labels: list[str]) -> None:
+    """Refuse a class that is asked for in the test and not there to be learnt."""
+    unseen = sorted(set(test.tolist()) - set(train.tolist()))
+    if unseen:
+        raise DataError(
+            "A class of the test rows is one of the training rows.",
+            got=f"{', '.join(repr(labels[i]) for i in unseen[:5])} in none of {len(train)} rows",
+            remedy="Take more training rows or another seed, or leave rare classes out of the "
+            "table.",
+        )
+
+
 def _parse(spec: str) -> tuple[str, Asked]:
     name, _, text = spec.strip().partition("?")
     given: dict[str, str] = {}
-    for key, value in parse_qsl(text, keep_blank_values=True):
+    for key, value in parse_qsl(text.replace("+", "%2B"), keep_blank_values=True):
         if key not in OPTIONS:
             raise UnknownName(f"option of the table {name}", key, OPTIONS)
         if key in given or not value:

@@ -1,6 +1,7 @@
 """Tables from files: columns of numbers and a target, checked and named."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -172,8 +173,15 @@ def _from_arrow(path: Path) -> list[tuple[str, Array]]:
             got=f"'{path}' ({error})",
             remedy="It may be torn, or of another kind: write it anew.",
         ) from error
-    names = table.column_names
+    # What pandas writes beside the columns numbers the rows and says nothing of them.
+    names = [n for n in table.column_names if not re.fullmatch(r"__index_level_\d+__", n)]
+    table = table.select(_places(table.column_names, names))
     return [(name, _values(name, table.column(i), path)) for i, name in enumerate(names)]
+
+
+def _places(every: Sequence[str], chosen: Sequence[str]) -> list[int]:
+    """Return where columns lie: by number, for a name may be there twice."""
+    return [i for i, name in enumerate(every) if name in chosen]
 
 
 def _values(name: str, column: Any, path: Path) -> Array:

@@ -16,7 +16,7 @@ from ridgeline.estimators import fitting
 from ridgeline.estimators.tables import check_table, column_names, tell_constant
 from ridgeline.estimators.transport import transported
 from ridgeline.nets import SoftTrees
-from ridgeline.state import State, check_finite, check_same
+from ridgeline.state import State, check_finite, check_same, check_state
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -77,6 +77,8 @@ class _SoftTreeEstimator(BaseEstimator):
     ) -> Self:
         """Train on checked rows; `y` are class numbers (N,) or scaled values (N, C)."""
         sizes = {name: _whole(name, getattr(self, name)) for name in WHOLE}
+        _number("learning_rate", self.learning_rate)
+        _number("validation_fraction", self.validation_fraction)
         draws = check_random_state(self.random_state)
         seed = int(draws.randint(np.iinfo(np.int32).max))
         self.scaling_ = fit_scaling(self.scaling, x, weight)
@@ -160,6 +162,7 @@ class _SoftTreeEstimator(BaseEstimator):
             StateMismatch: If names or shapes are others.
             NonFinite: If a value is not finite.
         """
+        check_state(state)
         wide = {name: x.double() for name, x in state.items()}
         check_same(self.state_, wide)
         check_finite(wide, "the state")
@@ -321,6 +324,11 @@ def _whole(name: str, value: Any) -> int:
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
         raise UsageError(f"`{name}` must be a whole number of at least 1.", got=repr(value))
     return int(value)
+
+
+def _number(name: str, value: Any) -> None:
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise UsageError(f"`{name}` is a number.", got=repr(value))
 
 
 def _counting(
