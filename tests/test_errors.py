@@ -187,3 +187,8 @@ def test_no_message_of_the_library_names_an_option():
                 if flags and id(node) not in spoken and " " in node.value:
                     found.append((path.name, node.lineno, flags))
     assert found == []
+
+
+def test_a_name_that_is_no_text_is_refused_like_any_other():
+    refused = errors.UnknownName("split", 0, ["train", "test"])
+    assert refused.got == "0" and refused.remedy == "Known: train, test."

@@ -121,3 +121,9 @@ def test_slips_are_caught_where_a_test_looks_and_survive_where_none_does(tmp_pat
     assert (module / "seen.py").read_text().count("+") == 1
     more = subprocess.run([*command, "--least", "0.8"], cwd=tmp_path, check=False)
     assert more.returncode == 1
+
+
+def test_strictness_of_a_zip_is_no_place_for_a_slip():
+    source = "def f(x, y):\n    z = zip(x, y, strict=True)\n    w = list(z)\n    return w, True\n"
+    told = [s.said for s in slips(source, Function("f", 1, 4), 0)]
+    assert told == ["flag: True -> False"]

@@ -198,11 +198,15 @@ def tried(
         code, by = sandbox.run([*chosen, *(f"--deselect={t}" for t in unsound)], seconds)
         sandbox.put(file, source)
         caught = None if code == TOO_LONG else code not in (0, 5)
-        if not caught or not by or by.startswith("collecting"):
+        if not caught or not by:
             break
-        if sandbox.run([by], seconds)[0] == 0:
+        broken = by.removeprefix("collecting ")
+        if sandbox.run([broken], seconds)[0] in (0, 5):
             break
-        unsound.append(by)
+        unsound.append(broken)
+        chosen = [t for t in chosen if not t.endswith(broken)]
+        if not chosen:
+            return Outcome(file, function, slip, None, f"unsound: {broken}", seconds)
     return Outcome(file, function, slip, caught, by, time.monotonic() - start)
 
 

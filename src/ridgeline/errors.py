@@ -383,9 +383,9 @@ class NotStackable(RidgelineError, RuntimeError):
 class UnknownName(RidgelineError, LookupError):
     """A name is not among those known; the nearest come first."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], remedy: str = "") -> None:
+    def __init__(self, kind: str, name: object, known: Iterable[str], remedy: str = "") -> None:
         known = list(known)
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
         rest = [k for k in known if k not in near]
         listed = ", ".join(near + rest) or "none"
         hint = f"Did you mean {near[0]!r}? " if near else ""
