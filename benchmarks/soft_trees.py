@@ -1,6 +1,6 @@
-"""Soft trees: a training step, and ten ensembles together, against what one would write.
+"""Soft trees: a training step and ten ensembles together, against what one would write; alignment.
 
-    python -m benchmarks.soft_trees               # both, about a minute on one thread
+    python -m benchmarks.soft_trees               # all, about a minute on one thread
     python -m benchmarks.soft_trees --only step
 
 The straightforward implementation takes each leaf's share as a product of slices of the splits,
@@ -10,13 +10,16 @@ to 1e-9 in float64.
 
 import argparse
 import statistics
+import time
 
 import torch
 from torch import Tensor, nn
 
 from benchmarks.harness import interleave, machine, ratio
 from ridgeline.data import Split
+from ridgeline.matching import TreeWeightMatching, align
 from ridgeline.nets import SoftTrees
+from ridgeline.symmetry import symmetries
 from ridgeline.training import Adam, Member, Recipe
 from ridgeline.training.population import Population
 
@@ -147,9 +150,25 @@ def populations(repeats: int) -> None:
         print(f"| {kind} | {500 * statistics.median(seconds['ours']):.0f} | {shown} |", flush=True)
 
 
+def alignments(repeats: int) -> None:
+    print("\nTwo ensembles aligned, 20 features, the state's function compared too: seconds\n")
+    print("| trees | first call | after it | wanted |\n|---|---|---|---|")
+    for kind in ("oblivious", "perfect", "list", "modified-list"):
+        nets = [ensemble(kind, 2, seed) for seed in range(2)]
+        a, b = (net.state_dict() for net in nets)
+        symmetry = symmetries(nets[0], torch.zeros(2, FEATURES))
+        seconds = []
+        for _ in range(repeats + 1):
+            start = time.perf_counter()
+            align(a, b, symmetry, by=TreeWeightMatching())
+            seconds.append(time.perf_counter() - start)
+        after = statistics.median(seconds[1:])
+        print(f"| {kind} | {seconds[0]:.3f} | **{after:.3f}** | 0.3 |", flush=True)
+
+
 def main() -> None:
     parsed = argparse.ArgumentParser(description=__doc__)
-    parsed.add_argument("--only", default="", choices=["", "step", "population"])
+    parsed.add_argument("--only", default="", choices=["", "step", "population", "alignment"])
     parsed.add_argument("--repeats", type=int, default=7)
     parsed.add_argument("--threads", type=int, default=1)
     chosen = parsed.parse_args()
@@ -159,6 +178,8 @@ def main() -> None:
         steps(chosen.repeats)
     if chosen.only in ("", "population"):
         populations(chosen.repeats)
+    if chosen.only in ("", "alignment"):
+        alignments(chosen.repeats)
 
 
 if __name__ == "__main__":

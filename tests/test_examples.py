@@ -3,6 +3,8 @@
 import importlib.util
 from pathlib import Path
 
+import pytest
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
@@ -20,6 +22,14 @@ def test_alignment_and_repair_lower_the_barrier(capsys):
     out = capsys.readouterr().out
     assert "fc1: 128" in out
     assert "merged: test error" in out
+
+
+@pytest.mark.slow
+def test_an_ensemble_merged_of_two_halves_of_a_table_beats_both(capsys):
+    first, second, plain, merged = loaded("merge_trees").main().values()
+    assert merged > max(first, second) + 0.01
+    assert merged > plain
+    assert "aligned, then merged" in capsys.readouterr().out
 
 
 def test_no_layer_is_curved_more_than_the_whole_network(capsys):

@@ -29,6 +29,7 @@ def test_its_blocks_run_and_the_merged_ensemble_beats_both():
     a, b, merged = held["scores"]
     assert merged > max(a, b)
     np.testing.assert_allclose([merged, a, b], said, atol=0.02)
+    assert held["recovered"] == 0.0
 
 
 def test_its_spec_is_one():

@@ -1,6 +1,8 @@
 """What modules say of themselves: taken with the network's names, proved, or left out by name."""
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,6 +138,15 @@ def test_what_a_module_says_is_kept_in_a_file(mixed, tmp_path):
     a = numbers(model)
     one, other = (s.random(2)(a) for s in (symmetry, found))
     assert all(torch.equal(one[n], x) for n, x in other.items())
+
+
+def test_the_block_of_the_docs_runs():
+    page = (Path(__file__).parents[2] / "docs" / "symmetries.md").read_text()
+    (block,) = re.findall(r"run by a test:\n\n```python\n(.*?)```", page, re.S)
+    held = {}
+    with torch.random.fork_rng():
+        exec(compile(block, "symmetries.md", "exec"), held)
+    assert held["declared"] == ["2.signs"]
 
 
 def test_a_users_module_says_its_own_and_it_is_saved_by_its_class(tmp_path):
