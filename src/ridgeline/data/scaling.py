@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from ridgeline.errors import UnknownName
 
@@ -27,7 +27,7 @@ QUANTILES = 1000
 """As many as scikit-learn's transformer keeps by default."""
 NEAR = 1e-7
 """Values so near to a column's ends are at them, as scikit-learn has it."""
-LOW, HIGH = (float(norm.ppf(share)) for share in (NEAR - np.spacing(1), 1 - NEAR + np.spacing(1)))
+LOW, HIGH = (float(ndtri(share)) for share in (NEAR - np.spacing(1), 1 - NEAR + np.spacing(1)))
 """Where the normal law's tails are cut: -5.2 and 5.2."""
 
 
@@ -73,7 +73,7 @@ class Quantiles:
             share = 0.5 * (rising - falling)
             share[values + NEAR > known[-1]] = 1.0
             share[values - NEAR < known[0]] = 0.0
-            result[:, column] = np.clip(norm.ppf(share), LOW, HIGH)
+            result[:, column] = np.clip(ndtri(share), LOW, HIGH)
         return result
 
     def arrays(self) -> dict[str, Array]:
