@@ -137,7 +137,7 @@ class Asked:
     def __init__(self, monkeypatch, seeds, measure, **settings):
         self.runs = [SimpleNamespace(seed=s) for s in seeds]
         self.asked, self.measure, self.settings = [], measure, settings
-        monkeypatch.setattr(trained, "_networks", lambda bench: [("net", self.runs)])
+        monkeypatch.setattr(trained, "networks", lambda bench: [("net", self.runs)])
 
     def setting(self, name):
         return self.settings[name]
@@ -189,7 +189,7 @@ def test_a_star_of_more_feet_than_runs_is_refused(monkeypatch):
 
 
 def test_where_a_line_has_no_barrier_nothing_is_removed():
-    assert np.isnan(trained._removed(0.0, 0.0)) and trained._removed(2.0, 0.5) == 0.75
+    assert np.isnan(trained.removed(0.0, 0.0)) and trained.removed(2.0, 0.5) == 0.75
 
 
 def test_the_length_is_the_least_of_chains_that_remove_enough(monkeypatch):

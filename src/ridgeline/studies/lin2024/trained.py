@@ -1,6 +1,6 @@
 """N10 to N13: trained networks: stars of them, their centre, and short chains of two pieces."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
@@ -14,7 +14,7 @@ from ridgeline.frame import Frame, mean, share
 from ridgeline.frame.show import POSITION, Summary
 from ridgeline.measures import Array
 from ridgeline.paths import Line
-from ridgeline.profiles import Profile, profile
+from ridgeline.studies.connected import POINTS, circle, levels, measured, networks, removed
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim
 from ridgeline.study.keys import versioned
@@ -24,7 +24,6 @@ from ridgeline.training import Adam
 
 __all__ = ["ITEMS"]
 
-POINTS = 21
 SHORT = 1.05
 """Length over the straight distance up to which a chain is short; of table 2's last."""
 REMOVED = 0.9
@@ -38,31 +37,12 @@ def _descent(steps: int, batch: int) -> Descent:
     return Descent(length=f"{steps}it", batch_size=batch, positions=3, optimiser=adam, looks=2)
 
 
-def _networks(bench: Bench) -> Iterator[tuple[str, list[Subject]]]:
-    """Sound runs of each network, by seed."""
-    frame = bench.frame("minima", widths="net.widths")
-    for widths, rows in frame.by("widths").items():
-        yield "-".join(map(str, widths)), sorted(rows.values("run"), key=lambda run: run.seed)
-
-
-def _of(profile: Profile) -> dict[str, float]:
-    """Numbers of a profile: barriers over the chord, largest loss, least accuracy."""
-    return {
-        "barrier": profile.barrier(split="train").height,
-        "test": profile.barrier(split="test").height,
-        "top": float(profile.curve("loss", "train").mean.max()),
-        "least": 1 - float(profile.curve("error", "train").mean.max()),
-    }
-
-
 # --- N10, N12, N13: stars --------------------------------------------------------------------
 
 
 @versioned("line between minima", "1")
 def _line(a: Subject, b: Subject) -> dict[str, Any]:
-    goals = {"train": a.objective("train"), "test": a.objective("test")}
-    found = profile(Line(a.final, b.final), goals, points=POINTS)
-    return {**_of(found), "loss": found.curve("loss", "train").mean}
+    return measured(Line(a.final, b.final), a)
 
 
 @versioned("star of minima", "1")
@@ -77,8 +57,8 @@ def _star(*runs: Subject, feet: int, seed: int, steps: int, batch: int) -> dict[
         {"train": goal, "test": runs[0].objective("test")},
         points=POINTS,
     )
-    arms = [_of(one) for one in domain.feet]
-    others = [_of(one) for one in domain.held_out]
+    arms = [levels(one) for one in domain.feet]
+    others = [levels(one) for one in domain.held_out]
     losses = np.array([one.curve("loss", "train").mean for one in domain.feet])
     return {
         **{f"arm_{name}": [arm[name] for arm in arms] for name in arms[0]},
@@ -94,7 +74,7 @@ def stars(bench: Bench) -> Frame:
     """Stars of three and of five, of consecutive seeds in a circle; a row each."""
     asked = {name: int(bench.setting(name)) for name in SETTINGS}
     rows: list[dict[str, Any]] = []
-    for network, runs in _networks(bench):
+    for network, runs in networks(bench):
         for r in map(int, bench.setting("feet")):
             if len(runs) < r:
                 raise UsageError(
@@ -115,8 +95,8 @@ def stars(bench: Bench) -> Frame:
         Frame.of(rows, cluster="star")
         .derive(
             line=lambda lines: float(np.mean([one["barrier"] for one in lines])),
-            arm=lambda found: float(found["arm_barrier"].max()),
-            removed=_removed,
+            left=lambda found: float(found["arm_barrier"].max()),
+            removed=removed,
             raised=lambda found: float(found["centre"] - found["foot"]),
             held=lambda found: (
                 float(found["held_barrier"].mean()) if len(found["held_barrier"]) else None
@@ -135,11 +115,6 @@ def stars(bench: Bench) -> Frame:
             "its feet. Stars of one network share feet: cases are stars, averaged over networks."
         )
     )
-
-
-def _removed(line: float, arm: float) -> float:
-    """The share of the barrier that is gone; NaN where there was none."""
-    return 1 - arm / line if line > 0 else float("nan")
 
 
 def _folds(frame: Frame) -> Panels:
@@ -190,10 +165,10 @@ def geodesics(bench: Bench) -> Frame:
     asked: dict[str, Any] = {name: int(bench.setting(name)) for name in SETTINGS}
     asked["penalties"] = [float(x) for x in bench.setting("penalties")]
     rows = []
-    for network, runs in _networks(bench):
-        for i, a in enumerate(runs):
+    for network, runs in networks(bench):
+        for i, (a, b) in enumerate(circle(runs)):
             bench.tell(f"geodesics, {network}", i, len(runs))
-            found = bench.kept(_geodesic, [a, runs[(i + 1) % len(runs)]], **asked)
+            found = bench.kept(_geodesic, [a, b], **asked)
             rows.append({"network": network, "pair": i, "found": found})
     return (
         Frame.of(rows, cluster="pair")
@@ -298,7 +273,7 @@ ITEMS = (
                 of={
                     "stars": len,
                     "line's barrier": "line",
-                    "worst arm": "arm",
+                    "worst arm": "left",
                     "removed": "removed",
                     "centre above worst foot": "raised",
                     "held-out arms": "held",
