@@ -14,6 +14,7 @@ from ridgeline.graph import Network
 from ridgeline.symmetry import symmetries
 from ridgeline.symmetry.bits import Equations, parity_space
 from ridgeline.symmetry.proof import Residual
+from ridgeline.symmetry.scales import rescalable
 from ridgeline.symmetry.scaling import Rescalable, Scaling
 from ridgeline.symmetry.signs import signs
 from ridgeline.symmetry.transform import Transform
@@ -122,3 +123,27 @@ def test_a_space_is_a_space():
     assert parity_space({0, 3}).basis == [3]
     assert parity_space({0, 1, 2}).basis == [1]  # without their sum they are not both in it
     assert parity_space({0, 3}).excluded(2) == [3]
+
+
+class Summed(nn.Module):
+    """Branches with few ReLU units each, of which two samples often leave half silent."""
+
+    def __init__(self):
+        super().__init__()
+        self.branches = nn.ModuleList(
+            nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 6)) for _ in range(4)
+        )
+        self.head = nn.Linear(6, 2)
+
+    def forward(self, x):
+        return self.head(sum(branch(x) for branch in self.branches).tanh())
+
+
+def test_units_that_are_silent_at_the_example_have_no_signs():
+    for seed in range(3):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model, x = Summed().eval(), torch.randn(2, 6)
+        found = rescalable(symmetries(model, x), model, x)
+        signed = [m for m in found.scalings if m.signs]
+        assert len(signed) == 1 and set(signed[0].powers) == {1}  # all that the tanh meets

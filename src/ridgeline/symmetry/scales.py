@@ -37,7 +37,7 @@ from ridgeline.symmetry.bends import conditions
 from ridgeline.symmetry.evaluation import drawn, random_state, steadily
 from ridgeline.symmetry.group import Group
 from ridgeline.symmetry.outputs import Which, network_of
-from ridgeline.symmetry.proof import prove
+from ridgeline.symmetry.proof import Bench, prove
 from ridgeline.symmetry.scaling import Rescalable
 from ridgeline.symmetry.symmetry import Symmetry
 from ridgeline.symmetry.witness import witnessed
@@ -76,7 +76,8 @@ def rescalable(
 
     Raises:
         NotTraceable: If the network cannot be traced.
-        NotASymmetry: If what was found fails its proof.
+        NotASymmetry: If a group of the symmetry that is given fails its proof. A scaling that does
+            is left out, and named in `derived`.
     """
     from ridgeline.symmetry.signs import signs
 
@@ -85,8 +86,15 @@ def rescalable(
     found += signs(symmetry, network, example, seed=seed)
     witness = symmetry.witness or witnessed(network, example, seed)
     whole = replace(symmetry, scalings=_inmost(symmetry, found), witness=witness)
-    prove(whole, network, example, seed=seed)
-    return whole
+    wrong = {w.name: w for w in Bench(network, example, seed).wrong(whole)}
+    kept = tuple(m for m in whole.scalings if m.name not in wrong)
+    if not wrong:
+        return whole
+    if len(whole.scalings) - len(kept) < len(wrong):  # what was given is none
+        prove(whole, network, example, seed=seed)
+    names = ", ".join(f"{n!r} ({w.change:.1e})" for n, w in wrong.items())
+    note = f"derived, but dropped because outputs change: {names}"
+    return replace(whole, scalings=kept, derived=(*whole.derived, note))
 
 
 def scales(

@@ -12,6 +12,7 @@ needed.
 
 import operator
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import product
 from typing import Any
 
@@ -25,6 +26,8 @@ from ridgeline.symmetry.bends import reaching
 from ridgeline.symmetry.bits import Equations, forms_from, parity_space
 from ridgeline.symmetry.evaluation import drawn, random_state, steadily
 from ridgeline.symmetry.group import Group
+from ridgeline.symmetry.lengths import many
+from ridgeline.symmetry.proof import CHEAP, SAMPLES
 from ridgeline.symmetry.scaling import Rescalable, multiplied
 from ridgeline.symmetry.symmetry import Symmetry
 
@@ -38,6 +41,12 @@ MOST = 6
 
 ROUNDING = 1e-10
 """Relative to the largest element that is no mask."""
+
+PASSES = 3
+"""Random states at which the signs of a small network are followed."""
+
+NUMBERS = 4096
+"""Numbers of a batch up to which it is made one of `SAMPLES` samples."""
 
 MASKED = 1e30
 """What attention masks add is larger, and says nothing of the size of other elements."""
@@ -54,18 +63,45 @@ def signs(
         example: A batch of inputs.
         seed: Of the random weights.
     """
-    state = random_state(network.tensors, seed)
-    inputs = drawn(example, seed)
-    trace = network.trace(inputs, state)
+    passes: list[tuple[Trace, Mapping[fx.Node, Any]]] = []
+    for k in range(PASSES if _small(network, example) else 1):
+        state = random_state(network.tensors, seed + k)
+        trace, inputs = _traced(network, example, state, seed + k)
+        with torch.no_grad(), steadily(seed):
+            passes.append((trace, values_of(trace, [*state.values(), *flatten(inputs)])))
+    found: list[Rescalable] = []
     with torch.no_grad(), steadily(seed):
-        values = values_of(trace, [*state.values(), *flatten(inputs)])
-        found: list[Rescalable] = []
         for group in symmetry.groups:
-            for powers in _Followed(group, trace, values).solutions():
+            equations = Equations()
+            followed = [_Followed(group, *one, equations) for one in passes]
+            for powers in followed[-1].solutions():
                 leader = group.places[powers.index(1)].tensor
                 name = f"{group.name} signed at {leader}"
                 found.append(Rescalable(name, group.name, powers, signs=True))
     return tuple(found)
+
+
+def _small(network: Network, example: Any) -> bool:
+    """True if it is cheap to follow signs at several states, and at more samples.
+
+    The units that are taken may be silent at two samples (a ReLU's, of few), and then tell nothing.
+    """
+    held = flatten(example)
+    most = max((x.numel() // max(1, len(x)) for x in held if x.ndim), default=NUMBERS)
+    numbers = sum(x.numel() for x in network.tensors.values())
+    return most * SAMPLES <= NUMBERS and numbers < CHEAP
+
+
+def _traced(
+    network: Network, example: Any, state: Mapping[str, Tensor], seed: int
+) -> tuple[Trace, Any]:
+    """A trace and its inputs: at more samples than the example's, if the network takes them."""
+    if _small(network, example):
+        inputs = drawn(many(example, SAMPLES), seed)
+        with suppress(Exception):  # a user's network may refuse another batch size in any way
+            return network.trace(inputs, state), inputs
+    inputs = drawn(example, seed)
+    return network.trace(inputs, state), inputs
 
 
 class _Followed:
@@ -75,13 +111,20 @@ class _Followed:
         group: Of whose units half are taken: one alone might be silent at the example.
         trace: Of the network.
         values: Of its nodes.
+        equations: In the bits, of other passes; those of this one are added.
     """
 
-    def __init__(self, group: Group, trace: Trace, values: Mapping[fx.Node, Any]) -> None:
+    def __init__(
+        self,
+        group: Group,
+        trace: Trace,
+        values: Mapping[fx.Node, Any],
+        equations: Equations,
+    ) -> None:
         self.places = len(group.places)
         self.values = dict(values)
         self.changed: set[fx.Node] = set()
-        self.equations = Equations()
+        self.equations = equations
         self.forms: dict[fx.Node, list[Signed]] = {}
         factors = np.ones((group.fibres, group.size))
         factors[:, : (group.size + 1) // 2] = -1.0
