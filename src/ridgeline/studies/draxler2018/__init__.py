@@ -6,8 +6,7 @@ paper and its released code (AutoNEB) were read; thresholds are ours.
 
 from typing import Any
 
-from ridgeline.connecting import ElasticBand, draxler, nudge
-from ridgeline.connecting.measuring import stretch
+from ridgeline.connecting import ElasticBand, connect, draxler
 from ridgeline.frame import Frame, mean
 from ridgeline.frame.show import Summary
 from ridgeline.paths import Line
@@ -38,8 +37,8 @@ def _line(a: Subject, b: Subject) -> dict[str, Any]:
 def _band(a: Subject, b: Subject, *, share: float, batch: int) -> dict[str, Any]:
     """The fourteen cycles of the released code, with a share of their steps."""
     by = ElasticBand(cycles=draxler(share), batch_size=batch, evaluation="loop")
-    found = nudge(a.final, b.final, a.objective("train"), by)
-    return {**measured(found.path, a), "stretch": stretch(found.path)}
+    found = connect(a.final, b.final, a.objective("train"), by=by)
+    return {**measured(found.path, a), "stretch": found.stretch}
 
 
 def gone_of(height: float, left: float) -> float:
