@@ -235,7 +235,7 @@ def test_writing_to_what_others_share_is_refused(work):
 )
 def test_what_depends_on_values_is_refused(work):
     with pytest.raises(
-        NotTraceable, match=r"branches on values.*Got test_tracing.py, line \d+, `.*fc.*`: \w+: ."
+        NotTraceable, match=r"branches on values.*Got test_network.py, line \d+, `.*fc.*`: \w+: ."
     ):
         Network(Functional(work)).trace(X)
 
