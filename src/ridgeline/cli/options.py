@@ -4,7 +4,7 @@ import argparse
 import importlib
 from collections.abc import Callable
 
-from ridgeline.cli import bridging, stored, symmetric
+from ridgeline.cli import bridging, mapped, stored, symmetric
 from ridgeline.cli.groups import (
     POINT,
     add_engine,
@@ -28,6 +28,7 @@ EXAMPLES = {
     **stored.EXAMPLES,
     **symmetric.EXAMPLES,
     **bridging.EXAMPLES,
+    **mapped.EXAMPLES,
 }
 
 
@@ -164,6 +165,7 @@ VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "explain": ("Say why the loss falls as it does from a start to a minimum.", _explain),
     **symmetric.VERBS,
     **bridging.VERBS,
+    **mapped.VERBS,
     "plane": ("Measure the plane through three checkpoints, or around one.", _plane),
     "inspect": (
         "Look into a checkpoint: tensors, types, norms, ties, non-finite values.",

@@ -138,6 +138,8 @@ class _Run:
         self.rule = replace(rule, weight_decay=0.0) if self.decay else rule
         self.slots = {slot: [torch.zeros_like(moved)] for slot in self.rule.remembered()}
         self.count = 0
+        if self.cycle < len(self.band.cycles):
+            self.pivots.planned = self._present.steps
 
     @property
     def _present(self) -> Cycle:

@@ -34,6 +34,9 @@ __all__ = ["Evaluation", "Pivots"]
 Evaluation = Literal["auto", "loop", "stacked"]
 STACKED_BYTES = 2**30
 """Bytes of a stack's rows and slopes up to which it is tried."""
+WORTH_TRACING = 100
+"""Steps with one number of pivots from which on a trace pays: it takes as long as about so many
+small steps."""
 AGREEMENT = 1e-3
 """Share of the largest slope by which a stacked step may differ from the loop's."""
 
@@ -53,6 +56,8 @@ class Pivots:
         self.layout, self.line, self.evaluation = layout, line, evaluation
         self.objective = layout.objective
         self.standing = Standing(layout)
+        self.planned = 0
+        """Steps to be taken with the present number of pivots."""
         self.stackable = not (layout.carried or layout.spectral)
         """False if pivots differ in more than what trains."""
         self.stacked: dict[int, bool] = {}
@@ -105,7 +110,10 @@ class Pivots:
             UsageError: If no derivative reaches the loss.
         """
         count = len(rows)
-        if not self.stacked.get(count, count > 1 and self.evaluation != "loop" and self.stackable):
+        tried = self.evaluation == "stacked" or (
+            self.evaluation == "auto" and self.planned >= WORTH_TRACING
+        )
+        if not self.stacked.get(count, count > 1 and tried and self.stackable):
             return self._looped(rows, batch)
         key = (count, len(batch))
         if key not in self._programs:
