@@ -113,6 +113,7 @@ def test_constants_are_the_same_in_every_batch():
         with pytest.raises(DataError, match="the same in every batch") as caught:
             join(parts)
         assert caught.value.got == f"True, {other!r}"
+        assert "Give what differs from sample to sample as a tensor" in caught.value.remedy
 
 
 @pytest.mark.parametrize("other", [Samples(torch.zeros(3, 5), Y), Samples({"x": X}, Y)])
