@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from ridgeline.io.indices import pack, unpack
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(st.lists(st.integers(-9, 9), max_size=12))
 def test_any_list_comes_back(values):
     array = np.array(values, dtype=np.int64)

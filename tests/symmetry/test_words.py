@@ -72,7 +72,11 @@ def test_where_the_units_of_a_group_are_made():
     one = Group("fc", (Place("v", 1, INDEX), Place("fc.w", 0, INDEX)))
     assert made_in(one) == "module 'fc', fc.w[0]"
     assert made_in(Group("v", (Place("v", 1, INDEX),))) == "v[1]"
-    assert made_in(SimpleNamespace(name="experts.*")) == "modules 'experts.*'"
+    own = SimpleNamespace(name="own", tensors=lambda: iter(["t.w", "t.v"]))
+    assert (
+        made_in(own) == "t.w"
+        and made_in(SimpleNamespace(name="own", tensors=lambda: iter(()))) == "own"
+    )
 
 
 def test_shapes_of_an_example():
