@@ -301,14 +301,16 @@ class Difference:
         Args:
             cases: ``{"more": ..., "less": ...}``, one number a run in each; and ``"more_group"``
                 and ``"less_group"`` if runs come in groups, such as seeds. A group that is on
-                both sides makes a pair.
+                both sides makes a pair. ``"why"`` if these cases cannot decide anything.
         """
         more, less = _finite(cases["more"]), _finite(cases["less"])
         groups = _groups(cases, more_group=len(more), less_group=len(less))
         counts = [len(more), len(less)] if groups is None else [len(np.unique(g)) for g in groups]
         n = sum(counts) if groups is None else len(np.unique(np.concatenate(groups)))
-        if few := _enough(min(counts), self.needs, np.concatenate([more, less])):
-            return Measured("undecided", float("nan"), few.low, few.high, n, few.why)
+        few = _enough(min(counts), self.needs, np.concatenate([more, less]))
+        if why := cases.get("why") or (few and few.why):
+            nothing = float("nan")
+            return Measured("undecided", nothing, nothing, nothing, n, str(why))
         shares = all(isinstance(x, bool | np.bool_) for g in ("more", "less") for x in cases[g])
         middle, span = intervals.difference(more, less, shares=shares, groups=groups)
         return Measured(_judge(middle, span, self.side, self.at), middle, *span, n)

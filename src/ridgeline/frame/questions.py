@@ -252,6 +252,7 @@ def difference(
     paired: bool = False,
     rows: Rows | None = None,
     needs: int = demands.NEEDED,
+    why: Callable[[Frame], str] | None = None,
     optional: bool = False,
     **where: Any,
 ) -> Question:
@@ -266,6 +267,7 @@ def difference(
         paired: Whether a cluster that is on one side alone is left out.
         rows: Makes the rows that are asked of the frame's.
         needs: Rows, or clusters of them, on each side.
+        why: Says of the rows why they cannot decide anything; empty if they can.
         optional: Whether it is not asked where there are no rows.
         **where: Of both sides.
 
@@ -284,6 +286,8 @@ def difference(
         told: dict[str, Any] = {name: side[column] for name, side in sides.items()}
         if cluster is not None:
             told |= {f"{name}_group": _groups(side, cluster) for name, side in sides.items()}
+        if why is not None and (reason := why(found)):
+            told["why"] = reason
         return told
 
     return Question(lambda side, at: demands.Difference(said, side, at, needs), cases, optional)

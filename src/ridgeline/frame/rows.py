@@ -159,14 +159,43 @@ class Rows:
 
         return at
 
+    def each(self, **columns: Any) -> Self:
+        """Return every row once for each of several values, which a further column holds.
+
+        Args:
+            **columns: Name to the values, or to a function of columns that gives them; of several
+                each value of the first with each of the next.
+
+        Raises:
+            UsageError: If a parameter is no column.
+        """
+        found = self
+        for name, made in columns.items():
+            told = found.derive(**{name: made if callable(made) else lambda made=made: made})
+            lists = [list(several) for several in told.values(name)]
+            rows = found._at([i for i, several in enumerate(lists) for _ in several])
+            values = [value for several in lists for value in several]
+            found = rows._with({**rows._columns, name: values})
+        return found
+
+    def head(self, count: int) -> Self:
+        """Return the first rows, at most so many."""
+        return self._at(range(len(self))[:count])
+
     def select(self, *names: str) -> Self:
         """Return the frame with these columns only, in this order."""
         return self._with({name: self.values(name) for name in names})
 
-    def sorted(self, *names: str) -> Self:
-        """Return the rows in the order of these columns, the first of them first."""
+    def sorted(self, *names: str, reverse: bool = False) -> Self:
+        """Return the rows in the order of these columns, the first of them first.
+
+        Args:
+            *names: Of columns.
+            reverse: Whether the largest comes first; rows that are alike keep their order.
+        """
         columns = [self.values(name) for name in names]
-        order = sorted(range(len(self)), key=lambda i: tuple(_order(c[i]) for c in columns))
+        keys = [tuple(_order(column[i]) for column in columns) for i in range(len(self))]
+        order = sorted(range(len(self)), key=keys.__getitem__, reverse=reverse)
         return self._at(order)
 
     def noted(self, *notes: str) -> Self:

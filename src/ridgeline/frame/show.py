@@ -5,6 +5,7 @@ Each is made of the rows when they are there, `show(frame)`, and is data: `ridge
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from ridgeline.frame.table import Frame
 from ridgeline.measures import Array
 from ridgeline.profiles import Profile
 
-__all__ = ["POSITION", "Curves", "Scatter", "Show", "Summary", "Trend", "mean_sd"]
+__all__ = ["POSITION", "Curves", "Lines", "Scatter", "Show", "Summary", "Trend", "mean_sd"]
 
 Show = Callable[[Frame], Chart | Table | Sequence[Chart | Table]]
 """A figure or table of a frame, or several."""
@@ -57,7 +58,7 @@ class Curves:
     title: str
     """Title of the chart; with `each`, ``{}`` in it is the value."""
     caption: str = ""
-    """Caption of the chart; by default the metrics. The number of runs of each line is added."""
+    """Caption of the chart; by default the metrics. The number of rows of each line is added."""
     _: KW_ONLY
     line: str | Sequence[str]
     """The column that tells lines apart; of several the values stand side by side."""
@@ -73,6 +74,8 @@ class Curves:
     """True if lines are values in an order, to be coloured on a ramp."""
     transform: Callable[[Array], Array] | None = None
     """Change of the values that are drawn."""
+    unit: str = "runs"
+    """Plural of what a row is."""
     where: Mapping[str, Any] = field(default_factory=dict)
     """Rows that are drawn, as `Frame.where` takes them."""
 
@@ -104,7 +107,9 @@ class Curves:
             self.caption
             or f"{(self.split or 'training').capitalize()} {' and '.join(self.metrics)}."
         )
-        said = f"{text} Mean over runs, band of one standard deviation; runs: {counts}."
+        said = (
+            f"{text} Mean over {self.unit}, band of one standard deviation; {self.unit}: {counts}."
+        )
         return Panels(name=name, title=title, caption=said, panels=panels)
 
     def _series(self, found: Mapping[str, Sequence[Profile]], metric: str) -> list[Series]:
@@ -117,6 +122,59 @@ class Curves:
                 curves = [change(p.curve(metric, self.split).mean) for p in has]
                 series.append(band(label, has[0].t, curves, ordered=shade))
         return series
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A line for each row, pale but for the first of each colour."""
+
+    name: str
+    title: str
+    caption: str = ""
+    _: KW_ONLY
+    y: tuple[str, str]
+    """The column of arrays, and what it is, with its unit."""
+    x: tuple[str, str] = ("t", POSITION)
+    """Likewise, of the other axis."""
+    line: str
+    """The column that tells colours apart."""
+    each: str = ""
+    """A column for each value of which there is a panel; its value is the panel's title."""
+    dashed: bool = False
+    """True if colours differ in their dashes, too: for lines that lie on each other."""
+    log_y: bool = False
+    where: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, frame: Frame) -> list[Panels]:
+        """Draw the rows that have a line."""
+        rows = frame.where(**self.where).where(**{self.y[0]: lambda y: y is not None})
+        parts = rows.by(self.each).items() if self.each else [("", rows)]
+        panels = [
+            Panel(
+                x=self.x[1],
+                y=self.y[1],
+                series=self._series(part),
+                title=tidy(value),
+                log_y=self.log_y,
+            )
+            for value, part in parts
+            if len(part)
+        ]
+        shown = Panels(name=self.name, title=self.title, caption=self.caption, panels=panels)
+        return [shown] if panels else []
+
+    def _series(self, rows: Frame) -> list[Series]:
+        return [
+            Series(
+                label=tidy(value),
+                x=row[self.x[0]],
+                y=row[self.y[0]],
+                faint=j > 0,
+                dash=i if self.dashed else 0,
+            )
+            for i, (value, group) in enumerate(rows.by(self.line).items())
+            for j, row in enumerate(group)
+        ]
 
 
 @dataclass(frozen=True)
@@ -154,15 +212,15 @@ class Summary:
 
 @dataclass(frozen=True)
 class Scatter:
-    """Points: one column against others, a panel for each of these."""
+    """Points: columns against columns, a panel for each two."""
 
     name: str
     title: str
     caption: str = ""
     """Caption of the chart; the counts of what is drawn are added."""
     _: KW_ONLY
-    x: tuple[str, str]
-    """The column on the axis, and what it is, with its unit."""
+    x: tuple[str, str] | Mapping[str, str]
+    """The column on the axis, and what it is, with its unit; or several, as `y` has them."""
     y: Mapping[str, str]
     """Quantity on the other axis, with its unit, to its column; a panel for each."""
     line: str
@@ -173,9 +231,9 @@ class Scatter:
 
     def __call__(self, frame: Frame) -> Panels:
         """Draw a point for each row that has both numbers."""
-        column, label = self.x
+        across = self.x if isinstance(self.x, Mapping) else {self.x[1]: self.x[0]}
         panels = []
-        for said, y in self.y.items():
+        for (label, column), (said, y) in product(across.items(), self.y.items()):
             rows = frame.where(**self.where).where(
                 **{name: lambda value: value is not None for name in (column, y)}
             )

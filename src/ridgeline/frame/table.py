@@ -216,6 +216,14 @@ class Groups(Mapping[Any, Frame]):
             raise UnknownName(" and ".join(self.names), str(key), [str(k) for k in self])
         return self._groups[place][1]
 
+    def __contains__(self, key: object) -> bool:
+        return key_of(key) in self._places
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """Return the rows of a value, or something else if there are none."""
+        place = self._places.get(key_of(key))
+        return default if place is None else self._groups[place][1]
+
     def __iter__(self) -> Iterator[Any]:
         return (self._shown(key) for key, _ in self._groups)
 

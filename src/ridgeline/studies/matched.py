@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ridgeline.errors import UsageError
+from ridgeline.frame import Frame
 from ridgeline.matching import Strategy, WeightMatching, align
 from ridgeline.matching.activations import ActivationMatching
 from ridgeline.matching.straight_through import StraightThrough
@@ -19,7 +20,6 @@ from ridgeline.studies.pairs import Pair
 from ridgeline.study.bench import Bench
 from ridgeline.study.keys import versioned
 from ridgeline.study.subjects import Subject
-from ridgeline.symmetry import Symmetry, symmetries
 from ridgeline.symmetry.stacking import orders_of
 
 __all__ = [
@@ -31,24 +31,9 @@ __all__ = [
     "between",
     "carried",
     "fingerprint",
+    "lines",
     "matched_orders",
-    "symmetry_of",
 ]
-
-_KNOWN: dict[str, Symmetry] = {}
-"""Symmetries of this process by network and inputs: each is traced and proved once."""
-
-
-def symmetry_of(subject: Subject) -> Symmetry:
-    """The permutations that leave a run's network unchanged: found by tracing, and proved.
-
-    Runs that differ in their seed alone share it.
-    """
-    example = subject.train.inputs[:2]
-    key = f"{subject.config.net.kind} {subject.config.net.options} {tuple(example.shape)}"
-    if key not in _KNOWN:
-        _KNOWN[key] = symmetries(subject.model(), example)
-    return _KNOWN[key]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +92,7 @@ def matched_orders(bench: Bench, pair: Pair, way: Way) -> dict[str, Array]:
 
     @versioned(f"matched by {way.name}", way.version)
     def measure(*_: Subject, **__: Any) -> dict[str, Any]:
-        symmetry = symmetry_of(pair.a)
+        symmetry = pair.a.symmetry
         found = align(*pair.states, symmetry, by=make(pair, bench))
         if found.transform is None:
             raise UsageError("Pairs are matched by permutations.", got=f"{way.name}, that mixes")
@@ -130,7 +115,7 @@ def carried(pair: Pair, found: Mapping[str, Array]) -> State:
     """The second of a pair, carried to the first by what `matched_orders` found."""
     orders = {name: order for name, order in found.items() if name != "distance"}
     b = pair.states[1]
-    return symmetry_of(pair.a).transform(orders)(b) if orders else b
+    return pair.a.symmetry.transform(orders)(b) if orders else b
 
 
 def between(
@@ -152,3 +137,22 @@ def between(
         return Line(pair.states[0], carried(pair, found))
 
     return bench.profile(pair.a, along, others=[pair.b], points=points, splits=splits)
+
+
+def lines(bench: Bench, pairs: Frame, ways: Sequence[Way], **options: Any) -> Frame:
+    """Pairs once for each way, with the ``profile`` of the line between them; see `between`.
+
+    Args:
+        bench: Measures.
+        pairs: As `ridgeline.studies.pairs.rows` makes them.
+        ways: How the second is carried to the first: the column ``way`` has their names.
+        **options: Of `between`.
+    """
+    found = Frame(cluster=pairs.cluster)
+    for way in ways:
+        for value, group in pairs.by("at").items():
+            bench.tell(f"{way.name} at {value:g}", 0, len(group))
+            found += group.derive(
+                way=way.name, profile=lambda pair, way=way: between(bench, pair, way, **options)
+            )
+    return found

@@ -79,6 +79,7 @@ class Rows:
         *,
         told: str = "lines",
         into: str = "profile",
+        counts: str = "",
         **options: Any,
     ) -> Frame:
         """The rows with a profile of the run's objective along a path, kept; see `profile`.
@@ -89,6 +90,7 @@ class Rows:
                 every path, whose name is the column ``along``.
             told: What progress says is done.
             into: The column of profiles.
+            counts: A column: where it is false nothing is measured, as where a run diverged.
             **options: As `profile` takes them; a function is one of a row's columns.
         """
         several = along if isinstance(along, Mapping) else {"": along}
@@ -97,11 +99,13 @@ class Rows:
             for j, (name, path) in enumerate(several.items()):
                 self.tell(told, i * len(several) + j, len(frame) * len(several))
                 found = None
-                if not row.get("diverged"):
+                if not row.get("diverged") and (not counts or row[counts]):
                     found = self.profile(row["run"], path, **_options(row, options))
                 rows.append({**row, **({"along": name} if name else {}), into: found})
         self.tell(told, len(rows), len(rows))
-        return Frame.of(rows, cluster=frame.cluster, notes=frame.notes)
+        names = [*frame.columns, *(["along"] if isinstance(along, Mapping) else []), into]
+        columns = {name: [row[name] for row in rows] for name in names}
+        return Frame(columns, cluster=frame.cluster, notes=frame.notes)
 
 
 def _column(run: Subject, of: Any) -> Any:

@@ -16,6 +16,7 @@ from ridgeline.state import State
 from ridgeline.study.config import RunConfig
 from ridgeline.study.members import Prepared, Sources, prepare
 from ridgeline.study.store import StoredRun
+from ridgeline.symmetry import Symmetry, symmetries
 
 __all__ = ["Subject"]
 
@@ -102,6 +103,11 @@ class Subject:
             UnknownName: If there is none.
         """
         return get_at(self.config.full(), path)
+
+    @cached_property
+    def symmetry(self) -> Symmetry:
+        """The permutations that leave its network unchanged: found by tracing, and proved."""
+        return symmetries(self.model(), self.train.inputs[:2])
 
     # --- states --------------------------------------------------------------------------
 

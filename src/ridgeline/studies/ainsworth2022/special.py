@@ -11,16 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ridgeline.charts import Panel, Panels, Series, Table
+from ridgeline.frame import Frame, every
+from ridgeline.frame.show import Lines, Summary
 from ridgeline.objective import Objective, binary_cross_entropy
 from ridgeline.paths import Line
 from ridgeline.profiles import Profile, profile
 from ridgeline.rng import stream
 from ridgeline.state import State
-from ridgeline.studies.common import POSITION, mean_sd
 from ridgeline.study.bench import Bench
-from ridgeline.study.claims import Claim, Every
-from ridgeline.study.papers import Finding, Item
+from ridgeline.study.claims import Claim
+from ridgeline.study.papers import Item
 from ridgeline.symmetry import Symmetry, Transform, symmetries
 
 __all__ = ["ITEMS", "data", "elements", "network", "wrong"]
@@ -84,55 +84,32 @@ def elements(symmetry: Symmetry) -> Iterator[Transform]:
         yield symmetry.transform(dict(zip(names, chosen, strict=True)))
 
 
-def counter_example(bench: Bench) -> Finding:
+def counter_example(bench: Bench) -> Frame:
     """The line from a to each permutation of b, on several draws of the data."""
-    draws = range(bench.setting("draws"))
-    found = [_lines(bench, seed) for seed in draws]
-    first = found[0]
-    series = [
-        Series(label=f"permutation {i + 1} of {len(first)}", x=p.t, y=p.curve("error").mean, dash=i)
-        for i, p in enumerate(first)
-    ]
     rows = [
-        [
-            i + 1,
-            *(mean_sd(100 * (1 - _error(every[i], at)) for every in found) for at in (0, 0.5, 1)),
-            mean_sd(every[i].barrier("mean", metric="error").height * 100 for every in found),
-        ]
-        for i in range(len(first))
+        {"draw": seed, "permutation": i + 1, "profile": line}
+        for seed in range(bench.setting("draws"))
+        for i, line in enumerate(_lines(bench, seed))
     ]
-    columns = ["permutation of b", "accuracy of a (%)", "halfway (%)", "of b (%)"]
-    return Finding(
-        charts=[
-            Panels(
-                name="counter-example",
-                title="Two networks by hand, and every permutation of one",
-                caption=f"Error on the line from a to b permuted, {SAMPLES} points, one draw.",
-                panels=[Panel(x=POSITION, y="error (share of samples)", series=series)],
-            )
-        ],
-        tables=[
-            Table(
-                title="The counter-example",
-                columns=[*columns, "accuracy barrier (points)"],
-                rows=rows,
-                note=f"Mean ± standard deviation over {len(found)} draws of the data.",
-            )
-        ],
-        cases={
-            "A5a": [
-                max(_error(line, end) for line in every for end in (0, 1)) < NEARLY
-                for every in found
-            ],
-            "A5b": [
-                all(line.barrier("mean", metric="error").height > NEARLY for line in every)
-                for every in found
-            ],
-        },
-        words=[
+    last = max(row["permutation"] for row in rows)
+    return (
+        Frame.of(rows)
+        .derive(
+            t=lambda profile: profile.t,
+            error=lambda profile: profile.curve("error").mean,
+            label=lambda permutation: f"permutation {permutation} of {last}",
+            **{
+                name: lambda profile, at=at: 100 * (1 - _error(profile, at))
+                for name, at in {"a": 0, "halfway": 0.5, "b": 1}.items()
+            },
+            solved=lambda profile: max(_error(profile, end) for end in (0, 1)) < NEARLY,
+            barrier=lambda profile: profile.barrier("mean", metric="error").height * 100,
+            left=lambda profile: profile.barrier("mean", metric="error").height > NEARLY,
+        )
+        .noted(
             "The permutations are all that discovery finds: two units swapped in each layer. "
             "Verdicts are on draws of the data."
-        ],
+        )
     )
 
 
@@ -140,8 +117,8 @@ def _lines(bench: Bench, seed: int) -> list[Profile]:
     model, (x, y) = network(), data(seed)
     objective = Objective(model, (x, y), loss=binary_cross_entropy, metrics={"error": wrong})
     a, b = state("a"), state("b")
-    every = elements(symmetries(model, x[:2]))
-    return [profile(Line(a, move(b)), objective, points=bench.setting("points")) for move in every]
+    moves, points = elements(symmetries(model, x[:2])), bench.setting("points")
+    return [profile(Line(a, move(b)), objective, points=points) for move in moves]
 
 
 def _error(line: Profile, at: float) -> float:
@@ -161,18 +138,41 @@ ITEMS = (
         measure=counter_example,
         settings=("points", "draws"),
         reported="Both networks classify nearly every point; all four permutations have a barrier.",
+        show=(
+            Lines(
+                "counter-example",
+                "Two networks by hand, and every permutation of one",
+                f"Error on the line from a to b permuted, {SAMPLES} points, one draw.",
+                y=("error", "error (share of samples)"),
+                line="label",
+                dashed=True,
+                where={"draw": 0},
+            ),
+            Summary(
+                "The counter-example",
+                by={"permutation of b": "permutation"},
+                of={
+                    "accuracy of a (%)": "a",
+                    "halfway (%)": "halfway",
+                    "of b (%)": "b",
+                    "accuracy barrier (points)": "barrier",
+                },
+                note="Mean ± standard deviation (number of draws of the data).",
+            ),
+        ),
         claims=(
             Claim(
-                id="A5a",
-                text="Both networks solve the task",
-                place=f"section 4, A.6, code; {THRESHOLD}",
-                test=Every("both ends of the lines err on less than 2 % of a draw's points"),
+                *("A5a", "Both networks solve the task"),
+                f"section 4, A.6, code; {THRESHOLD}",
+                every(
+                    *("solved", "both ends of the lines err on less than 2 % of a draw's points"),
+                    per="draw",
+                ),
             ),
             Claim(
-                id="A5b",
-                text="Every permutation leaves a barrier",
-                place=f"section 4, A.6, code; {THRESHOLD}",
-                test=Every("all four accuracy barriers are above two points"),
+                *("A5b", "Every permutation leaves a barrier"),
+                f"section 4, A.6, code; {THRESHOLD}",
+                every(*("left", "all four accuracy barriers are above two points"), per="draw"),
             ),
         ),
     ),

@@ -9,59 +9,43 @@ from torch import Tensor
 
 from ridgeline.charts import Table
 from ridgeline.errors import UsageError
+from ridgeline.frame import Frame, Question, mean
+from ridgeline.frame.show import Curves, mean_sd
 from ridgeline.measures import Array
 from ridgeline.merging import merge
 from ridgeline.objective import Objective
-from ridgeline.profiles import Profile
 from ridgeline.state import State
-from ridgeline.studies.common import curves_chart, mean_sd, sound
-from ridgeline.studies.matched import NAIVE, WEIGHTS, between, carried, fingerprint, matched_orders
-from ridgeline.studies.pairs import Pair, judged
+from ridgeline.studies.matched import NAIVE, WEIGHTS, carried, fingerprint, lines, matched_orders
+from ridgeline.studies.pairs import Pair, of_learned, rows
 from ridgeline.study.bench import Bench
-from ridgeline.study.claims import Claim, Mean
+from ridgeline.study.claims import Claim
 from ridgeline.study.keys import versioned
-from ridgeline.study.papers import Finding, Item
+from ridgeline.study.papers import Item
 from ridgeline.study.subjects import Subject
 
-__all__ = ["ITEMS", "calibration_error", "paired"]
+__all__ = ["ITEMS", "calibration_error", "paired", "split"]
 
 BINS = 15
 WAYS = (NAIVE, WEIGHTS)
-Measured = Mapping[str, Array]
 
 
-def split(bench: Bench) -> Finding:
+def split(bench: Bench) -> Frame:
     """Neither network has seen much of the other's classes; what does the merged one know?"""
-    pairs = paired(sound(bench.runs("split-a")), sound(bench.runs("split-b")))
-    lines: dict[str, list[Profile]] = {}
-    for i, way in enumerate(WAYS):
-        bench.tell(way.name, i, len(WAYS))
-        lines[way.name] = [between(bench, pair, way, splits=("test",)) for pair in pairs]
-    found = [_judged(bench, pair) for pair in pairs]
-    return Finding(
-        charts=[
-            curves_chart(
-                "split",
-                "Between networks of unlike halves of the data",
-                "Loss and error of the test set on the line; each network has four "
-                "fifths of one half of the classes and a fifth of the other.",
-                lines,
-            )
-        ],
-        tables=[_table(found)],
-        cases={
-            name: judged(pairs, values)
-            for name, values in {
-                "A6a": [_merged(m, "loss") - min(m["a"][0], m["b"][0]) for m in found],
-                "A6b": [_merged(m, "loss") - float(m["ensemble"][0]) for m in found],
-                "A6c": [_merged(m, "ece") - min(m["a"][2], m["b"][2]) for m in found],
-                "A6d": [_merged(m, "loss") - float(m[NAIVE.name][0]) for m in found],
-            }.items()
-        },
-        words=[
-            f"The calibration error has {BINS} bins of equal width. The ensemble averages the "
-            "probabilities of both networks. The paper's data are CIFAR-100."
-        ],
+    halves = (bench.frame(name).values("run") for name in ("split-a", "split-b"))
+    pairs = rows({0.0: paired(*halves)})
+    found = lines(bench, pairs, WAYS, splits=("test",)).derive(
+        scores=lambda pair: _judged(bench, pair)
+    )
+    differences = {
+        "loss": lambda scores: _merged(scores, 0) - min(scores["a"][0], scores["b"][0]),
+        "over_ensemble": lambda scores: _merged(scores, 0) - float(scores["ensemble"][0]),
+        "ece": lambda scores: _merged(scores, 2) - min(scores["a"][2], scores["b"][2]),
+        "over_plain": lambda scores: _merged(scores, 0) - float(scores[NAIVE.name][0]),
+    }
+    judged = {f"judged_{name}": of_learned(name) for name in differences}
+    return found.derive(**differences, **judged).noted(
+        f"The calibration error has {BINS} bins of equal width. The ensemble averages the "
+        "probabilities of both networks. The paper's data are CIFAR-100."
     )
 
 
@@ -137,25 +121,32 @@ def _scores(probabilities: Tensor, targets: Tensor) -> list[float]:
     ]
 
 
-def _merged(measured: Measured, what: str) -> float:
-    return float(measured[WEIGHTS.name][{"loss": 0, "error": 1, "ece": 2}[what]])
+def _merged(scores: Mapping[str, Array], place: int) -> float:
+    return float(scores[WEIGHTS.name][place])
 
 
-def _table(found: Sequence[Measured]) -> Table:
-    names = {
-        "a": "first half's",
-        "b": "second half's",
-        NAIVE.name: "mean of both",
-        WEIGHTS.name: "mean after weight matching",
-        "ensemble": "ensemble of both",
-    }
+NETWORKS = {
+    "a": "first half's",
+    "b": "second half's",
+    NAIVE.name: "mean of both",
+    WEIGHTS.name: "mean after weight matching",
+    "ensemble": "ensemble of both",
+}
+
+
+def _table(frame: Frame) -> Table:
+    found = frame.where(way=WEIGHTS.name).values("scores")
     rows = []
-    for name, label in names.items():
-        loss, error, ece = np.array([m[name] for m in found]).T
+    for name, label in NETWORKS.items():
+        loss, error, ece = np.array([scores[name] for scores in found]).T
         rows.append([label, mean_sd(loss), mean_sd(100 * (1 - error)), mean_sd(100 * ece)])
     columns = ["network", "test loss (nats)", "test accuracy (%)", "calibration error (points)"]
     note = "Mean ± standard deviation over pairs (number of pairs)."
     return Table(title="Networks of unlike halves, merged", columns=columns, rows=rows, note=note)
+
+
+def _merges(column: str, said: str) -> Question:
+    return mean(f"judged_{column}", said, way=WEIGHTS.name)
 
 
 PLACE = "section 5.4, figure 5"
@@ -171,33 +162,35 @@ ITEMS = (
         populations=("split-a", "split-b"),
         reported="The merged network's test loss is below both networks'; it is above that of "
         "their ensemble and of training on all data. It is better calibrated.",
+        show=(
+            Curves(
+                "split",
+                "Between networks of unlike halves of the data",
+                "Loss and error of the test set on the line; each network has four "
+                "fifths of one half of the classes and a fifth of the other.",
+                line="way",
+            ),
+            _table,
+        ),
         claims=(
             Claim(
-                id="A6a",
-                text="The merged network's test loss is below both networks'",
-                place=PLACE,
-                test=Mean("test loss of the merged less the lower of the two (nats)", "below", 0.0),
+                *("A6a", "The merged network's test loss is below both networks'", PLACE),
+                _merges("loss", "test loss of the merged less the lower of the two (nats)") < 0,
             ),
             Claim(
-                id="A6b",
-                text="It is above the ensemble's",
-                place=PLACE,
-                test=Mean("test loss of the merged less the ensemble's (nats)", "above", 0.0),
+                *("A6b", "It is above the ensemble's", PLACE),
+                _merges("over_ensemble", "test loss of the merged less the ensemble's (nats)") > 0,
             ),
             Claim(
-                id="A6c",
-                text="The merged network is better calibrated than either",
-                place=f"{PLACE}; that it is so than either is ours",
-                test=Mean(
-                    "calibration error of the merged less the lower of the two", "below", 0.0
-                ),
+                *("A6c", "The merged network is better calibrated than either"),
+                f"{PLACE}; that it is so than either is ours",
+                _merges("ece", "calibration error of the merged less the lower of the two") < 0,
             ),
             Claim(
-                id="A6d",
-                text="Matching is what makes it so: the plain mean is worse",
-                place="our specification, 6.3",
-                source="derived",
-                test=Mean("test loss of the merged less the plain mean's (nats)", "below", 0.0),
+                *("A6d", "Matching is what makes it so: the plain mean is worse"),
+                "our specification, 6.3",
+                _merges("over_plain", "test loss of the merged less the plain mean's (nats)") < 0,
+                "derived",
             ),
         ),
     ),

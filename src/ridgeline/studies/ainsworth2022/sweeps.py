@@ -5,7 +5,7 @@ from dataclasses import replace
 from ridgeline.frame import Frame, correlation, difference
 from ridgeline.frame.show import Show, Summary, Trend
 from ridgeline.measures import BarrierKind
-from ridgeline.studies.matched import NAIVE, WEIGHTS, between
+from ridgeline.studies.matched import NAIVE, WEIGHTS, lines
 from ridgeline.studies.pairs import cells, height, hidden, of_learned, points_of, rows, width
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim
@@ -50,12 +50,7 @@ def epochs(bench: Bench) -> Frame:
 
 
 def _measured(bench: Bench, pairs: Frame, kind: BarrierKind = "mean") -> Frame:
-    found = Frame(cluster="group")
-    for way in WAYS:
-        for value, group in pairs.by("at").items():
-            bench.tell(f"{way.name} at {value:g}", 0, len(group))
-            found += group.derive(way=way.name, profile=lambda pair, w=way: between(bench, pair, w))
-    return found.derive(
+    return lines(bench, pairs, WAYS).derive(
         height=lambda profile: height(profile, kind=kind),
         test=lambda profile: height(profile, "test", kind),
         points=lambda profile: points_of(profile, kind=kind),

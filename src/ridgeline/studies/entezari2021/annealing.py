@@ -11,7 +11,7 @@ from ridgeline.frame.show import Summary, Trend
 from ridgeline.matching import SimulatedAnnealing, Strategy
 from ridgeline.objective import Objective
 from ridgeline.paths import Line
-from ridgeline.studies.matched import NAIVE, WEIGHTS, Way, between
+from ridgeline.studies.matched import NAIVE, WEIGHTS, Way, lines
 from ridgeline.studies.pairs import Pair, cells, height, hidden, of_learned, rows
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim
@@ -81,12 +81,7 @@ def annealing(bench: Bench) -> Frame:
     """Return what annealing leaves of the barrier, by depth."""
     depths = [float(depth) for depth in bench.setting("depths")]
     pairs = rows(cells(bench.runs("depths"), hidden)).where(at=depths)
-    found = Frame(cluster="group")
-    for way in WAYS:
-        for depth, group in pairs.by("at").items():
-            bench.tell(f"{way.name} at depth {depth:g}", 0, len(group))
-            lines = group.derive(way=way.name, profile=lambda pair, w=way: between(bench, pair, w))
-            found += lines
+    found = lines(bench, pairs, WAYS)
     low, high = min(found.values("at")), max(found.values("at"))
     return found.derive(
         train=height,

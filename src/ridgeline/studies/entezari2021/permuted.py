@@ -9,7 +9,6 @@ from ridgeline.charts import Mark, Panel, Panels, Series
 from ridgeline.frame import Frame, mean
 from ridgeline.frame.show import Summary, mean_sd
 from ridgeline.measures import Array
-from ridgeline.studies.matched import symmetry_of
 from ridgeline.studies.pairs import cells, hidden, of_learned, rows, width
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim
@@ -58,7 +57,7 @@ def excess(found: Mapping[str, Array]) -> float:
 def _barriers(a: Subject, b: Subject, *, draws: int, points: Any) -> dict[str, Any]:
     found: PermutationTest = random_permutation_test(
         [a.final, b.final],
-        symmetry_of(a),
+        a.symmetry,
         a.objective(),
         seed=a.seed,
         draws=draws,

@@ -1,14 +1,14 @@
-"""What the items share: which runs count, how far a path rises, and what is kept of each run."""
+"""Columns that the items share: which runs count, how far their lines rise, and how far they go."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ridgeline.measures import Array, bumps, normalised_distance, trajectory
+from ridgeline.frame import Frame
+from ridgeline.frame.show import tidy
+from ridgeline.measures import bumps, normalised_distance, trajectory
 from ridgeline.profiles import Profile, linearity
-from ridgeline.studies.common import sound
 from ridgeline.study.bench import Bench, line
 from ridgeline.study.keys import versioned
 from ridgeline.study.subjects import Subject
@@ -16,76 +16,100 @@ from ridgeline.theory import gauss_length
 from ridgeline.theory.gauss import GaussMethod
 
 __all__ = [
+    "CELL",
     "NAMES",
-    "Cell",
-    "cell",
+    "RATE",
+    "bent",
     "depth",
-    "distances",
-    "falls",
-    "gauss",
-    "kind",
-    "not_monotone",
+    "gone",
+    "judged",
+    "lines",
+    "lost",
+    "mean_risen",
+    "named",
     "optimiser",
+    "over",
     "plain",
-    "rate",
-    "reached",
     "released_rise",
     "rise",
-    "seeds",
-    "setting",
-    "still",
-    "strays",
+    "runs",
+    "share_risen",
+    "strayed",
 ]
 
 NAMES = {"sgd": "SGD", "adam": "Adam"}
+RATE = "training.optimiser.learning_rate"
 
 
 # --- runs ------------------------------------------------------------------------------------
 
 
-def reached(
-    bench: Bench, subjects: Sequence[Subject], threshold: str = "threshold"
-) -> list[Subject]:
-    """Runs whose final training loss is at most a setting: the released code counts no others."""
-    at = bench.setting(threshold)
-    return [subject for subject in sound(subjects, required=False) if subject.loss <= at]
-
-
-def plain(bench: Bench) -> list[Subject]:
-    """Runs without normalisation: of table A's grid and of the further depths, each once."""
-    runs = {s.hash: s for name in ("grid", "depths") for s in bench.runs(name)}
-    return [s for s in runs.values() if s.at("net.norm") is None]
-
-
-def seeds(subjects: Sequence[Subject]) -> list[int]:
-    """Return which first weights each run has: runs of one seed are not independent."""
-    return [subject.seed for subject in subjects]
-
-
-def rate(subject: Subject) -> float:
-    """A run's learning rate."""
-    return float(subject.at("training.optimiser.learning_rate"))
-
-
-def depth(subject: Subject) -> int:
+def depth(run: Subject) -> int:
     """Return how many linear layers a fully connected network has."""
-    return len(subject.at("net.widths")) - 1
+    return len(run.at("net.widths")) - 1
 
 
-def optimiser(subject: Subject) -> str:
+def optimiser(run: Subject) -> str:
     """``SGD`` or ``Adam``."""
-    name = str(subject.at("training.optimiser.kind"))
+    name = str(run.at("training.optimiser.kind"))
     return NAMES.get(name, name)
 
 
-def kind(subject: Subject) -> str:
+def normalised(run: Subject) -> bool:
+    """True of a network with batch normalisation."""
+    return run.at("net.norm") == "batch"
+
+
+def kind(run: Subject) -> str:
     """Optimiser and normalisation: ``SGD``, ``Adam, BN``."""
-    return f"{optimiser(subject)}{', BN' if subject.at('net.norm') == 'batch' else ''}"
+    return f"{optimiser(run)}{', BN' if normalised(run) else ''}"
 
 
-def setting(subject: Subject) -> str:
+def setting(run: Subject) -> str:
     """Return what the seeds of one cell have in common: they are drawn together in intervals."""
-    return f"{kind(subject)} {rate(subject):g} {subject.at('net.widths')}"
+    return f"{kind(run)} {float(run.at(RATE)):g} {run.at('net.widths')}"
+
+
+CELL: Mapping[str, Any] = {
+    "optimiser": optimiser,
+    "normalised": normalised,
+    "kind": kind,
+    "rate": RATE,
+    "setting": setting,
+}
+"""Columns that tell cells of table A's grid apart."""
+
+
+def runs(
+    bench: Bench,
+    population: str | Mapping[str, str],
+    /,
+    *,
+    threshold: str = "threshold",
+    **columns: Any,
+) -> Frame:
+    """All runs of a population, those that diverged too, with their final training ``loss``.
+
+    Those whose loss is at most a setting are the ones that the released code counts: ``counts``.
+
+    Args:
+        bench: Has them.
+        population: As `Bench.frame` takes it.
+        threshold: Name of the setting.
+        **columns: As `Bench.frame` takes them.
+    """
+    at = bench.setting(threshold)
+    found = bench.frame(population, diverged=True, loss=lambda run: run.loss, **columns)
+    return found.derive(counts=lambda diverged, loss: not diverged and loss <= at)
+
+
+def plain(bench: Bench, *populations: str, **options: Any) -> Frame:
+    """Runs without normalisation of some populations, each once; see `runs`."""
+    found = runs(
+        bench, {name: name for name in populations}, hash=lambda run: run.hash, **options
+    ).derive(bare=lambda run: run.at("net.norm") is None)
+    rows = [next(iter(group)) for group in found.where(bare=True).by("hash").values()]
+    return Frame.of(rows, cluster=found.cluster)
 
 
 # --- rises -----------------------------------------------------------------------------------
@@ -109,76 +133,70 @@ def released_rise(profile: Profile) -> float:
     return max(seen, default=0.0)
 
 
-def not_monotone(rises: Sequence[float], tolerance: float) -> str:
-    """``0.40 (5)``: the share of lines that rise by more, of how many; ``-`` of none."""
-    over = sum(not x <= tolerance for x in rises)
-    return f"{over / len(rises):.2f} ({len(rises)})" if rises else "-"
+def lines(bench: Bench, frame: Frame, *along: Any, **options: Any) -> Frame:
+    """The rows with the line of each run that counts; see `Bench.lines` and `judged`."""
+    return judged(bench, bench.lines(frame, *along, counts="counts", **options))
 
 
-def falls(profile: Profile, bench: Bench, split: str | None = None) -> bool:
-    """True if a path is monotone: it rises by the scale's tolerance at most."""
-    return rise(profile, split=split) <= bench.setting("tolerance")
+def judged(bench: Bench, frame: Frame) -> Frame:
+    """Rows of profiles with their ``curve`` over ``t``, ``rise``, and whether it ``rises``.
 
-
-@dataclass(frozen=True)
-class Cell:
-    """Runs of one setting."""
-
-    of: int
-    """How many were trained."""
-    diverged: int
-    rises: tuple[float, ...]
-    """Min Delta of each run that reached the threshold."""
-    released: tuple[float, ...]
-    """The same by the released metric."""
-    tolerance: float
-
-    @property
-    def n(self) -> int:
-        """Runs that reached the threshold."""
-        return len(self.rises)
-
-    @property
-    def risen(self) -> list[float]:
-        """Min Delta of those that are not monotone."""
-        return [x for x in self.rises if not x <= self.tolerance]
-
-    @property
-    def unseen(self) -> int:
-        """Runs that are not monotone by their last step alone, which the released code misses."""
-        pairs = zip(self.rises, self.released, strict=True)
-        return sum(not x <= self.tolerance and y <= self.tolerance for x, y in pairs)
-
-    @property
-    def words(self) -> str:
-        """The share of runs that are not monotone; see `not_monotone`."""
-        return not_monotone(self.rises, self.tolerance)
-
-    @property
-    def mean(self) -> str:
-        """Mean min Delta of the runs that are not monotone, as the released code prints it."""
-        return f"{np.mean(self.risen):.3g}" if self.risen else "-"
-
-
-def cell(bench: Bench, subjects: Sequence[Subject]) -> Cell:
-    """Count the runs of one setting."""
-    profiles = [bench.profile(subject) for subject in reached(bench, subjects)]
-    return Cell(
-        of=len(subjects),
-        diverged=sum(subject.diverged for subject in subjects),
-        rises=tuple(rise(p) for p in profiles),
-        released=tuple(released_rise(p) for p in profiles),
-        tolerance=bench.setting("tolerance"),
+    A line rises if min Delta is above the scale's tolerance; else it ``falls``. Rises below the
+    tolerance are drawn at it on logarithmic axes: ``seen``.
+    """
+    drawn = frame.derive(
+        rise=rise,
+        t=lambda profile: profile.t,
+        curve=lambda profile: profile.curve().mean,
     )
+    return over(bench, drawn)
+
+
+def over(bench: Bench, frame: Frame) -> Frame:
+    """Rows of a ``rise`` with what the scale's tolerance makes of it; see `judged`."""
+    tolerance = bench.setting("tolerance")
+    return frame.derive(
+        rises=lambda rise: not rise <= tolerance,
+        falls=lambda rises: not rises,
+        seen=lambda rise: max(rise, tolerance),
+    )
+
+
+# --- what a table says of some rows ----------------------------------------------------------
+
+
+def share_risen(rows: Frame) -> str:
+    """``0.40 (5)``: the share of lines that rise, of how many; ``-`` of none."""
+    told = [rises for rises in rows.values("rises") if rises is not None]
+    return f"{sum(told) / len(told):.2f} ({len(told)})" if told else "-"
+
+
+def mean_risen(rows: Frame) -> str:
+    """Mean min Delta of the lines that rise, as the released code prints it."""
+    risen = rows.where(rises=True)["rise"]
+    return f"{np.mean(risen):.3g}" if len(risen) else "-"
+
+
+def lost(rows: Frame) -> str:
+    """Return how many runs diverged, of how many that were trained."""
+    return f"{len(rows.where(diverged=True))} of {len(rows)}"
+
+
+def named(which: str, kind: str, rate: float) -> str:
+    """A single run in words, by what it was chosen for."""
+    return f"{which}: {kind}, rate {tidy(rate)}"
 
 
 # --- numbers of a run, kept ------------------------------------------------------------------
 
 
-def distances(bench: Bench, subject: Subject) -> tuple[float, float]:
-    """Return how far training went: in weight units, and over the norm of the initialisation."""
-    found = bench.kept(_distances, [subject])
-    return float(found["distance"]), float(found["ratio"])
+def gone(bench: Bench, frame: Frame) -> Frame:
+    """The rows with how far training went: ``distance``, and its ``ratio`` to the first norm."""
+    return frame.derive(
+        moved=lambda run, counts: bench.kept(_distances, [run]) if counts else None,
+        distance=lambda moved: float(moved["distance"]),
+        ratio=lambda moved: float(moved["ratio"]),
+    )
 
 
 @versioned("distances", "1")
@@ -187,19 +205,42 @@ def _distances(run: Subject) -> dict[str, float]:
     return {"distance": seen.distance, "ratio": normalised_distance(run.initial, run.final)}
 
 
-def gauss(bench: Bench, subject: Subject, method: GaussMethod) -> float:
-    """Mean Gauss length of the outputs on test samples, in radians."""
-    return float(_gauss(bench, subject, method)["mean"])
+def bent(bench: Bench, frame: Frame, *methods: GaussMethod) -> Frame:
+    """The rows with the Gauss length of the outputs on test samples, in radians, by its method.
 
+    ``ad_still`` is the share of steps at which a sample's outputs stand still, and count as not
+    turning; ``ad_log`` is the length's logarithm.
 
-def still(bench: Bench, subject: Subject, method: GaussMethod) -> float:
-    """The share of steps at which a sample's outputs stand still, and count as not turning."""
-    return float(_gauss(bench, subject, method)["still"])
-
-
-def _gauss(bench: Bench, subject: Subject, method: GaussMethod) -> dict[str, Array]:
+    Args:
+        bench: Measures.
+        frame: With the column ``run``.
+        *methods: Each names its column.
+    """
     asked = {"points": bench.setting("points"), "samples": bench.setting("samples")}
-    return bench.kept(_gauss_length, [subject], method=method, **asked)
+    for name in methods:
+        bench.tell(f"Gauss length, {name}", 0, len(frame))
+        told: dict[str, Any] = {**asked, "method": name}
+        frame = frame.derive(
+            **{
+                "found": lambda run, counts, told=told: (
+                    bench.kept(_gauss_length, [run], **told) if counts else None
+                ),
+                name: lambda found: float(found["mean"]),
+                f"{name}_log": lambda found: np.log(float(found["mean"])),
+                f"{name}_still": lambda found: float(found["still"]),
+            }
+        )
+    return frame
+
+
+def strayed(bench: Bench, frame: Frame) -> Frame:
+    """The rows with the linearity integral of the outputs on test samples: ``linear``."""
+    asked = {"points": bench.setting("points"), "samples": bench.setting("samples")}
+    return frame.derive(
+        found=lambda run, counts: bench.kept(_linearity, [run], **asked) if counts else None,
+        linear=lambda found: float(found["mean"]),
+        linear_log=lambda found: np.log(float(found["mean"])),
+    )
 
 
 @versioned("Gauss length", "1")
@@ -209,12 +250,6 @@ def _gauss_length(
     goal = run.objective("test")
     found = gauss_length(line(run), goal, points=points, samples=samples, method=method)
     return {"mean": found.mean, "still": found.still}
-
-
-def strays(bench: Bench, subject: Subject) -> float:
-    """The linearity integral of the outputs on test samples."""
-    asked = {"points": bench.setting("points"), "samples": bench.setting("samples")}
-    return float(bench.kept(_linearity, [subject], **asked)["mean"])
 
 
 @versioned("linearity", "1")

@@ -4,14 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from ridgeline.charts import Panel, Panels, Series, Table
+from ridgeline.charts import Panel, Panels, Series
+from ridgeline.frame import Frame
+from ridgeline.frame.show import Summary
 from ridgeline.measures import Array
 from ridgeline.profiles.outputs import output_paths, project
-from ridgeline.studies.common import tidy
-from ridgeline.studies.lucas2021.counting import gauss, kind, rate, reached, rise
+from ridgeline.studies.lucas2021.counting import CELL, bent, lines, named, plain
 from ridgeline.study.bench import Bench, line
 from ridgeline.study.keys import versioned
-from ridgeline.study.papers import Finding, Item
+from ridgeline.study.papers import Item
 from ridgeline.study.subjects import Subject
 
 __all__ = ["ITEMS", "logits"]
@@ -21,55 +22,40 @@ DRAWN = 20
 """Curves of single samples in a chart."""
 
 
-def logits(bench: Bench) -> Finding:
+def logits(bench: Bench) -> Frame:
     """Logit curves of test samples for the straightest and the most bent run."""
-    runs = [s for s in reached(bench, bench.runs("grid")) if s.at("net.norm") is None]
-    if not runs:
-        return Finding(words=["No run without normalisation reached the threshold."])
-    lengths = [gauss(bench, run, "ad") for run in runs]
-    order = np.argsort(lengths)
-    samples = bench.setting("curves")
-    panels, rows = [], []
-    for title, i in (("least Gauss length", order[0]), ("greatest", order[-1])):
-        run = runs[int(i)]
-        curves = _kept(bench, run, samples)
-        shares = []
-        for way, named in WAYS.items():
-            seen = project(curves, way)  # type: ignore[arg-type]  # a key of WAYS
-            shares.append(f"{seen.share:.3f}")
-            panels.append(_panel(seen.coordinates, f"{title}, {named}"))
-        told = f"{title}: {kind(run)}, rate {tidy(rate(run))}"
-        rows.append([told, f"{lengths[int(i)]:.3f}", f"{rise(bench.profile(run)):.3g}", *shares])
-    return Finding(
-        charts=[
-            Panels(
-                name="logit-paths",
-                title="Logits on the line from initialisation to minimum",
-                caption=f"{min(DRAWN, samples)} of {samples} test samples, one curve each; a "
-                "plane is shared by all samples of a run.",
-                panels=panels,
-            )
-        ],
-        tables=[
-            Table(
-                title="Share of the variance of logit curves in a plane",
-                columns=["run", "Gauss length (ad)", "min Δ", *WAYS.values()],
-                rows=rows,
-                note="Of all points of all curves, about their mean.",
-            )
-        ],
+    found = bent(bench, plain(bench, "grid", **CELL).where(counts=True), "ad")
+    least, most = (found.sorted("ad", reverse=reverse).head(1) for reverse in (False, True))
+    ends = least.derive(which="least Gauss length") + most.derive(which="greatest")
+    asked = {"points": bench.setting("points"), "samples": bench.setting("curves")}
+    return lines(bench, ends).derive(
+        curves=lambda run: bench.kept(_outputs, [run], **asked)["outputs"],
+        told=named,
+        pca=lambda curves: project(curves, "pca"),
+        random=lambda curves: project(curves, "random"),
     )
-
-
-def _kept(bench: Bench, run: Subject, samples: int) -> Array:
-    points = bench.setting("points")
-    return bench.kept(_outputs, [run], points=points, samples=samples)["outputs"]
 
 
 @versioned("outputs on the line", "1")
 def _outputs(run: Subject, *, points: Any, samples: int) -> dict[str, Any]:
     goal = run.objective("test")
     return {"outputs": output_paths(line(run), goal, points=points, samples=samples)}
+
+
+def _drawn(frame: Frame) -> list[Panels]:
+    panels = [
+        _panel(row[way].coordinates, f"{row['which']}, {named}")
+        for row in frame
+        for way, named in WAYS.items()
+    ]
+    shown = Panels(
+        name="logit-paths",
+        title="Logits on the line from initialisation to minimum",
+        caption=f"At most {DRAWN} test samples, one curve each; a plane is shared by all samples "
+        "of a run.",
+        panels=panels,
+    )
+    return [shown] if panels else []
 
 
 def _panel(coordinates: Array, title: str) -> Panel:
@@ -89,9 +75,25 @@ ITEMS = (
         title="Logit paths",
         asks="How straight are the curves of the logits, in two planes?",
         measure=logits,
-        settings=("points", "curves", "samples", "threshold"),
+        settings=("points", "curves", "samples", "threshold", "tolerance"),
         populations=("grid",),
         reported="Shown by principal components and by random projection; curves are near "
         "straight where the Gauss length is small (in words of the specification).",
+        show=(
+            _drawn,
+            Summary(
+                "Share of the variance of logit curves in a plane",
+                by={"run": "told"},
+                of={
+                    "Gauss length (ad)": lambda rows: f"{rows['ad'][0]:.3f}",
+                    "min Δ": lambda rows: f"{rows['rise'][0]:.3g}",
+                    **{
+                        named: lambda rows, way=way: f"{rows.values(way)[0].share:.3f}"
+                        for way, named in WAYS.items()
+                    },
+                },
+                note="Of all points of all curves, about their mean.",
+            ),
+        ),
     ),
 )

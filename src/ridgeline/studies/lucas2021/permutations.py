@@ -1,145 +1,97 @@
 """L9: hidden units in another order, and lines between all points of several runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import combinations, permutations
+from typing import Any
 
-from ridgeline.charts import Table
+from ridgeline.frame import Frame, mean, share
+from ridgeline.frame.show import Curves, Summary, mean_sd
 from ridgeline.paths import Line, Path, permuted
 from ridgeline.profiles import Profile
 from ridgeline.state import State, layers
-from ridgeline.studies.common import mean_sd
-from ridgeline.studies.lucas2021.counting import falls, reached, rise
-from ridgeline.studies.lucas2021.starts import banded
+from ridgeline.studies.lucas2021.counting import judged, lines, runs
+from ridgeline.studies.lucas2021.starts import first
 from ridgeline.study.bench import Bench
-from ridgeline.study.claims import Claim, Mean, Share
+from ridgeline.study.claims import Claim
 from ridgeline.study.keys import versioned
-from ridgeline.study.papers import Finding, Item
+from ridgeline.study.papers import Item
 from ridgeline.study.subjects import Subject
 
 __all__ = ["ITEMS", "among", "permuted_ends"]
 
-Pair = tuple[Subject, Subject]
 Ends = Callable[[Subject, Subject], tuple[State, State]]
+ACROSS = "init to another's minimum"
 KINDS: dict[str, Ends] = {
     "init to init": lambda a, b: (a.initial, b.initial),
     "minimum to minimum": lambda a, b: (a.final, b.final),
-    "init to another's minimum": lambda a, b: (a.initial, b.final),
+    ACROSS: lambda a, b: (a.initial, b.final),
 }
 
 
 # --- permuted ends ---------------------------------------------------------------------------
 
 
-def permuted_ends(bench: Bench) -> Finding:
+def permuted_ends(bench: Bench) -> Frame:
     """Lines from a permuted initialisation, and to a permuted minimum."""
-    runs = reached(bench, bench.runs("chosen"))[: bench.setting("shown")]
-    if not runs:
-        return Finding(words=["No run reached the threshold."])
-    seeds = range(bench.setting("permutations"))
-    found: dict[str, list[list[Profile]]] = {}
-    for which in ("initialisation", "minimum"):
-        found[f"permuted {which}"] = [[_moved(bench, s, which, k) for k in seeds] for s in runs]
-    own = bench.profiles(runs, told="as trained")
-    lines = {name: every[0] for name, every in found.items()} | {"as trained": own[:1]}
-    rows = [
-        [
-            *(name, len(runs), mean_sd(_share(bench, lines) for lines in every)),
-            mean_sd(rise(p) for lines in every for p in lines),
-        ]
-        for name, every in found.items()
-    ]
-    return Finding(
-        charts=[
-            banded(
-                "permuted-ends",
-                "Hidden units in another order at one end",
-                f"Training loss and error; the first of {len(runs)} runs.",
-                lines,
-            )
-        ],
-        tables=[
-            Table(
-                title="Lines with hidden units permuted at one end",
-                columns=["line", "runs", "share monotone, by run", "min Δ, by line"],
-                rows=rows,
-                note=f"{len(seeds)} permutations a run; mean ± standard deviation (number).",
-            )
-        ],
-        words=[
-            "Permuting the start by an order, or the end by its inverse, gives the same losses: "
-            "the two rows differ by the draw of the orders alone."
-        ],
+    found = first(bench, runs(bench, "chosen"), "shown")
+    draws = range(bench.setting("permutations"))
+    moved = found.each(which=("initialisation", "minimum")).each(draw=draws)
+    moved = judged(
+        bench,
+        moved.derive(profile=lambda run, which, draw: bench.profile(run, _moved(which, draw))),
+    )
+    own = lines(bench, found, told="as trained")
+    leading = set(found.values("seed")[:1])
+    every = moved.derive(line=lambda which: f"permuted {which}") + own.derive(line="as trained")
+    return every.derive(drawn=lambda seed: seed in leading).noted(
+        "Permuting the start by an order, or the end by its inverse, gives the same losses: "
+        "the two rows differ by the draw of the orders alone."
     )
 
 
-def _moved(bench: Bench, run: Subject, which: str, seed: int) -> Profile:
+def _moved(which: str, seed: int) -> Callable[[Subject], Path]:
     @versioned("permuted end", "1", which=which, seed=seed)
     def along(subject: Subject) -> Path:
         ends = {"initialisation": subject.initial, "minimum": subject.final}
         ends[which] = permuted(ends[which], list(layers(ends[which])), seed)
         return Line(ends["initialisation"], ends["minimum"])
 
-    return bench.profile(run, along)
+    return along
 
 
-def _share(bench: Bench, lines: Sequence[Profile]) -> float:
-    return sum(falls(p, bench) for p in lines) / len(lines)
+def _monotone(rows: Frame) -> str:
+    return mean_sd(float(run["falls"].mean()) for run in rows.by("seed").values())
 
 
 # --- among several runs ----------------------------------------------------------------------
 
 
-def among(bench: Bench) -> Finding:
+def among(bench: Bench) -> Frame:
     """Lines between initialisations, between minima, and from one to another's."""
-    runs = reached(bench, bench.runs("chosen"))
-    first = runs[: bench.setting("shown")]
-    shown = {name: [_between(bench, pair, name) for pair in _pairs(first, name)] for name in KINDS}
+    found = runs(bench, "chosen").where(counts=True)
+    every, some = (list(rows.values("run")) for rows in (found, first(bench, found, "shown")))
     # Each run in one pair alone, so that the cases of the claims are independent.
-    apart = list(zip(runs[::2], runs[1::2], strict=False))
-    tested = {name: [_between(bench, pair, name) for pair in apart] for name in KINDS}
-    rows = [
-        [
-            *(name, len(lines), mean_sd(p.barrier().height for p in lines)),
-            *(mean_sd(rise(p) for p in lines), _share(bench, lines) if lines else "-"),
-        ]
-        for name, lines in shown.items()
-    ]
-    return Finding(
-        charts=[
-            banded(
-                "among-runs",
-                "Lines among the ends of several runs",
-                f"Training loss and error; all pairs of {len(first)} runs.",
-                shown,
-            )
-        ],
-        tables=[
-            Table(
-                title="Lines among the ends of several runs",
-                columns=["line", "lines", "barrier over the chord", "min Δ", "share monotone"],
-                rows=rows,
-                note="Mean ± standard deviation (lines), training loss in nats.",
-            )
-        ],
-        cases={
-            "L9a": [falls(p, bench) for p in tested["init to another's minimum"]],
-            "L9b": [p.barrier().height for p in tested["minimum to minimum"]],
-        },
-        words=[f"Claims are decided on {len(apart)} pairs, each run in one of them."],
+    apart = list(zip(every[::2], every[1::2], strict=False))
+    rows: list[dict[str, Any]] = []
+    for ends in KINDS:
+        shown: Iterable[Any] = (permutations if ends == ACROSS else combinations)(some, 2)
+        rows += [{"ends": ends, "pair": pair, "shown": True} for pair in shown]
+        rows += [{"ends": ends, "pair": pair, "shown": False} for pair in apart]
+    columns = {name: [row[name] for row in rows] for name in ("ends", "pair", "shown")}
+    drawn = Frame(columns).derive(profile=lambda pair, ends: _between(bench, pair, ends))
+    return (
+        judged(bench, drawn)
+        .derive(barrier=lambda profile: profile.barrier().height)
+        .noted(f"Claims are decided on {len(apart)} pairs, each run in one of them.")
     )
 
 
-def _pairs(runs: Sequence[Subject], name: str) -> list[Pair]:
-    directed = name == "init to another's minimum"
-    return list(permutations(runs, 2) if directed else combinations(runs, 2))
-
-
-def _between(bench: Bench, pair: Pair, name: str) -> Profile:
+def _between(bench: Bench, pair: tuple[Subject, Subject], ends: str) -> Profile:
     one, other = pair
 
-    @versioned("among ends", "1", ends=name)
+    @versioned("among ends", "1", ends=ends)
     def along(subject: Subject) -> Path:
-        return Line(*KINDS[name](subject, other))
+        return Line(*KINDS[ends](subject, other))
 
     return bench.profile(one, along, others=[other])
 
@@ -154,6 +106,27 @@ ITEMS = (
         settings=("points", "permutations", "shown", "threshold", "tolerance"),
         populations=("chosen",),
         reported="Ten permutations of each end are drawn; the outcome could not be obtained.",
+        show=(
+            Curves(
+                "permuted-ends",
+                "Hidden units in another order at one end",
+                "Training loss and error; the first of the runs.",
+                line="line",
+                unit="lines",
+                where={"drawn": True},
+            ),
+            Summary(
+                "Lines with hidden units permuted at one end",
+                by={"line": "line"},
+                of={
+                    "runs": lambda rows: len(rows.by("seed")),
+                    "share monotone, by run": _monotone,
+                    "min Δ, by line": "rise",
+                },
+                note="Mean ± standard deviation (number).",
+                where={"which": bool},
+            ),
+        ),
     ),
     Item(
         name="among-runs",
@@ -165,20 +138,48 @@ ITEMS = (
         populations=("chosen",),
         reported="Bands for initialisations, minima and both; monotone across, a barrier between "
         "minima (recalled, not read).",
+        show=(
+            Curves(
+                "among-runs",
+                "Lines among the ends of several runs",
+                "Training loss and error; all pairs of the first runs.",
+                line="ends",
+                unit="lines",
+                where={"shown": True},
+            ),
+            Summary(
+                "Lines among the ends of several runs",
+                by={"line": "ends"},
+                of={
+                    "lines": len,
+                    "barrier over the chord": "barrier",
+                    "min Δ": "rise",
+                    "share monotone": lambda rows: float(rows["falls"].mean()),
+                },
+                note="Mean ± standard deviation (lines), training loss in nats.",
+                where={"shown": True},
+            ),
+        ),
         claims=(
             Claim(
-                id="L9a",
-                text="Most lines from one run's initialisation to another's minimum are monotone",
-                place="figures of the released code",
-                source="memory",
-                test=Share("monotone lines", "above", 0.5),
+                *(
+                    "L9a",
+                    "Most lines from one run's initialisation to another's minimum are monotone",
+                ),
+                "figures of the released code",
+                share("falls", "monotone lines", ends=ACROSS, shown=False) > 0.5,
+                "memory",
             ),
             Claim(
-                id="L9b",
-                text="There is a barrier between two independent minima",
-                place="figure of the released code",
-                source="memory",
-                test=Mean("barrier of training loss over the chord (nats)", "above", 0.1),
+                *("L9b", "There is a barrier between two independent minima"),
+                "figure of the released code",
+                mean(
+                    *("barrier", "barrier of training loss over the chord (nats)"),
+                    ends="minimum to minimum",
+                    shown=False,
+                )
+                > 0.1,
+                "memory",
             ),
         ),
     ),

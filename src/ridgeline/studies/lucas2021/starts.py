@@ -1,58 +1,40 @@
 """L8: from initialisations that have nothing to do with the minimum."""
 
-from ridgeline.charts import Panel, Panels, Series, Table, band
+from collections.abc import Callable
+
+from ridgeline.frame import Frame, mean
+from ridgeline.frame.show import Curves, Summary, mean_sd, tidy
 from ridgeline.paths import Line, Path
-from ridgeline.profiles import Profile
 from ridgeline.state import capture
-from ridgeline.studies.common import POSITION, mean_sd
-from ridgeline.studies.lucas2021.counting import falls, reached, rise
+from ridgeline.studies.lucas2021.counting import judged, lines, runs
 from ridgeline.study.bench import Bench
-from ridgeline.study.claims import Claim, Mean
+from ridgeline.study.claims import Claim
 from ridgeline.study.keys import versioned
-from ridgeline.study.papers import Finding, Item
+from ridgeline.study.papers import Item
 from ridgeline.study.subjects import Subject
 
-__all__ = ["ITEMS", "OTHERS", "banded", "others_of", "unrelated"]
+__all__ = ["ITEMS", "OTHERS", "first", "from_seed", "others_of", "unrelated"]
 
 OTHERS = 1000
 """Added to the number of an unrelated initialisation: seeds that no run has."""
 
 
-def unrelated(bench: Bench) -> Finding:
+def first(bench: Bench, frame: Frame, count: str) -> Frame:
+    """The first of the runs that count, as many as a setting says."""
+    return frame.where(counts=True).head(bench.setting(count))
+
+
+def unrelated(bench: Bench) -> Frame:
     """Lines to a minimum from other initialisations of the same network."""
-    runs = reached(bench, bench.runs("chosen"))[: bench.setting("minima")]
-    if not runs:
-        return Finding(words=["No run reached the threshold."])
+    found = first(bench, runs(bench, "chosen"), "minima")
     starts = bench.setting("starts")
-    own = bench.profiles(runs, told="their own start")
-    found = [[_from(bench, run, seed) for seed in others_of(run.seed, starts)] for run in runs]
-    rows = [
-        [
-            *(run.seed, falls(mine, bench), sum(falls(p, bench) for p in others), len(others)),
-            *(f"{rise(mine):.3g}", mean_sd(rise(p) for p in others)),
-        ]
-        for run, mine, others in zip(runs, own, found, strict=True)
-    ]
-    return Finding(
-        charts=[
-            banded(
-                "unrelated-starts",
-                "One minimum, unrelated initialisations",
-                f"Training loss and error; the first of {len(runs)} minima.",
-                {f"{starts} unrelated": found[0], "its own": own[:1]},
-            )
-        ],
-        tables=[
-            Table(
-                title="Lines to a minimum from unrelated initialisations",
-                columns=["run", "own monotone", "others monotone", "of", "own min Δ", "others'"],
-                rows=[[row[0], "yes" if row[1] else "no", *row[2:]] for row in rows],
-                note="Mean ± standard deviation (initialisations), in nats. No two minima share an "
-                "unrelated initialisation.",
-            )
-        ],
-        cases={"L8a": [row[2] / row[3] for row in rows]},
+    others = found.each(start=lambda seed: others_of(seed, starts)).derive(
+        profile=lambda run, start: bench.profile(run, from_seed(start))
     )
+    own = lines(bench, found, told="their own start").derive(line="its own")
+    leading = set(found.values("seed")[:1])
+    every = judged(bench, others).derive(line=f"{starts} unrelated", other=True) + own
+    return every.derive(drawn=lambda seed: seed in leading)
 
 
 def others_of(seed: int, count: int) -> range:
@@ -62,31 +44,26 @@ def others_of(seed: int, count: int) -> range:
         seed: Of the run whose minimum it is.
         count: How many.
     """
-    first = OTHERS + seed * count
-    return range(first, first + count)
+    start = OTHERS + seed * count
+    return range(start, start + count)
 
 
-def _from(bench: Bench, run: Subject, seed: int) -> Profile:
+def from_seed(seed: int) -> Callable[[Subject], Path]:
+    """The line from an initialisation of a seed to a run's end."""
+
     @versioned("from an initialisation", "1", seed=seed)
-    def other(subject: Subject) -> Path:
+    def along(subject: Subject) -> Path:
         return Line(capture(subject.model(seed)), subject.final)
 
-    return bench.profile(run, other)
+    return along
 
 
-def banded(name: str, title: str, caption: str, found: dict[str, list[Profile]]) -> Panels:
-    """Loss and error, a band of one standard deviation for each group of lines."""
-    panels = []
-    for metric, unit in (("loss", "loss (nats)"), ("error", "error (share of samples)")):
-        series: list[Series] = [
-            band(label, lines[0].t, [p.curve(metric).mean for p in lines])
-            for label, lines in found.items()
-            if lines
-        ]
-        panels.append(Panel(x=POSITION, y=unit, series=series))
-    counts = ", ".join(f"{len(lines)} ({label})" for label, lines in found.items())
-    said = f"{caption} Mean and a band of one standard deviation; lines: {counts}."
-    return Panels(name=name, title=title, caption=said, panels=panels)
+def _own(rows: Frame) -> Frame:
+    return rows.where(line="its own")
+
+
+def _others(rows: Frame) -> Frame:
+    return rows.where(other=True)
 
 
 ITEMS = (
@@ -99,12 +76,38 @@ ITEMS = (
         settings=("points", "minima", "starts", "threshold", "tolerance"),
         populations=("chosen",),
         reported="Figure 1: yes, for a ResNet-20.",
+        show=(
+            Curves(
+                "unrelated-starts",
+                "One minimum, unrelated initialisations",
+                "Training loss and error; the first of the minima.",
+                line="line",
+                unit="lines",
+                where={"drawn": True},
+            ),
+            Summary(
+                "Lines to a minimum from unrelated initialisations",
+                by={"run": "seed"},
+                of={
+                    "own monotone": lambda rows: tidy(bool(_own(rows)["falls"].all())),
+                    "others monotone": lambda rows: int(_others(rows)["falls"].sum()),
+                    "of": lambda rows: len(_others(rows)),
+                    "own min Δ": lambda rows: f"{_own(rows)['rise'].max():.3g}",
+                    "others'": lambda rows: mean_sd(_others(rows)["rise"]),
+                },
+                note="Mean ± standard deviation (initialisations), in nats. No two minima share an "
+                "unrelated initialisation.",
+            ),
+        ),
         claims=(
             Claim(
-                id="L8a",
-                text="Most lines from unrelated initialisations are monotone too",
-                place="figure 1",
-                test=Mean("share of initialisations whose line is monotone, by run", "above", 0.5),
+                *("L8a", "Most lines from unrelated initialisations are monotone too", "figure 1"),
+                mean(
+                    *("falls", "share of initialisations whose line is monotone, by run"),
+                    per="seed",
+                    other=True,
+                )
+                > 0.5,
             ),
         ),
     ),

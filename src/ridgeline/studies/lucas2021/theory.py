@@ -1,11 +1,11 @@
 """L13: what is proved of wide networks and of two-layer linear ones."""
 
-from ridgeline.charts import Panel, Panels, Series, Table
-from ridgeline.studies.common import POSITION, groups, mean_sd, sound
-from ridgeline.studies.lucas2021.counting import gauss, rise
+from ridgeline.frame import Frame, correlation, every
+from ridgeline.frame.show import Lines, Scatter, Summary
+from ridgeline.studies.lucas2021.counting import bent, rise
 from ridgeline.study.bench import Bench
-from ridgeline.study.claims import Claim, Correlation, Every
-from ridgeline.study.papers import Finding, Item
+from ridgeline.study.claims import Claim
+from ridgeline.study.papers import Item
 
 __all__ = ["ITEMS", "ROUNDING", "linear", "width"]
 
@@ -13,101 +13,31 @@ ROUNDING = 1e-5
 """Of a rise, as a share of the first loss: outputs are computed in float32."""
 
 
-# --- width -----------------------------------------------------------------------------------
-
-
-def width(bench: Bench) -> Finding:
+def width(bench: Bench) -> Frame:
     """Gauss length against the width of the hidden layers."""
-    runs = sound(bench.runs("sizes"))
-    sizes = [int(s.at("net.widths")[1]) for s in runs]
-    found: dict[str, list[float]] = {"ad": [], "turning": []}
-    for i, run in enumerate(runs):
-        bench.tell("Gauss length", i, len(runs))
-        found["ad"].append(gauss(bench, run, "ad"))
-        found["turning"].append(gauss(bench, run, "turning"))
-    panels = [
-        Panel(
-            x="width of hidden layers",
-            y=f"Gauss length, {method} (rad)",
-            series=[Series(label="runs", x=sizes, y=values, points=True)],
-            log_x=True,
-        )
-        for method, values in found.items()
-    ]
-    rows = []
-    for size in dict.fromkeys(sizes):
-        at = [i for i, other in enumerate(sizes) if other == size]
-        lengths = [mean_sd(values[i] for i in at) for values in found.values()]
-        heights = mean_sd(rise(bench.profile(runs[i])) for i in at)
-        rows.append([size, *lengths, mean_sd(runs[i].loss for i in at), heights])
-    letters, seeds = zip("ab", found.values(), strict=True), [run.seed for run in runs]
-    return Finding(
-        charts=[
-            Panels(
-                name="length-by-width",
-                title="Gauss length by width",
-                caption=f"One point a run, {len(runs)} runs; the two ways are not compared.",
-                panels=panels,
-            )
-        ],
-        tables=[
-            Table(
-                title="Gauss length by width",
-                columns=["width", "length, ad", "length, turning", "final loss", "min Δ"],
-                rows=rows,
-                note="Mean ± standard deviation (runs).",
-            )
-        ],
-        cases={f"L13{n}": {"x": sizes, "y": values, "group": seeds} for n, values in letters},
+    found = bench.frame(
+        "sizes", size=lambda run: int(run.at("net.widths")[1]), loss=lambda run: run.loss
     )
+    lines = bench.lines(found).derive(rise=rise, counts=True, what="runs")
+    return bent(bench, lines, "ad", "turning")
 
 
-# --- two-layer linear networks ---------------------------------------------------------------
-
-
-def linear(bench: Bench) -> Finding:
+def linear(bench: Bench) -> Frame:
     """Two-layer linear networks from small first weights, at several ranks of the target."""
-    cells = groups(sound(bench.runs("linear")), "data.set")
-    lines = {name: bench.profiles(runs, told="lines") for name, runs in cells.items()}
-    relative = {
-        name: [rise(p) / float(p.curve().mean[0]) for p in every] for name, every in lines.items()
-    }
-    series = [
-        Series(label=_rank(name), x=p.t, y=p.curve().mean, faint=i > 0)
-        for name, every in lines.items()
-        for i, p in enumerate(every)
-    ]
-    return Finding(
-        charts=[
-            Panels(
-                name="linear",
-                title="Two-layer linear networks from small first weights",
-                caption="Squared error on the line, one line a run.",
-                panels=[Panel(x=POSITION, y="squared error", series=series)],
-            )
-        ],
-        tables=[
-            Table(
-                title="Two-layer linear networks",
-                columns=["target", "runs", "final loss", "largest min Δ / L(0)"],
-                rows=[
-                    [
-                        _rank(name),
-                        len(cells[name]),
-                        mean_sd(s.loss for s in cells[name]),
-                        f"{max(of):.3g}",
-                    ]
-                    for name, of in relative.items()
-                ],
-            )
-        ],
-        cases={"L13c": [x <= ROUNDING for of in relative.values() for x in of]},
+    lines = bench.lines(bench.frame("linear", data="data.set", loss=lambda run: run.loss))
+    return lines.derive(
+        t=lambda profile: profile.t,
+        curve=lambda profile: profile.curve().mean,
+        relative=lambda profile, curve: rise(profile) / float(curve[0]),
+        monotone=lambda relative: relative <= ROUNDING,
+        rank=lambda data: f"rank {data.rpartition('rank=')[2].strip(' )')}",
     )
 
 
-def _rank(name: str) -> str:
-    """``rank 1`` of a teacher's name in a spec."""
-    return f"rank {name.rpartition('rank=')[2].strip(' )')}"
+def _shorter(id: str, method: str) -> Claim:
+    asked = correlation("size", method, "width and Gauss length", cluster="seed")
+    text = f"The wider a network, the smaller its Gauss length ({method})"
+    return Claim(id, text, "theory, wide networks", asked < 0, "derived")
 
 
 ITEMS = (
@@ -120,16 +50,29 @@ ITEMS = (
         settings=("points", "samples"),
         populations=("sizes",),
         reported="Networks in the linear regime have a Gauss length of zero.",
-        claims=tuple(
-            Claim(
-                id=f"L13{letter}",
-                text=f"The wider a network, the smaller its Gauss length ({method})",
-                place="theory, wide networks",
-                source="derived",
-                test=Correlation("width and Gauss length", "below"),
-            )
-            for letter, method in (("a", "ad"), ("b", "turning"))
+        show=(
+            Scatter(
+                "length-by-width",
+                "Gauss length by width",
+                "The two ways are not compared.",
+                x=("size", "width of hidden layers"),
+                y={f"Gauss length, {method} (rad)": method for method in ("ad", "turning")},
+                line="what",
+                log_x=True,
+            ),
+            Summary(
+                "Gauss length by width",
+                by={"width": "size"},
+                of={
+                    "length, ad": "ad",
+                    "length, turning": "turning",
+                    "final loss": "loss",
+                    "min Δ": "rise",
+                },
+                note="Mean ± standard deviation (runs).",
+            ),
         ),
+        claims=(_shorter("L13a", "ad"), _shorter("L13b", "turning")),
     ),
     Item(
         name="linear",
@@ -140,12 +83,29 @@ ITEMS = (
         settings=("points",),
         populations=("linear",),
         reported="Proved.",
+        show=(
+            Lines(
+                "linear",
+                "Two-layer linear networks from small first weights",
+                "Squared error on the line, one line a run.",
+                y=("curve", "squared error"),
+                line="rank",
+            ),
+            Summary(
+                "Two-layer linear networks",
+                by={"target": "rank"},
+                of={
+                    "runs": len,
+                    "final loss": "loss",
+                    "largest min Δ / L(0)": lambda rows: f"{rows['relative'].max():.3g}",
+                },
+            ),
+        ),
         claims=(
             Claim(
-                id="L13c",
-                text="Two-layer linear networks from small first weights are monotone",
-                place="theorem on two-layer linear networks",
-                test=Every(f"min Δ is at most {ROUNDING:g} L(0)"),
+                *("L13c", "Two-layer linear networks from small first weights are monotone"),
+                "theorem on two-layer linear networks",
+                every("monotone", f"min Δ is at most {ROUNDING:g} L(0)"),
             ),
         ),
     ),

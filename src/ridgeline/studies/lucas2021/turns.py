@@ -1,19 +1,20 @@
 """L13: what is proved of output curves that turn by less than pi / 2."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ridgeline.charts import Table
 from ridgeline.engine.evaluation import sample_order  # of the samples that `output_paths` takes
+from ridgeline.frame import Frame
+from ridgeline.frame.show import Summary
 from ridgeline.measures import Array, turning
 from ridgeline.profiles.outputs import output_paths
-from ridgeline.studies.common import groups, mean_sd, sound
 from ridgeline.studies.lucas2021.theory import ROUNDING
 from ridgeline.study.bench import Bench, line
 from ridgeline.study.keys import versioned
-from ridgeline.study.papers import Finding, Item
+from ridgeline.study.papers import Item
 from ridgeline.study.subjects import Subject
 
 __all__ = ["ITEMS", "Turns", "quarter_turn", "turns"]
@@ -83,47 +84,32 @@ def _largest(losses: Array) -> Array:
     return (losses - np.minimum.accumulate(losses, axis=0)).max(0)
 
 
-def quarter_turn(bench: Bench) -> Finding:
+def quarter_turn(bench: Bench) -> Frame:
     """Curves that turn by less than pi / 2 under the squared error.
 
     No claim is made: what is proved of them cannot fail, and whether their errors rise all the
     same, for a residual that is not zero, is a number of these networks.
     """
-    cells = groups(sound(bench.runs("squared")), "net.activation")
-    found = {name: [_measured(bench, s) for s in runs] for name, runs in cells.items()}
-    rows = []
-    for name, every in found.items():
-        below = [float((x.angle < np.pi / 2).mean()) for x in every]
-        counts = [int((x.angle < np.pi / 2).sum()) for x in every]
-        rising = [x.rising(bench.setting("tolerance")) for x in every]
-        risen = [int((x.angle < np.pi / 2)[at].sum()) for x, at in zip(every, rising, strict=True)]
-        rows.append(
-            [
-                *(name, len(every), mean_sd(float(x.angle.mean()) for x in every)),
-                *(mean_sd(below), sum(counts), sum(risen)),
-                *(sum(map(np.sum, rising)), mean_sd(s.loss for s in cells[name])),
-            ]
-        )
-    return Finding(
-        tables=[
-            Table(
-                title="Output curves that turn by less than π / 2",
-                columns=[
-                    *("activation", "runs", "turning (rad)", "share below π / 2", "curves below"),
-                    *("of these rising", "rising in all", "final loss"),
-                ],
-                rows=rows,
-                note="Training samples. One rises if its squared error does, by more than "
-                f"{bench.setting('tolerance'):g} of what it is at the start; if it turns by less "
-                "than π / 2 it could not, were its residual zero.",
-            )
-        ],
+    asked = {"points": bench.setting("fine"), "samples": bench.setting("samples")}
+    tolerance = bench.setting("tolerance")
+    found = bench.frame("squared", activation="net.activation", loss=lambda run: run.loss)
+    return found.derive(
+        turns=lambda run: Turns(**bench.kept(_turns, [run], **asked)),
+        angle=lambda turns: float(turns.angle.mean()),
+        small=lambda turns: turns.angle < np.pi / 2,
+        rising=lambda turns: turns.rising(tolerance),
+        below=lambda small: float(small.mean()),
+    ).noted(
+        f"A curve rises if its squared error does, by more than {tolerance:g} of what it is at "
+        "the start; if it turns by less than π / 2 it could not, were its residual zero."
     )
 
 
-def _measured(bench: Bench, subject: Subject) -> Turns:
-    points, samples = bench.setting("fine"), bench.setting("samples")
-    return Turns(**bench.kept(_turns, [subject], points=points, samples=samples))
+def _count(*masks: str) -> Callable[[Frame], int]:
+    """Samples of all runs of which all of these are true."""
+    return lambda rows: sum(
+        int(np.logical_and.reduce([row[name] for name in masks]).sum()) for row in rows
+    )
 
 
 @versioned("turns of outputs", "1")
@@ -145,5 +131,21 @@ ITEMS = (
         settings=("fine", "samples", "tolerance"),
         populations=("squared",),
         reported="It cannot, if the residual is zero.",
+        show=(
+            Summary(
+                "Output curves that turn by less than π / 2",
+                by={"activation": "activation"},
+                of={
+                    "runs": len,
+                    "turning (rad)": "angle",
+                    "share below π / 2": "below",
+                    "curves below": _count("small"),
+                    "of these rising": _count("small", "rising"),
+                    "rising in all": _count("rising"),
+                    "final loss": "loss",
+                },
+                note="Training samples. Mean ± standard deviation (runs).",
+            ),
+        ),
     ),
 )

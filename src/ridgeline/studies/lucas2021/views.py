@@ -1,18 +1,22 @@
 """L10 and L14: held-out curves, and a slice of the landscape through two initialisations."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from ridgeline.charts import Landscape, Panel, Panels, Series, Table
+from ridgeline.charts import Landscape
+from ridgeline.frame import Frame
+from ridgeline.frame.show import Lines, Summary, tidy
 from ridgeline.measures import Array
-from ridgeline.paths import Line, Path, Plane
+from ridgeline.paths import Plane
 from ridgeline.profiles import surface
 from ridgeline.state import capture
-from ridgeline.studies.common import POSITION, drawn_surface, sound, tidy
-from ridgeline.studies.lucas2021.counting import falls, kind, rate, reached, rise
-from ridgeline.studies.lucas2021.starts import OTHERS
-from ridgeline.study.bench import Bench
+from ridgeline.studies.common import drawn_surface
+from ridgeline.studies.lucas2021.counting import CELL, judged, lines, named, rise, runs
+from ridgeline.studies.lucas2021.starts import OTHERS, from_seed
+from ridgeline.study.bench import Bench, line
 from ridgeline.study.keys import versioned
-from ridgeline.study.papers import Finding, Item
+from ridgeline.study.papers import Item
 from ridgeline.study.subjects import Subject
 
 __all__ = ["ITEMS", "held_out", "plane"]
@@ -23,103 +27,70 @@ SPLITS = ("train", "test")
 # --- L10: held-out curves --------------------------------------------------------------------
 
 
-def held_out(bench: Bench) -> Finding:
+def held_out(bench: Bench) -> Frame:
     """Training and test curves of the best run and of the run whose line rises most."""
-    runs = reached(bench, bench.runs("grid"))
-    if not runs:
-        return Finding(words=["No run reached the threshold."])
-    lines = dict(zip((s.hash for s in runs), bench.profiles(runs, told="lines"), strict=True))
-    best = min(runs, key=lambda s: s.test_error)
-    worst = max(runs, key=lambda s: rise(lines[s.hash]))
-    panels, rows = [], []
-    for title, run in (("least test error", best), ("largest rise", worst)):
-        both = bench.profile(run, splits=SPLITS)
-        named = f"{title}: {kind(run)}, rate {tidy(rate(run))}"
-        for metric, unit in (("loss", "loss (nats)"), ("error", "error (share of samples)")):
-            curves = [(split, both.curve(metric, split)) for split in SPLITS]
-            series = [Series(label=split, x=c.t, y=c.mean) for split, c in curves]
-            panels.append(Panel(x=POSITION, y=unit, series=series, title=named))
-        together = np.corrcoef(np.stack([both.curve("loss", split).mean for split in SPLITS]))
-        apart = float(np.asarray(together)[0, 1])
-        risen = [f"{rise(both, split=split):.3g}" for split in SPLITS]
-        rows.append([named, *risen, f"{apart:.4f}"])
-    return Finding(
-        charts=[
-            Panels(
-                name="held-out",
-                title="Training and held-out curves on the line",
-                caption="One run each, on all training and test samples.",
-                panels=panels,
-            )
-        ],
-        tables=[
-            Table(
-                title="Training and held-out loss on the line",
-                columns=["run", "min Δ, train", "min Δ, test", "correlation of the curves"],
-                rows=rows,
-            )
-        ],
+    found = lines(bench, runs(bench, "grid", **CELL)).where(counts=True)
+    best = found.derive(error=lambda run: run.test_error).sorted("error").head(1)
+    worst = found.sorted("rise", reverse=True).head(1)
+    both = best.derive(which="least test error") + worst.derive(which="largest rise")
+    return (
+        bench.lines(both, told="test", into="both", splits=SPLITS)
+        .derive(told=named)
+        .each(split=SPLITS)
+        .derive(
+            loss=lambda both, split: both.curve("loss", split).mean,
+            error=lambda both, split: both.curve("error", split).mean,
+            rise=lambda both, split: rise(both, split=split),
+        )
     )
+
+
+def _risen(split: str) -> Callable[[Frame], str]:
+    return lambda rows: f"{rows.where(split=split)['rise'][0]:.3g}"
+
+
+def _together(rows: Frame) -> str:
+    return f"{float(np.corrcoef(np.stack(rows.values('loss')))[0, 1]):.4f}"
 
 
 # --- L14: a slice ----------------------------------------------------------------------------
 
 
-def plane(bench: Bench) -> Finding:
+def plane(bench: Bench) -> Frame:
     """The plane through an initialisation, another one, and the minimum."""
-    runs = sound(bench.runs("slice"))
-    if not runs:
-        return Finding(words=["The run diverged."])
-    run = runs[0]
-    own, other = bench.profile(run), bench.profile(run, _other_line)
-    points = bench.setting("side")
-    arrays = bench.kept(_sliced, [run], points=points)
-    route = [(float(x), float(y)) for x, y, _ in arrays["route"]]
-    corners = arrays["corners"]
-    names = ("initialisation", "another initialisation", "minimum")
-    at = {name: (float(x), float(y)) for name, (x, y) in zip(names, corners, strict=True)}
-    ways = {
-        "training, projected": route,
-        "line": [at["initialisation"], at["minimum"]],
-        "line from another": [at["another initialisation"], at["minimum"]],
-    }
-    return Finding(
-        charts=[
-            Landscape(
-                name="slice",
-                title="Training loss on the plane of two initialisations and a minimum",
-                caption=f"{points} x {points} points; axes count distance in weight space. "
-                f"Training leaves the plane by up to {arrays['route'][:, 2].max():.3g}.",
-                surface=drawn_surface(arrays),
-                points=at,
-                trajectories=ways,
-            )
-        ],
-        tables=[
-            Table(
-                title="The two lines to the minimum",
-                columns=["from", "min Δ (nats)", "monotone"],
-                rows=[
-                    [name, f"{rise(p):.3g}", "yes" if falls(p, bench) else "no"]
-                    for name, p in (("its initialisation", own), ("another", other))
-                ],
-            )
-        ],
+    run = bench.frame("slice").head(1)
+    ways = {"its initialisation": line, "another": from_seed(OTHERS)}
+    side = bench.setting("side")
+    sliced = bench.lines(run, ways).derive(
+        slice=lambda run: bench.kept(_sliced, [run], points=side), side=side
     )
+    return judged(bench, sliced)
 
 
-@versioned("from an initialisation", "1", seed=OTHERS)
-def _other_line(subject: Subject) -> Path:
-    return Line(capture(subject.model(OTHERS)), subject.final)
-
-
-def _plane(subject: Subject) -> Plane:
-    return Plane(subject.initial, capture(subject.model(OTHERS)), subject.final)
+def _landscape(frame: Frame) -> Landscape:
+    arrays, side = frame.values("slice")[0], frame.values("side")[0]
+    route = [(float(x), float(y)) for x, y, _ in arrays["route"]]
+    names = ("initialisation", "another initialisation", "minimum")
+    ends = zip(names, arrays["corners"], strict=True)
+    at = {name: (float(x), float(y)) for name, (x, y) in ends}
+    return Landscape(
+        name="slice",
+        title="Training loss on the plane of two initialisations and a minimum",
+        caption=f"{side} x {side} points; axes count distance in weight space. "
+        f"Training leaves the plane by up to {arrays['route'][:, 2].max():.3g}.",
+        surface=drawn_surface(arrays),
+        points=at,
+        trajectories={
+            "training, projected": route,
+            "line": [at["initialisation"], at["minimum"]],
+            "line from another": [at["another initialisation"], at["minimum"]],
+        },
+    )
 
 
 @versioned("slice", "1", seed=OTHERS)
 def _sliced(subject: Subject, *, points: int) -> dict[str, Array]:
-    seen = _plane(subject)
+    seen = Plane(subject.initial, capture(subject.model(OTHERS)), subject.final)
     found = surface(seen, subject.objective("train"), points=points)
     route = [seen.project(subject.state(step)) for step in subject.steps]
     return {
@@ -139,9 +110,31 @@ ITEMS = (
         title="Held-out curves",
         asks="Has the held-out loss the shape of the training loss?",
         measure=held_out,
-        settings=("points", "threshold"),
+        settings=("points", "threshold", "tolerance"),
         populations=("grid",),
         reported="Training and held-out curves are compared; the outcome could not be obtained.",
+        show=(
+            *(
+                Lines(
+                    f"held-out-{metric}",
+                    f"Training and held-out {metric} on the line",
+                    "One run each, on all training and test samples.",
+                    y=(metric, unit),
+                    line="split",
+                    each="told",
+                )
+                for metric, unit in (("loss", "loss (nats)"), ("error", "error (share of samples)"))
+            ),
+            Summary(
+                "Training and held-out loss on the line",
+                by={"run": "told"},
+                of={
+                    "min Δ, train": _risen("train"),
+                    "min Δ, test": _risen("test"),
+                    "correlation of the curves": _together,
+                },
+            ),
+        ),
     ),
     Item(
         name="slice",
@@ -152,5 +145,16 @@ ITEMS = (
         settings=("points", "side", "tolerance"),
         populations=("slice",),
         reported="A contour; what it shows could not be obtained.",
+        show=(
+            _landscape,
+            Summary(
+                "The two lines to the minimum",
+                by={"from": "along"},
+                of={
+                    "min Δ (nats)": lambda rows: f"{rows['rise'][0]:.3g}",
+                    "monotone": lambda rows: tidy(bool(rows["falls"][0])),
+                },
+            ),
+        ),
     ),
 )
