@@ -102,9 +102,8 @@ def small(folder):
     for run in runs:
         bench.profile(run, splits=("train", "test"))
         bench.profile(run, lines.from_noise)
-        counting.distances(bench, run)
-        counting.gauss(bench, run, "turning")
-        counting.strays(bench, run)
+    rows = bench.frame("plain").derive(counts=True)
+    counting.strayed(bench, counting.bent(bench, counting.gone(bench, rows), "turning"))
     for way in (matched.NAIVE, matched.WEIGHTS):
         matched.between(bench, Pair(*runs), way)
     return bench.store

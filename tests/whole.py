@@ -19,7 +19,7 @@ def check_whole(found: Reproduction, ids: Sequence[str]) -> None:
     for verdict in found.verdicts:
         m = verdict.measured
         assert m.why or np.isfinite([m.estimate, m.low, m.high]).all()
-    names = [chart.name for a in found.answers for chart in a.finding.charts]
+    names = [chart.name for a in found.answers for chart in a.charts]
     assert len(set(names)) == len(names)
 
 

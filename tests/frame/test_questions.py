@@ -96,3 +96,12 @@ def test_an_equivalence_holds_within_its_margin_and_fails_beyond_it(shift, outco
 def test_an_equivalence_of_too_few_is_undecided():
     found = (abs(mean("x", "a number")) < 0.5).decide(Frame({"x": [0.0, 0.1]}))
     assert (found.outcome, found.why) == ("undecided", "n = 2, at least 5 wanted")
+
+
+def test_a_difference_says_why_its_rows_cannot_decide():
+    sides = ({"kind": "a"}, {"kind": "b"})
+    told = difference("x", "x", *sides, why=lambda rows: f"only {len(rows)} rows") > 0
+    found = told.decide(ROWS)
+    assert (found.outcome, found.why, found.n) == ("undecided", "only 11 rows", 11)
+    open_ = difference("x", "x", *sides, why=lambda rows: "") > 0
+    assert open_.decide(ROWS) == (difference("x", "x", *sides) > 0).decide(ROWS)

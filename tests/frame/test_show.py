@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ridgeline.frame import Frame
-from ridgeline.frame.show import Curves, Scatter, Summary, Trend
+from ridgeline.frame.show import Curves, Lines, Scatter, Summary, Trend
 from ridgeline.measures import Curve
 from ridgeline.profiles import Profile
 
@@ -68,3 +68,32 @@ def test_a_scatter_has_a_point_for_each_row_that_has_both(lost):
     first, second = chart.panels[0].series
     assert len(first.x) == (1 if lost is None else 2)
     assert (list(second.x), list(second.y)) == ([3.0], [7.0])
+
+
+def test_lines_are_one_a_row_pale_but_for_the_first_of_a_colour():
+    rows = Frame(
+        {
+            "t": [[0, 1]] * 4,
+            "y": [[1, 2], [3, 4], [5, 6], None],
+            "kind": ["a", "b", "a", "a"],
+            "net": ["n", "n", "n", "m"],
+        }
+    )
+    (shown,) = Lines("l", "T", y=("y", "loss"), line="kind", each="net", dashed=True)(rows)
+    (panel,) = shown.panels  # of m nothing was measured
+    assert (panel.title, panel.y) == ("n", "loss")
+    told = [(s.label, s.faint, s.dash, list(s.y)) for s in panel.series]
+    assert told == [("a", False, 0, [1, 2]), ("a", True, 0, [5, 6]), ("b", False, 1, [3, 4])]
+    assert Lines("l", "T", y=("y", "loss"), line="kind")(rows.where(net="m")) == []
+
+
+def test_points_against_several_columns_are_a_panel_each():
+    rows = Frame({"a": [1, 2], "b": [3, None], "c": [5, 6], "kind": ["k", "k"]})
+    shown = Scatter("s", "T", x={"of a": "a", "of b": "b"}, y={"of c": "c"}, line="kind")(rows)
+    assert [(p.x, list(p.series[0].x)) for p in shown.panels] == [("of a", [1, 2]), ("of b", [3])]
+
+
+def test_what_a_row_of_curves_is_can_be_told():
+    rows = Frame({"kind": ["a"], "profile": [line(1, 0)]})
+    (shown,) = Curves("c", "T", line="kind", unit="lines")(rows)
+    assert "Mean over lines, band of one standard deviation; lines: 1 (a)." in shown.caption

@@ -171,3 +171,32 @@ def test_pandas_is_asked_for_only_then(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MissingExtra, match="pandas"):
         Frame({"x": [1, 2]}).to_pandas()
+
+
+def test_each_repeats_rows_for_values_and_for_those_of_a_function():
+    rows = Frame({"seed": [1, 2, 3]}, cluster="seed")
+    found = rows.each(side=("a", "b")).where(seed=[1, 2])
+    assert [tuple(row.values()) for row in found] == [(1, "a"), (1, "b"), (2, "a"), (2, "b")]
+    own = rows.each(start=lambda seed: range(seed - 1))
+    assert list(zip(own.values("seed"), own.values("start"), strict=True)) == [
+        *((2, 0), (3, 0), (3, 1))
+    ]
+    assert own.cluster == "seed"
+    with pytest.raises(UsageError, match="names them by its parameters"):
+        rows.each(start=lambda sed: range(3))
+
+
+def test_the_first_rows_and_the_largest_first():
+    rows = Frame({"x": [1, 3, 3, 2], "name": list("abcd")})
+    assert rows.head(2).values("name") == ("a", "b")
+    assert rows.head(9).values("name") == tuple("abcd")
+    assert rows.sorted("x", reverse=True).values("name") == tuple("bcda")
+
+
+def test_groups_know_which_values_they_have():
+    groups = Frame({"rate": [0.1, 0.2, 0.2]}).by("rate")
+    assert 0.1 in groups
+    assert 0.3 not in groups
+    assert len(groups.get(0.2)) == 2
+    assert groups.get(0.3) is None
+    assert groups.get(0.3, "none") == "none"

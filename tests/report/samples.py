@@ -3,8 +3,10 @@
 import numpy as np
 
 from ridgeline.charts import Grid, Landscape, Mark, Panel, Panels, Series, Table, band
+from ridgeline.frame import Asked
+from ridgeline.frame.demands import Correlation, Difference, Every, Mean, Share
 from ridgeline.report import Page, Section, chart_figure, verdict_card
-from ridgeline.study.claims import Claim, Correlation, Difference, Every, Mean, Share
+from ridgeline.study.claims import Claim
 
 T = np.linspace(0, 1, 41)
 BUMP = np.exp(-(((T - 0.5) / 0.16) ** 2))
@@ -175,7 +177,7 @@ def verdicts(count: int = 10) -> list:
     return [
         Claim(
             id=f"W{i + 1}a", text=text, place=f"section 4.{i}, fig. {i + 2}",
-            source=sources[i % 3], test=test,
+            source=sources[i % 3], test=Asked(test, lambda cases: cases),
         ).decide(cases, "laptop")
         for i, (text, test, cases) in enumerate(about[:count])
     ]  # fmt: skip

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from report import samples
-from ridgeline.frame import questions
+from ridgeline.frame import Asked, questions
+from ridgeline.frame.demands import Mean, Measured
 from ridgeline.report import (
     Page,
     Section,
@@ -22,13 +23,14 @@ from ridgeline.report import (
 )
 from ridgeline.report.estimates import estimate_words, interval_svg, threshold
 from ridgeline.report.verdicts import tally
-from ridgeline.study.claims import Claim, Mean, Measured, Verdict
+from ridgeline.study.claims import Claim, Verdict
 
 OUTCOMES = [v.outcome for v in samples.verdicts()]
 
 
 def verdict(cases, side="above", at=0.0, **more):
-    about = {"id": "A1", "text": "A <b> | claim.", "place": "sec. 1", "test": Mean("x", side, at)}  # type: ignore[arg-type]  # wrong on purpose
+    asked = Asked(Mean("x", side, at), lambda cases: cases)  # type: ignore[arg-type]  # wrong on purpose
+    about = {"id": "A1", "text": "A <b> | claim.", "place": "sec. 1", "test": asked}
     return Claim(**{**about, **more}).decide(cases, "smoke")  # type: ignore[arg-type]  # wrong on purpose
 
 

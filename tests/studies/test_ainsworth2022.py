@@ -98,7 +98,7 @@ def test_all_four_permutations_leave_a_barrier(found):
     assert torch.equal(tensors[0], torch.cat([x.flatten() for x in b.values()]))
     (answer,) = (a for a in found.answers if a.item.id == "A5")
     assert [(v.outcome, v.measured.n) for v in answer.verdicts] == [("holds", 5)] * 2
-    halfway = [float(row[2].split()[0]) for row in answer.finding.tables[0].rows]
+    halfway = [float(row[2].split()[0]) for row in answer.tables[0].rows]
     assert halfway == pytest.approx([75] * 4, abs=3)
 
 
@@ -130,10 +130,11 @@ def test_pairs_of_which_one_learned_nothing_decide_nothing():
     losses = (0.1, 0.2, 0.1, 0.5624, np.nan, 0.1)
     made = pairs.apart([planted(s, loss) for s, loss in enumerate(losses)])
     assert [pair.learned for pair in made] == [True, False, False]
-    np.testing.assert_equal(pairs.judged(made, [1, 2, 3]), [1, np.nan, np.nan])
-    removed = interpolation.ITEMS[0].claims[1]
-    assert removed.test.decide(pairs.judged(made * 2, [0.0] * 6)).outcome == "undecided"
-    assert removed.test.decide([0.0] * 6).outcome == "holds"
+    rows = pairs.rows({0.0: made * 2}).derive(train=0.0, left=pairs.of_learned("train"))
+    np.testing.assert_equal(rows["left"][:3], [0, np.nan, np.nan])
+    matched_rows = rows.derive(way="weight matching")
+    assert claim("A1b").test.decide(matched_rows).outcome == "undecided"
+    assert claim("A1b").test.decide(matched_rows.derive(left=0.0)).outcome == "holds"
 
 
 def claim(name):

@@ -82,20 +82,20 @@ def test_a_network_of_both_sweeps_counts_once(found, bench):
     shared = {r.hash for r in bench.runs("widths")} & {r.hash for r in bench.runs("depths")}
     assert len(shared) == 10
     (answer,) = (a for a in found.answers if a.item.id == "E3")
-    labels = [row[0] for row in answer.finding.tables[0].rows]
+    labels = [row[0] for row in answer.tables[0].rows]
     assert labels == ["4 units", "16 units", "64 units", "2 layers"]
 
 
 def test_excesses_of_both_signs_do_not_cancel(found):
     (answer,) = (a for a in found.answers if a.item.id == "E3")
     (verdict,) = answer.verdicts
-    means = [float(row[4].split()[0]) for row in answer.finding.tables[0].rows]
+    means = [float(row[4].split()[0]) for row in answer.tables[0].rows]
     assert verdict.measured.estimate == pytest.approx(np.mean(means), abs=0.05)
 
 
 def test_real_barriers_are_those_of_the_lines(found):
     """The test's own barriers and those of the item on width are of the same lines."""
-    by_item = {a.item.id: a.finding for a in found.answers}
+    by_item = {a.item.id: a for a in found.answers}
     widths = by_item["E1"].tables[0].rows
     real = by_item["E3"].tables[0].rows[: len(widths)]
     assert [row[1] for row in real] == [row[1] for row in widths]

@@ -16,14 +16,14 @@ def test_every_item_is_measured_and_every_claim_gets_a_verdict_or_a_reason(found
 
 def test_children_part_at_every_step_that_was_asked(found):
     steps = {}
-    for network, step, pairs, *_ in found.answers[0].finding.tables[0].rows:
+    for network, step, pairs, *_ in found.answers[0].tables[0].rows:
         steps.setdefault(network, []).append(step)
         assert pairs == (5 if network == "LeNet-300-100" else 2)
     assert steps == {"LeNet-300-100": [0, 40], "ResNet-20": [0, 40]}
 
 
 def test_children_are_nearer_the_later_they_part(found):
-    rows = [row for row in found.answers[2].finding.tables[0].rows if row[0] == "LeNet-300-100"]
+    rows = [row for row in found.answers[2].tables[0].rows if row[0] == "LeNet-300-100"]
     distances = [float(row[2].split()[0]) for row in rows]
     assert distances == sorted(distances, reverse=True)
 

@@ -10,22 +10,11 @@ from ridgeline.profiles import Profile
 from ridgeline.studies import catalogue
 from ridgeline.studies.frankle2020revisiting import later
 from ridgeline.studies.frankle2020revisiting.later import barrier
-from ridgeline.study.plan import Machine
-from ridgeline.study.reproduction import missing, needed, reproduce
-from ridgeline.study.store import Store
+from ridgeline.study.reproduction import missing, needed
 from ridgeline.training import SGD, Steps
 from whole import check_whole
 
 NAME = "frankle2020revisiting"
-
-
-@pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    scale = catalogue.scale(NAME, "smoke")
-    store = Store(tmp_path_factory.mktemp("store"))
-    return reproduce(
-        catalogue.paper(NAME), scale, store, machine=Machine(workers=1, threads=1, together=16)
-    )
 
 
 def test_every_item_is_measured_and_every_claim_gets_a_verdict_or_a_reason(found):
@@ -33,7 +22,7 @@ def test_every_item_is_measured_and_every_claim_gets_a_verdict_or_a_reason(found
 
 
 def test_lines_begin_at_every_state_that_was_kept(found):
-    table = found.answers[1].finding.tables[0]
+    table = found.answers[1].tables[0]
     steps = {}
     for network, step, *_ in table.rows:
         steps.setdefault(network, []).append(step)

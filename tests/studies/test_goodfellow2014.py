@@ -10,22 +10,9 @@ from ridgeline.measures import Curve
 from ridgeline.profiles import Profile
 from ridgeline.studies import catalogue
 from ridgeline.studies.goodfellow2014 import lines, saddle, solutions
-from ridgeline.study.plan import Machine
-from ridgeline.study.reproduction import missing, needed, reproduce
-from ridgeline.study.store import Store
+from ridgeline.study.reproduction import missing, needed
 
 NAME = "goodfellow2014"
-
-
-@pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    paper, scale = catalogue.paper(NAME), catalogue.scale(NAME, "smoke")
-    store = Store(tmp_path_factory.mktemp("store"))
-    # LSTMs are trained one after another, and then found in the store; the rest goes into stacks.
-    for items, together in (([paper.item("G1b")], 1), (paper.items, 16)):
-        machine = Machine(workers=1, threads=1, together=together)
-        answer = reproduce(paper, scale, store, items=items, machine=machine)
-    return answer
 
 
 def test_every_item_is_measured(found):
@@ -37,7 +24,7 @@ def test_every_item_is_measured(found):
 def test_every_claim_gets_a_verdict(found):
     asked = {claim.id for item in found.paper.items for claim in item.claims}
     assert {verdict.claim.id for verdict in found.verdicts} == asked
-    names = [chart.name for a in found.answers for chart in a.finding.charts]
+    names = [chart.name for a in found.answers for chart in a.charts]
     assert len(set(names)) == len(names)
 
 
@@ -55,7 +42,7 @@ def test_the_factored_loss_holds(found):
 
 
 def test_trajectories_are_exact_at_the_ends(found):
-    charts = {chart.name: chart for a in found.answers for chart in a.finding.charts}
+    charts = {chart.name: chart for a in found.answers for chart in a.charts}
     for series in charts["trajectories"].panels[0].series:
         assert (series.x[0], series.y[0]) == (0, 0)
         assert (series.x[-1], series.y[-1]) == (1, 0)

@@ -19,7 +19,7 @@ def test_every_item_is_measured_and_every_claim_gets_a_verdict_or_a_reason(found
 
 
 def test_variance_collapses_and_is_brought_back(found):
-    rows = {row[0]: row[-2] for row in found.answers[2].finding.tables[0].rows}
+    rows = {row[0]: row[-2] for row in found.answers[2].tables[0].rows}
     left = {way: float(text.split()[0]) for way, text in rows.items()}
     assert set(left) == set(WAYS)
     assert left["naive"] < left["aligned"] < 0.6

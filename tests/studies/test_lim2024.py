@@ -6,16 +6,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from ridgeline.charts import Table
 from ridgeline.errors import UsageError
 from ridgeline.frame import Frame
 from ridgeline.rng import stream
 from ridgeline.studies import catalogue, lim2024
 from ridgeline.study.bench import Bench
-from ridgeline.study.plan import Machine
-from ridgeline.study.reproduction import missing, needed, reproduce
-from ridgeline.study.store import Store
+from ridgeline.study.reproduction import missing, needed
 from ridgeline.study.subjects import Subject
 
+NAME = "lim2024"
 COUNTS = {"smoke": 6, "laptop": 30, "paper": 300}
 
 
@@ -40,40 +40,29 @@ def drawn(count: int) -> list[tuple[float, float, float, str]]:
     return rows
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return Store(tmp_path_factory.mktemp("store"))
-
-
-@pytest.fixture(scope="module")
-def found(store):
-    scale = catalogue.scale("lim2024", "smoke", ["base.training.batch_size=500"])
-    machine = Machine(workers=1, threads=1, together=16)
-    return reproduce(catalogue.paper("lim2024"), scale, store, machine=machine)
-
-
 def test_the_item_is_measured_and_every_claim_has_a_verdict(found):
     (answer,) = found.answers
     assert not found.failures
     assert answer.left_out == ""
     assert [v.claim.id for v in answer.verdicts] == [f"S1{letter}" for letter in "abcd"]
     assert all(v.measured.n == 6 for v in answer.verdicts)  # draws, each with both kinds
-    rows = answer.finding.tables[0].rows
+    rows = answer.tables[0].rows
     assert [row[:3] for row in rows] == [["standard", 6, 0], ["W-asymmetric", 6, 0]]
-    assert len(answer.finding.charts[0].panels[0].series[0].x) == 25
+    assert len(answer.charts[0].panels[0].series[0].x) == 25
 
 
 def test_diverged_runs_are_left_out_and_counted(found, store, monkeypatch):
     lost = {run.hash for run in found.scale.populations["draws"].runs[7:9]}
     monkeypatch.setattr(Subject, "diverged", property(lambda subject: subject.hash in lost))
     (item,) = lim2024.PAPER.items
-    finding = item.finding(Bench(found.scale, store))
-    assert [row[:3] for row in finding.tables[0].rows] == [
+    rows = item.measure(Bench(found.scale, store))
+    (table,) = (one for one in item.shown(rows) if isinstance(one, Table))
+    assert [row[:3] for row in table.rows] == [
         ["standard", 6, 0],
         ["W-asymmetric", 6, 2],
     ]
     for claim in item.claims:  # pairs: the draws at which neither kind diverged
-        cases = claim.test.cases(finding.rows)
+        cases = claim.test.cases(rows)
         assert {len(values) for values in cases.values()} == {4}
         assert [draw[-2] for draw in cases["more_group"]] == [0, 3, 4, 5]
 

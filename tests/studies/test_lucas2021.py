@@ -11,36 +11,21 @@ from hypothesis.extra.numpy import arrays
 
 from ridgeline.charts import Landscape
 from ridgeline.errors import UnknownName, UsageError
+from ridgeline.frame import Frame
 from ridgeline.measures import Curve
 from ridgeline.profiles import Profile
 from ridgeline.studies import catalogue
-from ridgeline.studies.common import sound
-from ridgeline.studies.lucas2021 import PAPER
-from ridgeline.studies.lucas2021.counting import (
-    Cell,
-    not_monotone,
-    plain,
-    reached,
-    released_rise,
-    rise,
-)
+from ridgeline.studies.lucas2021 import PAPER, counting
+from ridgeline.studies.lucas2021.counting import released_rise, rise
 from ridgeline.studies.lucas2021.distance import fit
-from ridgeline.studies.lucas2021.forced import FAR, MoreOften
+from ridgeline.studies.lucas2021.forced import FAR, gone_far
 from ridgeline.studies.lucas2021.networks import KINDS, flat, pooled, residual, teacher, tiles
 from ridgeline.studies.lucas2021.starts import OTHERS, others_of
 from ridgeline.studies.lucas2021.turns import turns
-from ridgeline.study.plan import Machine
-from ridgeline.study.reproduction import reproduce
-from ridgeline.study.store import Store
+from ridgeline.study.rows import Rows as StudyRows
 
+NAME = "lucas2021"
 LOSSES = st.lists(st.floats(0, 10).map(lambda x: round(x, 3)), min_size=4, max_size=20)
-
-
-@pytest.fixture(scope="module")
-def smoke(tmp_path_factory):
-    store = Store(tmp_path_factory.mktemp("store"))
-    scale = catalogue.scale("lucas2021", "smoke")
-    return reproduce(PAPER, scale, store, machine=Machine(workers=1, threads=1))
 
 
 def along(losses):
@@ -54,34 +39,34 @@ def along(losses):
 # --- the whole paper -------------------------------------------------------------------------
 
 
-def test_every_item_is_measured_and_every_claim_is_decided_or_says_why(smoke):
-    assert not smoke.failures
-    for answer in smoke.answers:
-        assert answer.finding is not None, (answer.item.name, answer.left_out)
+def test_every_item_is_measured_and_every_claim_is_decided_or_says_why(found):
+    assert not found.failures
+    for answer in found.answers:
+        assert answer.rows is not None, (answer.item.name, answer.left_out)
         assert {v.claim.id for v in answer.verdicts} == {c.id for c in answer.item.claims}
-        assert answer.finding.charts or answer.finding.tables
-    for verdict in smoke.verdicts:
+        assert answer.charts or answer.tables
+    for verdict in found.verdicts:
         assert verdict.outcome != "undecided" or verdict.measured.why or verdict.measured.n
 
 
-def test_items_and_charts_have_names_of_their_own(smoke):
+def test_items_and_charts_have_names_of_their_own(found):
     assert {f"L{k}" for k in range(1, 15)} == {item.id for item in PAPER.items}
     names = [item.name for item in PAPER.items]
     assert len(set(names)) == len(names)
     ids = [claim.id for item in PAPER.items for claim in item.claims]
     assert len(set(ids)) == len(ids)
-    charts = [chart.name for answer in smoke.answers for chart in answer.finding.charts]
+    charts = [chart.name for answer in found.answers for chart in answer.charts]
     assert len(set(charts)) == len(charts)
 
 
-def test_what_is_proved_has_no_exception(smoke):
-    found = {verdict.claim.id: verdict for verdict in smoke.verdicts}
-    assert found["L13c"].measured.estimate == 1
+def test_what_is_proved_has_no_exception(found):
+    by_claim = {verdict.claim.id: verdict for verdict in found.verdicts}
+    assert by_claim["L13c"].measured.estimate == 1
 
 
-def test_the_slice_passes_through_its_three_states(smoke):
-    (answer,) = (a for a in smoke.answers if a.item.name == "slice")
-    (chart,) = answer.finding.charts
+def test_the_slice_passes_through_its_three_states(found):
+    (answer,) = (a for a in found.answers if a.item.name == "slice")
+    (chart,) = answer.charts
     assert isinstance(chart, Landscape)
     route = chart.trajectories["training, projected"]
     np.testing.assert_allclose(route[0], chart.points["initialisation"], atol=1e-4)
@@ -123,58 +108,67 @@ def test_infinite_losses_are_rises():
     assert rise(along([1, np.nan, 0.5])) == released_rise(along([1, np.nan, 0.5])) == np.inf
 
 
+def risen(rises, tolerance=1e-3):
+    """Rows of runs with these rises; None of a run that does not count."""
+    bench = SimpleNamespace(setting=lambda _: tolerance)
+    lost = [rise is None for rise in rises]
+    return counting.over(bench, Frame({"rise": rises, "diverged": lost}))
+
+
 def test_cells_count_runs_by_what_became_of_them():
-    cell = Cell(of=5, diverged=1, rises=(0.0, 0.5, 2.0), released=(0.0, 0.0, 2.0), tolerance=1e-3)
-    assert (cell.n, cell.risen, cell.unseen) == (3, [0.5, 2.0], 1)
-    assert cell.words == "0.67 (3)"
-    assert cell.mean == "1.25"
-    assert not_monotone([0.5, 0.0, float("nan"), float("inf")], 1e-3) == "0.75 (4)"
-    none = Cell(of=5, diverged=5, rises=(), released=(), tolerance=1e-3)
-    assert none.words == none.mean == "-"
+    rows = risen([None, 0.0, 0.5, 2.0])
+    assert rows.values("rises") == (None, False, True, True)
+    assert rows.values("falls") == (None, True, False, False)
+    assert rows.values("seen") == (None, 1e-3, 0.5, 2.0)
+    assert counting.share_risen(rows) == "0.67 (3)"
+    assert counting.mean_risen(rows) == "1.25"
+    assert counting.lost(rows) == "1 of 4"
+    assert counting.share_risen(risen([0.5, 0.0, float("nan"), float("inf")])) == "0.75 (4)"
+    none = risen([None] * 5)
+    assert counting.share_risen(none) == counting.mean_risen(none) == "-"
 
 
 # --- which runs are compared -----------------------------------------------------------------
 
 
-def pairs(ratios, risen):
+FORCED = next(c for item in PAPER.items for c in item.claims if c.id == "L12b").test
+
+
+def went(ratios, rises, seeds=None):
     """Usual runs of twelve seeds that are monotone, and a forced one of each of some."""
-    return {
-        "forced": risen,
-        "forced_seed": list(range(len(risen))),
-        "forced_distance": [10.0 * ratio for ratio in ratios],
-        "usual": [False] * 12,
-        "usual_seed": list(range(12)),
-        "usual_distance": [10.0] * 12,
-    }
+    usual = [("as usual", seed, 10.0, False) for seed in range(12)]
+    seeds = range(len(ratios)) if seeds is None else seeds
+    forced = [
+        ("drawn to a radius", *row)
+        for row in zip(seeds, [10.0 * ratio for ratio in ratios], rises, strict=True)
+    ]
+    names = ("population", "seed", "distance", "rises")
+    columns = dict(zip(names, zip(*usual, *forced, strict=True), strict=True))
+    return FORCED.decide(gone_far(Frame(columns)))
 
 
 def test_runs_that_did_not_go_far_are_not_compared():
-    test = MoreOften("share that is not monotone")
-    assert f"{FAR:g} times" in test.words
-    held = test.decide(pairs([2.0] * 8, [True] * 8))
+    assert f"{FAR:g} times" in FORCED.words
+    held = went([2.0] * 8, [True] * 8)
     assert (held.outcome, held.estimate, held.n) == ("holds", 1.0, 8)
     # Those that stayed near have the other outcome, and do not count.
-    mixed = test.decide(pairs([2.0] * 8 + [1.4] * 4, [True] * 8 + [False] * 4))
+    mixed = went([2.0] * 8 + [1.4] * 4, [True] * 8 + [False] * 4)
     assert mixed == held
-    near = test.decide(pairs([1.4] * 12, [True] * 12))
+    near = went([1.4] * 12, [True] * 12)
     assert near.outcome == "undecided"
     assert near.why.startswith("0 of 12 runs, of 0 seeds, went 1.5 times as far")
-    few = test.decide(pairs([2.0] * 4 + [1.4] * 8, [True] * 12))
+    few = went([2.0] * 4 + [1.4] * 8, [True] * 12)
     assert few.outcome == "undecided"
     assert few.why.startswith("4 of 12 runs, of 4 seeds")
 
 
 def test_a_forced_run_without_a_usual_one_of_its_seed_has_no_pair():
-    cases = pairs([2.0] * 8, [True] * 8)
-    cases["forced_seed"] = [*range(6), 100, 101]
-    assert MoreOften("x").decide(cases).n == 6
+    assert went([2.0] * 8, [True] * 8, [*range(6), 100, 101]).n == 6
 
 
 def test_two_forced_runs_of_a_seed_are_one_group():
-    cases = pairs([2.0] * 10, [True] * 10)
-    cases["forced_seed"] = [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
-    found = MoreOften("x").decide(cases)
-    alone = MoreOften("x").decide(pairs([2.0] * 10, [True] * 10))
+    found = went([2.0] * 10, [True] * 10, [0, 0, 1, 1, 2, 2, 3, 3, 4, 4])
+    alone = went([2.0] * 10, [True] * 10)
     assert found.n == 5
     assert found.low < alone.low
 
@@ -185,13 +179,48 @@ def test_no_two_minima_share_an_unrelated_initialisation():
     assert min(seeds) == OTHERS
 
 
-def test_a_run_of_two_populations_is_counted_once():
-    def run(name, norm=None):
-        return SimpleNamespace(hash=name, at=lambda path: norm)
+class Runs(StudyRows):
+    """Frames of planted runs: population to runs."""
 
-    held = {"grid": [run("a"), run("b", "batch")], "depths": [run("a"), run("c")]}
-    bench = SimpleNamespace(runs=held.__getitem__)
-    assert [s.hash for s in plain(bench)] == ["a", "c"]
+    def __init__(self, **held):
+        self.held = held
+
+    def runs(self, population, where=None):
+        return self.held[population]
+
+    def setting(self, _):
+        return 0.5
+
+    def tell(self, *_):
+        pass
+
+
+def planted(name, loss=0.1, norm=None, diverged=False):
+    at = {"net.norm": norm}.__getitem__
+    return SimpleNamespace(hash=name, seed=0, loss=loss, diverged=diverged, at=at)
+
+
+def test_a_run_of_two_populations_is_counted_once():
+    bench = Runs(
+        grid=[planted("a"), planted("b", norm="batch")], depths=[planted("a"), planted("c")]
+    )
+    found = counting.plain(bench, "grid", "depths")
+    assert found.values("hash") == ("a", "c")
+    assert found.cluster == "seed"
+
+
+def test_runs_count_up_to_the_threshold_and_those_that_diverged_never():
+    some = [planted("a"), planted("b", 0.5), planted("c", 0.6), planted("d", 0.1, diverged=True)]
+    assert counting.runs(Runs(grid=some), "grid").values("counts") == (True, True, False, False)
+
+
+def test_a_cell_in_which_all_runs_diverged_is_empty_and_stops_nothing():
+    bench = Runs(grid=[planted(str(i), float("nan"), diverged=True) for i in range(3)])
+    found = counting.lines(bench, counting.runs(bench, "grid"))
+    assert found.values("counts") == (False,) * 3
+    assert found.values("profile") == found.values("rises") == (None,) * 3
+    with pytest.raises(UsageError, match="all of which diverged"):
+        bench.frame("grid")
 
 
 # --- fits and turns --------------------------------------------------------------------------
@@ -296,12 +325,3 @@ def test_pooled_images_are_means_of_squares(monkeypatch):
     whole, small = held["test"].inputs, pooled("any", train=100)
     assert small["train"].inputs.shape == (100, 1, 4, 4)
     torch.testing.assert_close(small["test"].inputs[:, :, 1, 2], whole[:, :, 2:4, 4:6].mean((2, 3)))
-
-
-def test_a_cell_in_which_all_runs_diverged_is_empty_and_stops_nothing():
-    lost = [SimpleNamespace(diverged=True, loss=float("nan")) for _ in range(3)]
-    assert sound(lost, required=False) == []
-    bench = SimpleNamespace(setting=lambda _: 0.1)
-    assert reached(bench, lost) == []
-    with pytest.raises(UsageError, match="all of which diverged"):
-        sound(lost)

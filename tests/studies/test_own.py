@@ -45,9 +45,9 @@ def test_every_claim_is_decided_or_says_why(asked):
     check_whole(asked, ["R1"])
     assert [verdict.outcome for verdict in asked.verdicts][:2] == ["holds", "holds"]
     (answer,) = asked.answers
-    assert [chart.name for chart in answer.finding.charts] == ["lines", "far"]
-    assert len(answer.finding.tables[0].rows) == 3
-    assert len(answer.finding.rows) == 18
+    assert [chart.name for chart in answer.charts] == ["lines", "far"]
+    assert len(answer.tables[0].rows) == 3
+    assert len(answer.rows) == 18
 
 
 def test_the_command_line_takes_its_folder(study, asked, capsys):

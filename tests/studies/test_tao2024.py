@@ -4,17 +4,9 @@ import pytest
 
 from ridgeline.frame import Frame
 from ridgeline.studies import catalogue, tao2024
-from ridgeline.study.plan import Machine
-from ridgeline.study.reproduction import missing, needed, reproduce
-from ridgeline.study.store import Store
+from ridgeline.study.reproduction import missing, needed
 
-
-@pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    scale = catalogue.scale("tao2024", "smoke", ["measure.points=6"])
-    machine = Machine(workers=1, threads=1, together=16)
-    store = Store(tmp_path_factory.mktemp("store"))
-    return reproduce(catalogue.paper("tao2024"), scale, store, machine=machine)
+NAME = "tao2024"
 
 
 def test_every_item_is_measured_and_every_claim_has_a_verdict(found):

@@ -11,18 +11,10 @@ from ridgeline.frame import Frame
 from ridgeline.studies import catalogue
 from ridgeline.studies.vlaar2021 import layers, shapes, starts, sweeps
 from ridgeline.study.members import Sources
-from ridgeline.study.plan import Machine
-from ridgeline.study.reproduction import missing, needed, reproduce
-from ridgeline.study.store import Store
+from ridgeline.study.reproduction import missing, needed
 from ridgeline.study.subjects import Subject
 
-
-@pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    scale = catalogue.scale("vlaar2021", "smoke", ["measure.points=6"])
-    store = Store(tmp_path_factory.mktemp("store"))
-    machine = Machine(workers=1, threads=1, together=16)
-    return reproduce(catalogue.paper("vlaar2021"), scale, store, machine=machine)
+NAME = "vlaar2021"
 
 
 def test_every_item_is_measured_and_every_claim_has_a_verdict(found):
@@ -34,10 +26,10 @@ def test_every_item_is_measured_and_every_claim_has_a_verdict(found):
     assert {verdict.claim.id for verdict in found.verdicts} == asked
     for answer in found.answers:
         still = [v for v in answer.verdicts if v.measured.estimate != v.measured.estimate]
-        assert not still or any("without any rank" in text for text in answer.finding.words)
-        few = [text for text in answer.finding.words if "undecided is to be expected" in text]
+        assert not still or any("without any rank" in text for text in answer.rows.notes)
+        few = [text for text in answer.rows.notes if "undecided is to be expected" in text]
         assert len(few) == (answer.item.id != "V3")  # four and seven settings are few
-    names = [chart.name for a in found.answers for chart in a.finding.charts]
+    names = [chart.name for a in found.answers for chart in a.charts]
     assert len(set(names)) == len(names)
 
 
@@ -50,7 +42,7 @@ def test_a_run_at_the_common_setting_counts_once(found):
 
 
 def test_layers_are_the_networks_own_and_ends_agree(found):
-    rows = next(a for a in found.answers if a.item.id == "V3").finding.tables[0].rows
+    rows = next(a for a in found.answers if a.item.id == "V3").tables[0].rows
     assert [row[1] for row in rows] == ["fc1", "fc2", "fc3"] * 2
     ends = {row[3] for row in rows if row[0] == "end"}
     starts = {row[2] for row in rows if row[0] == "start"}

@@ -9,17 +9,9 @@ from ridgeline.frame import Frame
 from ridgeline.studies import catalogue
 from ridgeline.studies.wang2023 import order
 from ridgeline.study.papers import Item
-from ridgeline.study.plan import Machine
-from ridgeline.study.reproduction import missing, needed, reproduce
-from ridgeline.study.store import Store
+from ridgeline.study.reproduction import missing, needed
 
-
-@pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    paper = catalogue.paper("wang2023")
-    scale = catalogue.scale("wang2023", "smoke", ["measure.points=11", "measure.flow_seeds=5"])
-    machine = Machine(workers=1, threads=1, together=16)
-    return reproduce(paper, scale, Store(tmp_path_factory.mktemp("store")), machine=machine)
+NAME = "wang2023"
 
 
 def test_every_item_is_measured(found):
@@ -30,7 +22,7 @@ def test_every_item_is_measured(found):
 def test_every_claim_gets_a_verdict(found):
     asked = {claim.id for item in found.paper.items for claim in item.claims}
     assert {verdict.claim.id for verdict in found.verdicts} == asked
-    names = [chart.name for a in found.answers for chart in a.finding.charts]
+    names = [chart.name for a in found.answers for chart in a.charts]
     assert len(set(names)) == len(names)
 
 
@@ -69,17 +61,16 @@ def test_learning_order_takes_each_seeds_mean_over_data_sets(monkeypatch):
     monkeypatch.setattr(order, "_order", measured)
     kept = lambda measure, some: measure(*some)  # noqa: E731 (read in place)
     bench = SimpleNamespace(frame=lambda *_, **__: rows, tell=lambda *_: None, kept=kept)
-    finding = next(item for item in order.ITEMS).finding(bench)
-    cases = {
-        claim.id: claim.test.cases(finding.rows) for item in order.ITEMS for claim in item.claims
-    }
+    (item,) = order.ITEMS
+    rows = item.measure(bench)
+    cases = {claim.id: claim.test.cases(rows) for claim in item.claims}
     assert cases["W9a"] == [0.75, 0.0]
     assert cases["W9b"] == pytest.approx([0.4, -0.1])
-    assert finding.tables[0].rows == [
+    assert item.shown(rows)[1].rows == [
         ["small", "0.50 ± 0.71 (2)", "1 of 2"],
         ["large", "0.5 (1)", "0 of 1"],
     ]
-    assert "1 runs in which all classes are tied" in finding.words[0]
+    assert "1 runs in which all classes are tied" in rows.notes[0]
 
 
 def claim(name):

@@ -5,7 +5,9 @@ import math
 import pytest
 
 from ridgeline.errors import UsageError
-from ridgeline.study.claims import Claim, Correlation, Difference, Every, Mean, Share
+from ridgeline.frame import Frame, mean
+from ridgeline.frame.demands import Correlation, Difference, Every, Mean, Share
+from ridgeline.study.claims import Claim
 
 CLEAR = [2.0, 2.1, 1.9, 2.05, 1.95, 2.0]
 WIDE = [-3.0, 4.0, 0.5, -1.0, 2.0, 0.1]
@@ -146,16 +148,6 @@ def test_an_interval_that_touches_the_threshold_from_the_claimed_side_does_not_h
     assert Mean("x", "above", 2.0).decide([2.0] * 6).outcome == "fails"
 
 
-def test_a_verdict_is_a_flat_record_of_json_values():
-    claim = Claim(id="X1", text="It rises", place="figure 1", test=Mean("slope", "above", 1.0))
-    row = claim.decide(CLEAR, "smoke").row()
-    assert row["claim"] == "X1"
-    assert row["verdict"] == "holds"
-    assert row["test"] == "mean slope above 1"
-    assert row["low"] < row["estimate"] < row["high"]
-    assert claim.decide(CLEAR[:2], "smoke").row()["low"] is None
-
-
 def test_what_is_no_list_of_numbers_is_refused():
     with pytest.raises(UsageError, match="one number a case"):
         Mean("x", "above", 1.0).decide([[1.0, 2.0], [3.0, 4.0]])
@@ -193,3 +185,13 @@ def test_pairs_decide_what_their_spread_hides():
     found = Difference("it").decide({**cases, "more_group": seeds, "less_group": seeds[::1]})
     assert found.outcome == "holds"
     assert found.n == 6
+
+
+def test_a_verdict_is_a_flat_record_of_json_values():
+    claim = Claim(id="X1", text="It rises", place="figure 1", test=mean("slope", "slope") > 1)
+    row = claim.decide(Frame({"slope": CLEAR}), "smoke").row()
+    assert row["claim"] == "X1"
+    assert row["verdict"] == "holds"
+    assert row["test"] == "mean slope above 1"
+    assert row["low"] < row["estimate"] < row["high"]
+    assert claim.decide(Frame({"slope": CLEAR[:2]}), "smoke").row()["low"] is None

@@ -3,7 +3,8 @@
 import pytest
 
 from ridgeline.errors import SpecError, UsageError
-from ridgeline.study.papers import Finding, Item, Paper
+from ridgeline.frame import Frame
+from ridgeline.study.papers import Item, Paper
 from ridgeline.study.preflight import check_named, check_scale, missing, unset
 from ridgeline.study.scales import load_scale
 
@@ -29,7 +30,7 @@ def item(name, populations=("plain",), settings=("points",)):
         id=name.upper(),
         title=name,
         asks="?",
-        measure=lambda bench: Finding(),
+        measure=lambda bench: Frame(),
         populations=populations,
         settings=settings,
     )

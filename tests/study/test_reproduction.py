@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from ridgeline.charts import Table
 from ridgeline.errors import UnknownName, UsageError
+from ridgeline.frame import every, mean
+from ridgeline.frame.show import Summary
 from ridgeline.paths import Line, Path
-from ridgeline.study.claims import Claim, Every, Mean
+from ridgeline.study.claims import Claim
 from ridgeline.study.keys import versioned
-from ridgeline.study.papers import Finding, Item, Paper
+from ridgeline.study.papers import Item, Paper
 from ridgeline.study.reproduction import missing, needed, reproduce
 from ridgeline.study.scales import load_scale
 from ridgeline.study.store import Store
@@ -43,10 +44,11 @@ def backwards(subject: Subject) -> Path:
 
 
 def falls(bench):
-    found = bench.profiles(bench.runs("plain"), backwards)
-    drops = [p.curve().mean[-1] - p.curve().mean[0] for p in found]
-    table = Table(title="Drops", columns=["drop"], rows=[[d] for d in drops])
-    return Finding(tables=[table], cases={"N1": drops, "N2": [d > 0 for d in drops]})
+    return bench.lines(bench.frame("plain"), backwards).derive(
+        drop=lambda profile: profile.curve().mean[-1] - profile.curve().mean[0],
+        fell=lambda drop: drop > 0,
+        asked=lambda fell: None,
+    )
 
 
 def refuses(bench):
@@ -60,9 +62,9 @@ def breaks(bench):
 
 def item(name, measure, populations=("plain",)):
     claims = (
-        Claim(id="N1", text="It falls", place="p. 1", test=Mean("drop", "above", 0.0)),
-        Claim(id="N2", text="Always", place="p. 1", test=Every("drop")),
-        Claim(id="N3", text="Never asked", place="p. 2", test=Every("x")),
+        Claim(id="N1", text="It falls", place="p. 1", test=mean("drop", "drop") > 0),
+        Claim(id="N2", text="Always", place="p. 1", test=every("fell", "drop")),
+        Claim(id="N3", text="Never asked", place="p. 2", test=every("asked", "x", optional=True)),
     )
     return Item(
         name=name,
@@ -71,6 +73,7 @@ def item(name, measure, populations=("plain",)):
         asks="?",
         measure=measure,
         populations=populations,
+        show=(Summary("Drops", by={"seed": "seed"}, of={"drop": "drop"}),),
         claims=claims,
     )
 
@@ -155,7 +158,7 @@ def test_subjects_know_their_data_and_their_config(store):
         assert bench.runs("pair", {"net.bias": False})[0].at("net.bias") is False
         with pytest.raises(UnknownName, match="population"):
             bench.runs("plane")
-        return Finding()
+        return bench.frame("plain").derive(drop=0.0, fell=True, asked=None)
 
     needs = ("plain", "noisy", "pair")
     (answer,) = ask(scale, store, item("look", look, needs)).answers

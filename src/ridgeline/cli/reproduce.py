@@ -82,7 +82,7 @@ def run(chosen: argparse.Namespace) -> int:
 def _failed(found: Reproduction) -> bool:
     """True if training failed, an item refused what it is given, or nothing was measured."""
     refused = any(answer.refused for answer in found.answers)
-    return bool(found.failures) or refused or all(a.finding is None for a in found.answers)
+    return bool(found.failures) or refused or all(a.rows is None for a in found.answers)
 
 
 def _asked(chosen: argparse.Namespace) -> Iterator[Asked]:

@@ -15,7 +15,6 @@ from ridgeline.errors import UsageError
 from ridgeline.frame import intervals
 
 __all__ = [
-    "Cases",
     "Correlation",
     "Difference",
     "Every",
@@ -28,8 +27,6 @@ __all__ = [
 ]
 
 Outcome = Literal["holds", "fails", "undecided"]
-Cases = Sequence[float] | Sequence[bool] | Mapping[str, Sequence[Any]]
-"""What a test is asked about: numbers, one a case, or several such lists by name."""
 NEEDED = 5
 """Cases below which nothing is decided."""
 

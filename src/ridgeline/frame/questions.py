@@ -39,9 +39,9 @@ class Asked:
         """Return what is demanded: quantity, direction and threshold."""
         return self.test.words
 
-    def decide(self, cases: Frame) -> Measured:
+    def decide(self, rows: Frame) -> Measured:
         """Return the verdict on a frame."""
-        return self.test.decide(self.cases(cases))
+        return self.test.decide(self.cases(rows))
 
     def asks(self, frame: Frame) -> bool:
         """True if it is asked of these rows."""

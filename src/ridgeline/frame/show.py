@@ -15,7 +15,7 @@ from ridgeline.frame.table import Frame
 from ridgeline.measures import Array
 from ridgeline.profiles import Profile
 
-__all__ = ["POSITION", "Curves", "Lines", "Scatter", "Show", "Summary", "Trend", "mean_sd"]
+__all__ = ["POSITION", "Curves", "Lines", "Scatter", "Show", "Summary", "Trend", "mean_sd", "tidy"]
 
 Show = Callable[[Frame], Chart | Table | Sequence[Chart | Table]]
 """A figure or table of a frame, or several."""
@@ -160,8 +160,9 @@ class Lines:
             for value, part in parts
             if len(part)
         ]
-        shown = Panels(name=self.name, title=self.title, caption=self.caption, panels=panels)
-        return [shown] if panels else []
+        if not panels:
+            return []
+        return [Panels(name=self.name, title=self.title, caption=self.caption, panels=panels)]
 
     def _series(self, rows: Frame) -> list[Series]:
         return [

@@ -49,10 +49,8 @@ def threshold(verdict: "Verdict") -> tuple[float, str] | None:
     Of what has to be so in every case it is 1, a share that has to be reached.
     """
     from ridgeline.frame.demands import Every
-    from ridgeline.frame.questions import Asked
 
-    test = verdict.claim.test
-    test = test.test if isinstance(test, Asked) else test
+    test = verdict.claim.test.test
     if isinstance(test, Every):
         return 1.0, "reach"
     at, side = getattr(test, "at", None), getattr(test, "side", None)

@@ -164,23 +164,24 @@ def reproduction_page(found: "Reproduction", command: str, store: str) -> Page:
 
 
 def _section(answer: "Answer") -> Section:
-    item, finding = answer.item, answer.finding
+    item, rows = answer.item, answer.rows
     text = [item.asks]
-    if finding is None:
+    if rows is None:
         text.append(f"Not measured: {answer.left_out}.")
     else:
-        text += list(finding.words)
+        text += list(rows.notes)
         text += [f"Trained networks: {ended_said(answer.ended)}."] if answer.ended else []
         far = untrained_said(answer.ended) if answer.ended else ""
         text += [f"Warning: {far}"] if far else []
         text += [] if item.populations else [CONSTRUCTED]
-        unasked = [c.id for c in item.claims if c.id not in finding.cases]
+        asked = {verdict.claim.id for verdict in answer.verdicts}
+        unasked = [claim.id for claim in item.claims if claim.id not in asked]
         text += [f"Not measured at this scale: {', '.join(unasked)}."] if unasked else []
     return Section(
         f"{item.id} {item.title}",
         text=text,
-        figures=[chart_figure(c) for c in finding.charts] if finding else [],
-        tables=finding.tables if finding else (),
+        figures=[chart_figure(chart) for chart in answer.charts],
+        tables=answer.tables,
         verdicts=answer.verdicts,
         reported=item.reported,
     )

@@ -21,7 +21,6 @@ __all__ = [
     "cells",
     "height",
     "hidden",
-    "judged",
     "learned",
     "of_learned",
     "points_of",
@@ -98,18 +97,6 @@ def _guessing(run: Subject) -> float:
 
 
 # --- what is said of them --------------------------------------------------------------------
-
-
-def judged(pairs: Sequence[Pair], values: Iterable[float]) -> list[float]:
-    """Numbers that a claim is asked about: NaN, which decides nothing, where a run learned nothing.
-
-    Between such runs there is no barrier, however they are matched.
-
-    Args:
-        pairs: Any number.
-        values: One for each.
-    """
-    return [v if pair.learned else np.nan for pair, v in zip(pairs, values, strict=True)]
 
 
 def height(profile: Profile, split: str = "train", kind: BarrierKind = "chord") -> float:

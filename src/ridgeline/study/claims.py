@@ -12,31 +12,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ridgeline.frame.demands import (
-    Cases,
-    Correlation,
-    Difference,
-    Every,
-    Mean,
-    Measured,
-    Outcome,
-    Share,
-    Test,
-)
+from ridgeline.frame import Asked, Frame
+from ridgeline.frame.demands import Measured, Outcome
 from ridgeline.frame.intervals import CONFIDENCE
 
-__all__ = [
-    "Cases",
-    "Claim",
-    "Correlation",
-    "Difference",
-    "Every",
-    "Mean",
-    "Measured",
-    "Outcome",
-    "Share",
-    "Verdict",
-]
+__all__ = ["Claim", "Verdict"]
 
 
 @dataclass(frozen=True)
@@ -49,19 +29,19 @@ class Claim:
     """The paper's sentence in our words."""
     place: str
     """Where the paper says it."""
-    test: Test
+    test: Asked
     """A question to the measured rows, with its threshold."""
     source: Literal["paper", "derived", "memory"] = "paper"
     """How sure it is that the paper says so: read in it or its code, derived here, or recalled."""
 
-    def decide(self, cases: Any, scale: str) -> "Verdict":
+    def decide(self, rows: Frame, scale: str) -> "Verdict":
         """Ask the test.
 
         Args:
-            cases: What the test takes.
+            rows: That were measured.
             scale: What the numbers were measured at.
         """
-        return Verdict(self, self.test.decide(cases), scale)
+        return Verdict(self, self.test.decide(rows), scale)
 
 
 @dataclass(frozen=True)

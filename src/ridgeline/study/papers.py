@@ -1,34 +1,19 @@
 """A paper's questions: items, each a figure or a table with its claims."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ridgeline.charts import Chart, Table
 from ridgeline.errors import UnknownName
-from ridgeline.frame import Asked, Frame
+from ridgeline.frame import Frame
 from ridgeline.frame.show import Show
-from ridgeline.study.claims import Cases, Claim
+from ridgeline.study.claims import Claim
 
 if TYPE_CHECKING:
     from ridgeline.study.bench import Bench
 
-__all__ = ["Finding", "Item", "Paper"]
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Finding:
-    """Result of an item."""
-
-    charts: Sequence[Chart] = ()
-    tables: Sequence[Table] = ()
-    cases: Mapping[str, Cases | Frame] = field(default_factory=dict)
-    """For each claim's identifier, what its test takes. A claim that is left out was not measured
-    at this scale."""
-    words: Sequence[str] = ()
-    """Paragraphs: what was measured, on what, and what to know when reading it."""
-    rows: Frame | None = None
-    """Rows that were measured."""
+__all__ = ["Item", "Paper"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +27,7 @@ class Item:
     title: str
     asks: str
     """The question, in a sentence."""
-    measure: "Callable[[Bench], Frame | Finding]"
+    measure: "Callable[[Bench], Frame]"
     """Gives the rows that claims are questions to and that figures and tables show."""
     show: tuple[Show, ...] = ()
     """Figures and tables of the rows."""
@@ -56,23 +41,16 @@ class Item:
     reported: str = ""
     """What the paper reports, as far as it is known, with how sure that is."""
 
-    def finding(self, bench: "Bench") -> Finding:
-        """Measure, and make what is shown of the rows."""
-        rows = self.measure(bench)
-        if isinstance(rows, Finding):
-            return rows
-        shown: list[Chart | Table] = []
-        for show in self.show:
-            made = show(rows)
-            shown += [made] if isinstance(made, Chart | Table) else made
-        asked = [c for c in self.claims if not isinstance(c.test, Asked) or c.test.asks(rows)]
-        return Finding(
-            charts=[one for one in shown if isinstance(one, Chart)],
-            tables=[one for one in shown if isinstance(one, Table)],
-            cases=dict.fromkeys((claim.id for claim in asked), rows),
-            words=rows.notes,
-            rows=rows,
-        )
+    def shown(self, rows: Frame) -> list[Chart | Table]:
+        """Make what is shown of the rows."""
+        made = (show(rows) for show in self.show)
+        return [
+            one for some in made for one in ([some] if isinstance(some, Chart | Table) else some)
+        ]
+
+    def asked(self, rows: Frame) -> list[Claim]:
+        """Return the claims that ask something of these rows."""
+        return [claim for claim in self.claims if claim.test.asks(rows)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ridgeline.charts import Chart, Table
 from ridgeline.errors import RidgelineError
+from ridgeline.frame import Frame
 from ridgeline.progress import Progress
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Verdict
@@ -13,7 +15,7 @@ from ridgeline.study.config import RunConfig
 from ridgeline.study.executors import Failure
 from ridgeline.study.fitting import check_runs
 from ridgeline.study.members import Sources
-from ridgeline.study.papers import Finding, Item, Paper
+from ridgeline.study.papers import Item, Paper
 from ridgeline.study.plan import Machine
 from ridgeline.study.populations import Population, Watcher, populate
 from ridgeline.study.preflight import check_scale, missing
@@ -45,7 +47,10 @@ class Answer:
     """Outcome of an item."""
 
     item: Item
-    finding: Finding | None
+    rows: Frame | None = None
+    """Rows that were measured; None if it was not."""
+    shown: tuple[Chart | Table, ...] = ()
+    """Figures and tables of the rows."""
     verdicts: tuple[Verdict, ...] = ()
     seconds: float = 0.0
     """Spent on measuring; runs are shared and not counted."""
@@ -55,6 +60,16 @@ class Answer:
     """True if it was left out because of an error, and not because the scale is without it."""
     ended: Ended | None = None
     """What its runs ended at; None for an item without runs."""
+
+    @property
+    def charts(self) -> list[Chart]:
+        """The figures among what is shown."""
+        return [one for one in self.shown if isinstance(one, Chart)]
+
+    @property
+    def tables(self) -> list[Table]:
+        """The tables among what is shown."""
+        return [one for one in self.shown if isinstance(one, Table)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +150,8 @@ def reproduce(
         progress: Told about measuring.
 
     Returns:
-        Findings and verdicts. An item whose runs failed, or that refuses what it is given, says so
-        in `Answer.left_out` and stops no other.
+        Rows, figures, tables and verdicts. An item whose runs failed, or that refuses what it is
+        given, says so in `Answer.left_out` and stops no other.
 
     Raises:
         SpecError: If the scale has names that no item of the paper knows, or lacks a setting.
@@ -168,18 +183,16 @@ def reproduce(
 def _answer(item: Item, bench: Bench) -> Answer:
     if lacking := missing(item, bench.scale):
         names = ", ".join(lacking)
-        return Answer(item, None, left_out=f"scale {bench.scale.name} has no population {names}")
+        return Answer(item, left_out=f"scale {bench.scale.name} has no population {names}")
     begun = time.perf_counter()
     ended = _ended(item, bench)
     try:
-        finding = item.finding(bench.at(item.name))
+        rows = item.measure(bench.at(item.name))
+        shown = tuple(item.shown(rows))
+        verdicts = tuple(claim.decide(rows, bench.scale.name) for claim in item.asked(rows))
     except RidgelineError as error:
-        return Answer(item, None, left_out=str(error), refused=True, ended=ended)
-    known = {claim.id: claim for claim in item.claims}
-    verdicts = tuple(
-        known[id].decide(cases, bench.scale.name) for id, cases in finding.cases.items()
-    )
-    return Answer(item, finding, verdicts, time.perf_counter() - begun, ended=ended)
+        return Answer(item, left_out=str(error), refused=True, ended=ended)
+    return Answer(item, rows, shown, verdicts, time.perf_counter() - begun, ended=ended)
 
 
 def _ended(item: Item, bench: Bench) -> Ended | None:

@@ -6,9 +6,9 @@ import numpy as np
 
 from ridgeline.charts import Landscape, Panel, Panels, Series, Table
 from ridgeline.frame import Frame, correlation, every
+from ridgeline.frame.show import POSITION, tidy
 from ridgeline.measures import Array, Curve, monotonicity
 from ridgeline.profiles import Surface
-from ridgeline.studies.common import POSITION, tidy
 from ridgeline.studies.goodfellow2014.saddle import (
     SIDE,
     UNTIL,

@@ -48,14 +48,13 @@ def _drawn(frame: Frame) -> list[Panels]:
         for row in frame
         for way, named in WAYS.items()
     ]
-    shown = Panels(
-        name="logit-paths",
-        title="Logits on the line from initialisation to minimum",
-        caption=f"At most {DRAWN} test samples, one curve each; a plane is shared by all samples "
-        "of a run.",
-        panels=panels,
+    caption = (
+        f"At most {DRAWN} test samples, one curve each; a plane is shared by all samples of a run."
     )
-    return [shown] if panels else []
+    title = "Logits on the line from initialisation to minimum"
+    if not panels:
+        return []
+    return [Panels(name="logit-paths", title=title, caption=caption, panels=panels)]
 
 
 def _panel(coordinates: Array, title: str) -> Panel:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from ridgeline.errors import UnknownName
 from ridgeline.frame import Frame
-from ridgeline.studies.common import tidy
+from ridgeline.frame.show import tidy
 from ridgeline.studies.vlaar2021.shapes import claims, measured, show
 from ridgeline.study.bench import Bench
 from ridgeline.study.papers import Item
