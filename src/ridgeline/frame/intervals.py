@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy.special import betaincinv, ndtr, ndtri, stdtrit
 
 from ridgeline.measures import Array, Interval
 from ridgeline.rng import seed_of
@@ -40,8 +40,8 @@ def share(hits: float, n: float) -> Interval:
         n: Cases; an effective number of them need not be whole.
     """
     tail = (1 - CONFIDENCE) / 2
-    low = stats.beta.ppf(tail, hits, n - hits + 1) if hits > 0 else 0.0
-    high = stats.beta.ppf(1 - tail, hits + 1, n - hits) if hits < n else 1.0
+    low = betaincinv(hits, n - hits + 1, tail) if hits > 0 else 0.0
+    high = betaincinv(hits + 1, n - hits, 1 - tail) if hits < n else 1.0
     return float(low), float(high)
 
 
@@ -80,9 +80,7 @@ def effective(values: Array, groups: np.ndarray) -> float:
     middle = values.mean()
     residues = np.bincount(names, values - middle)
     variance = count / (count - 1) * (residues**2).sum() / n**2
-    cost = (
-        stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) / stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1)
-    ) ** 2
+    cost = (stdtrit(n - 1, 0.5 + CONFIDENCE / 2) / stdtrit(count - 1, 0.5 + CONFIDENCE / 2)) ** 2
     return float(min(n, middle * (1 - middle) / variance * cost)) if variance > 0 else float(n)
 
 
@@ -201,7 +199,7 @@ def spearman(x: Array, y: Array, groups: np.ndarray | None = None) -> tuple[floa
             depths, are drawn together: they are not independent.
     """
     # Ranks at once: infinities have them, and ranks of ranks are the same.
-    x, y = (stats.rankdata(np.asarray(values, dtype=np.float64)) for values in (x, y))
+    x, y = (_ranks(np.asarray(values, dtype=np.float64)) for values in (x, y))
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan"), (float("nan"), float("nan"))
     middle = float(np.corrcoef(x, y)[0, 1])
@@ -210,6 +208,13 @@ def spearman(x: Array, y: Array, groups: np.ndarray | None = None) -> tuple[floa
     drawn = np.concatenate([_correlations(x, y, at) for at in _resampled(members)])
     low, high = _span(drawn[np.isfinite(drawn)], len(members))
     return middle, (max(low, -1.0), min(high, 1.0))
+
+
+def _ranks(values: Array) -> Array:
+    """Ranks along the last axis; those that tie share the mean of theirs."""
+    from scipy.stats import rankdata  # half a second, and a list of studies asks for none
+
+    return rankdata(values, axis=-1)
 
 
 def _resampled(members: list[np.ndarray]) -> Iterator[np.ndarray]:
@@ -224,7 +229,7 @@ def _resampled(members: list[np.ndarray]) -> Iterator[np.ndarray]:
 
 def _correlations(x: Array, y: Array, at: np.ndarray) -> Array:
     """Spearman's coefficient of each resample; NaN where one of the two does not vary."""
-    a, b = (stats.rankdata(values[at], axis=1) for values in (x, y))
+    a, b = (_ranks(values[at]) for values in (x, y))
     a, b = a - a.mean(1, keepdims=True), b - b.mean(1, keepdims=True)
     size = np.sqrt((a**2).sum(1) * (b**2).sum(1))
     return np.divide((a * b).sum(1), size, out=np.full(len(at), np.nan), where=size > 0)
@@ -238,7 +243,7 @@ def _newcombe(more: tuple[float, float], less: tuple[float, float]) -> Interval:
 
 
 def _wilson(share: float, n: float) -> Interval:
-    z = float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
+    z = float(ndtri(0.5 + CONFIDENCE / 2))
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * float(np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)))
     return max(middle - half, 0.0), min(middle + half, 1.0)
@@ -252,7 +257,7 @@ def _draws(n: int, stream: int = 0) -> np.ndarray:
 def _span(drawn: Array, n: int) -> Interval:
     if n < 2:
         return float("nan"), float("nan")
-    t = stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) * np.sqrt(n / (n - 1))
-    tail = float(stats.norm.cdf(-t))
+    t = stdtrit(n - 1, 0.5 + CONFIDENCE / 2) * np.sqrt(n / (n - 1))
+    tail = float(ndtr(-t))
     low, high = np.quantile(drawn, (tail, 1 - tail))
     return float(low), float(high)

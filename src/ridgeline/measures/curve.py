@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from ridgeline.errors import UsageError
 
@@ -31,7 +31,7 @@ def interval(value: float, stderr: float, confidence: float = 0.95) -> Interval:
     """
     if not 0 < confidence < 1:
         raise UsageError("Confidence lies between 0 and 1.", got=f"{confidence}")
-    half = float(norm.ppf(0.5 + confidence / 2)) * stderr
+    half = float(ndtri(0.5 + confidence / 2)) * stderr
     return value - half, value + half
 
 

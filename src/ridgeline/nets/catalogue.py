@@ -2,6 +2,8 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -106,12 +108,17 @@ def options_of(kind: str) -> Mapping[str, Any]:
         return {}
     if kind not in KINDS:
         raise UnknownName("kind of network", kind, KINDS, "Or module:function for your own.")
+    return _options_of(KINDS[kind])
+
+
+@cache
+def _options_of(make: Callable[..., Any]) -> Mapping[str, Any]:
     found: dict[str, Any] = {}
-    for name, parameter in inspect.signature(KINDS[kind]).parameters.items():
+    for name, parameter in inspect.signature(make).parameters.items():
         if name != "seed":
             bare = parameter.default is inspect.Parameter.empty
             found[name] = REQUIRED if bare else parameter.default
-    return found
+    return MappingProxyType(found)
 
 
 def _own(kind: str, seed: int, options: Mapping[str, Any]) -> nn.Module:

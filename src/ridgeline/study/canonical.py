@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from functools import cache
 from numbers import Integral, Real
+from types import NoneType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from ridgeline.errors import UsageError
@@ -37,6 +38,10 @@ DURATIONS = {
     *("length", "at", "every", "spawn", "warm_up", "start", "assess", "since", "until"),
 }
 """Fields of text that are durations."""
+DONE = "_canonical"
+"""Attribute of a dataclass that is canonical already; it holds what `plain` made of it."""
+LEAVES = (str, bool, int, float, NoneType)
+"""Types of a canonical value that holds no others."""
 FAMILIES: dict[type, dict[str, type]] = {Optimiser: {**OPTIMISERS}, Schedule: {**SCHEDULES}}
 """Bases in whose place one of several dataclasses stands, named by `kind`."""
 
@@ -82,8 +87,14 @@ def canonical(value: Any, hint: Any, path: str = "") -> Any:
     Raises:
         UsageError: If it has no JSON form: a function, NaN, an infinity.
     """
+    if type(value) in (str, bool, NoneType):  # most values are: the rest takes long
+        return value
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{f.name: _field(value, f.name, path) for f in fields(value)})
+        if DONE in vars(value):
+            return value
+        done = replace(value, **{f.name: _field(value, f.name, path) for f in fields(value)})
+        vars(done)[DONE] = {}
+        return done
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise UsageError(f"Keys of {path} are texts.", got=repr(list(value)))
@@ -113,13 +124,19 @@ def plain(value: Any, *, full: bool) -> Any:
         full: Every field; otherwise those at their default are left out. The `kind` that tells
             one dataclass from another always stays.
     """
+    if type(value) in LEAVES:
+        return value
     if is_dataclass(value) and not isinstance(value, type):
+        known: dict[bool, Any] = vars(value).get(DONE, {})
+        if full in known:
+            return known[full]
         shown: dict[str, Any] = {}
         for field in sorted(fields(value), key=lambda field: field.name):
             mine = getattr(value, field.name)
             tag = field.name == "kind" and _tagged(type(value))
             if full or tag or not _at_default(field, mine):
                 shown[field.name] = plain(mine, full=full)
+        known[full] = shown
         return shown
     if isinstance(value, Mapping):
         return {key: plain(value[key], full=full) for key in sorted(value)}
@@ -161,7 +178,12 @@ def _at_default(field: "Field[Any]", value: Any) -> bool:
         return False
     if type(value) is type(default) and isinstance(value, str | int | float | None):
         return bool(value == default)  # most fields are of these, and texts of them take long
-    return text_of(plain(default, full=True)) == text_of(plain(value, full=True))
+    return _default_text(field) == text_of(plain(value, full=True))
+
+
+@cache
+def _default_text(field: "Field[Any]") -> str:
+    return text_of(plain(_default(field), full=True))
 
 
 def _default(field: "Field[Any]") -> Any:
@@ -177,6 +199,8 @@ def _parts(hint: Any) -> tuple[Any, ...]:
 
 
 def _by_value(value: Any) -> Any:
+    if type(value) in LEAVES and type(value) is not float:
+        return value
     if isinstance(value, Mapping):
         return {key: _by_value(x) for key, x in value.items()}
     if isinstance(value, list | tuple):

@@ -6,6 +6,7 @@ workers, folders and names are no part of it.
 
 import re
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -57,11 +58,11 @@ class RunConfig:
 
     def defining(self) -> dict[str, Any]:
         """As JSON values, without the fields at their default: what the hash is made of."""
-        return plain(self, full=False)
+        return deepcopy(plain(self, full=False))
 
     def full(self) -> dict[str, Any]:
         """As JSON values, every field: rebuilds the run even after a default has moved."""
-        shown = plain(self, full=True)
+        shown = deepcopy(plain(self, full=True))
         shown["net"]["options"] = plain(self.net.complete(), full=True)
         return shown
 
@@ -79,7 +80,7 @@ class RunConfig:
     @cached_property
     def hash(self) -> str:
         """16 hex digits over all that defines the run; a child's covers its parent."""
-        return digest(self.defining())
+        return digest(plain(self, full=False))
 
     @cached_property
     def parent(self) -> "RunConfig | None":

@@ -192,9 +192,10 @@ def expand(tables: Iterable[Mapping[str, Any]]) -> tuple[RunConfig, ...]:
     for table in tables:
         try:
             one = _table(table)
+            first = RunConfig(net=one.net, data=one.data, training=one.training)
+            first = first if one.spawn is None else one.spawn.keeper(first)
             for seed in seeds_of("seeds", one.seeds):
-                run = RunConfig(net=one.net, data=one.data, training=one.training, seed=seed)
-                run = run if one.spawn is None else one.spawn.keeper(run)
+                run = replace(first, seed=seed)
                 parents.setdefault(run.hash, run)
                 for child in one.spawn.of(run) if one.spawn is not None else ():
                     children.setdefault(child.hash, child)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from scipy.stats import spearmanr
 from torch import Tensor
 
 from ridgeline.errors import UsageError
@@ -57,6 +56,8 @@ class LearningOrder:
         if len(set(self.learned.tolist())) < 2 or len(set(values.tolist())) < 2:
             return float("nan")
         late = np.where(np.isinf(self.learned), np.finfo(float).max, self.learned)
+        from scipy.stats import spearmanr  # slow to import
+
         return float(spearmanr(late, values).statistic)  # type: ignore[attr-defined]  # scipy's stubs lag
 
     def _given(self, bias: ArrayLike) -> Array:

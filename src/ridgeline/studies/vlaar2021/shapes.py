@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from ridgeline.charts import Panels, Table
 from ridgeline.frame import Frame, correlation, intervals
@@ -148,7 +148,7 @@ def power(count: int) -> list[str]:
     if count < 2:
         return []
     chance = 1 / np.sqrt(count - 1)
-    span = chance * stats.t.ppf(0.5 + intervals.CONFIDENCE / 2, count - 1)
+    span = chance * stdtrit(count - 1, 0.5 + intervals.CONFIDENCE / 2)
     if span < STRONG:
         return []
     return [

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import mannwhitneyu
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from ridgeline.errors import UsageError
 from ridgeline.measures import Array, BarrierKind, Interval
@@ -66,7 +65,7 @@ class PermutationTest:
         """Student's interval of the difference, with k - 1 degrees of freedom."""
         if not 0 < confidence < 1:
             raise UsageError("Confidence lies between 0 and 1.", got=f"{confidence}")
-        half = float(student.ppf(0.5 + confidence / 2, len(self.independent) - 1)) * self.stderr
+        half = float(stdtrit(len(self.independent) - 1, 0.5 + confidence / 2)) * self.stderr
         return self.difference - half, self.difference + half
 
     @property
@@ -84,6 +83,8 @@ class PermutationTest:
         """
         k = len(self.independent)
         disjoint = [self.independent[i, i + 1] for i in range(0, k - 1, 2)]
+        from scipy.stats import mannwhitneyu  # slow to import
+
         return float(mannwhitneyu(disjoint, self.permuted[:, 0]).pvalue)
 
     def __str__(self) -> str:
