@@ -18,7 +18,6 @@ from ridgeline.matching import WeightMatching, align
 from ridgeline.paths import Line
 from ridgeline.profiles import profile
 from ridgeline.studies.connected import networks
-from ridgeline.studies.matched import symmetry_of
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim
 from ridgeline.study.keys import versioned
@@ -40,7 +39,7 @@ KINDS = {
 @versioned("aligned pair", "1")
 def _pair(a: Subject, b: Subject) -> dict[str, Any]:
     """The training barrier of two networks after weight matching."""
-    carried = align(a.final, b.final, symmetry_of(a), by=WeightMatching()).state
+    carried = align(a.final, b.final, a.symmetry, by=WeightMatching()).state
     found = profile(Line(a.final, carried), a.objective("train"), points=POINTS)
     return {"barrier": np.array(found.barrier().height)}
 
@@ -50,7 +49,7 @@ def _star(
     *runs: Subject, anchors: int, seed: int, steps: int, batch: int, rate: float
 ) -> dict[str, Any]:
     """Barriers to the centre of the first runs, aligned, and of the others, aligned to it."""
-    goal, symmetry = runs[0].objective("train"), symmetry_of(runs[0])
+    goal, symmetry = runs[0].objective("train"), runs[0].symmetry
     rule = SGD(learning_rate=rate, momentum=0.9, weight_decay=5e-4)
     descent = Descent(length=f"{steps}it", batch_size=batch, optimiser=rule, looks=2)
     states = [run.final for run in runs]
