@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from planted import planted
-from ridgeline.studies import matched
 from ridgeline.studies.matched import (
     ACTIVATIONS,
     NAIVE,
@@ -60,10 +59,10 @@ def test_the_naive_way_moves_nothing():
     assert carried(pair((None, b)), {}) is b
 
 
-def test_a_planted_permutation_is_found_kept_and_carried(monkeypatch):
+def test_a_planted_permutation_is_found_kept_and_carried():
     _, symmetry, a, moved, plain = planted()
-    monkeypatch.setattr(matched, "symmetry_of", lambda _: symmetry)
     bench, two = Bench(), pair((a, moved))
+    two.a.symmetry = symmetry
     found = matched_orders(bench, two, WEIGHTS)
     assert bench.asked == [(2, {"step": 5})]
     before, after = found["distance"]
@@ -74,8 +73,7 @@ def test_a_planted_permutation_is_found_kept_and_carried(monkeypatch):
     assert set(orders) == set(orders_of(symmetry.random(0), symmetry))
 
 
-def test_settings_are_part_of_what_is_kept(monkeypatch):
-    monkeypatch.setattr(matched, "symmetry_of", lambda _: None)
+def test_settings_are_part_of_what_is_kept():
     bench = Bench()
     bench.kept = lambda measure, runs, **options: bench.asked.append(options)
     matched_orders(bench, pair(), ACTIVATIONS)

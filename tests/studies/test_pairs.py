@@ -9,7 +9,7 @@ import torch
 
 from ridgeline.errors import UsageError
 from ridgeline.studies import pairs
-from ridgeline.studies.pairs import Pair, apart, cells, judged, learned, of_learned
+from ridgeline.studies.pairs import Pair, apart, cells, learned, of_learned
 
 
 def run(seed, diverged=False, loss=0.1, width=8, hidden=1):
@@ -73,9 +73,6 @@ def test_a_run_knows_more_than_how_frequent_classes_are(share, knows):
 
 
 def test_what_learned_nothing_decides_nothing():
-    good, bad = Pair(known(0, 0.1), known(1, 0.1)), Pair(known(2, 5.0), known(3, 0.1))
-    found = judged([good, bad], [1.0, 2.0])
-    assert found[0] == 1.0 and np.isnan(found[1])
     assert of_learned("x")({"x": 3.0, "learned": True}) == 3.0
     assert np.isnan(of_learned("x")({"x": 3.0, "learned": False}))
 
