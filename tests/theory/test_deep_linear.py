@@ -93,3 +93,8 @@ def test_a_network_of_one_layer_is_refused():
         draw_networks(
             depth=1, width=3, target=np.ones((1, 1)), count=1, rng=np.random.default_rng()
         )
+
+
+def test_a_centre_has_feet():
+    with pytest.raises(UsageError, match="foot"):
+        linear_centre([], np.ones((1, 1)), np.random.default_rng())

@@ -70,7 +70,12 @@ def linear_centre(feet: Sequence[Network], target: Array, rng: np.random.Generat
 
     Returns:
         The centre; if the width is below 1 + r (L - 1) its arms are not exact: see `arm_errors`.
+
+    Raises:
+        UsageError: If there is no foot.
     """
+    if not feet:
+        raise UsageError("A star has a foot at least.", got="none")
     depth, width = len(feet[0]), feet[0][0].shape[0]
     upper = [rng.standard_normal(layer.shape) / math.sqrt(width) for layer in feet[0][1:]]
     rows, right = [], []

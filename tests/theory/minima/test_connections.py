@@ -108,6 +108,17 @@ def test_a_graph_too_large_to_search_is_refused():
         distances(np.array([1, 2, 3, 4] * 3, np.int8), 4)
 
 
+@pytest.mark.parametrize("start", [[1, 1, 1], [1, 2, 3]])
+def test_a_search_begins_at_a_minimum(start):
+    with pytest.raises(UsageError, match="M = 2"):
+        distances(np.array(start, np.int8), 2)
+
+
+def test_without_minima_there_is_no_largest_distance():
+    with pytest.raises(UsageError, match="2 neurons, 3 of the teacher"):
+        diameter(3, 2)
+
+
 # --- stars -----------------------------------------------------------------------------------
 
 
@@ -162,6 +173,11 @@ def test_theorem_11_says_so_where_neurons_are_too_few():
     feet = np.array([[1, 2], [2, 1]], np.int8)
     with pytest.raises(UsageError, match="2 neurons, 2 feet"):
         merged_centre(feet, 2)
+
+
+def test_a_star_without_feet_has_no_centre_to_ask_for():
+    with pytest.raises(UsageError, match="foot"):
+        has_centre(np.zeros((0, 4), np.int8), 2)
 
 
 # --- bounds ----------------------------------------------------------------------------------

@@ -91,12 +91,13 @@ def test_a_student_near_a_minimum_is_told_its_types():
         {"law": 1.0},
         {"law": -0.1},
         {"law": 0.999, "neurons": 4},
+        {"size": 0},
     ],
 )
 def test_what_no_minimum_has_is_refused(wrong):
-    asked = {"law": "types", "teachers": 3, "neurons": 9} | wrong
+    asked = {"law": "types", "teachers": 3, "neurons": 9, "size": 1} | wrong
     with pytest.raises(UsageError):
-        draw_types(asked.pop("law"), size=1, rng=rng(), **asked)
+        draw_types(asked.pop("law"), rng=rng(), **asked)
 
 
 def test_a_law_of_no_name_is_refused():

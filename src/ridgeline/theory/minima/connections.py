@@ -47,7 +47,12 @@ def common(feet: Types) -> Types:
     Returns:
         Shape (..., m): 0 if every foot is zero there and any type will do, the type that all feet
         which are not zero there share, or `CONFLICT`: then it is zero.
+
+    Raises:
+        UsageError: If there is no foot.
     """
+    if feet.ndim < 2 or not feet.shape[-2]:
+        raise UsageError("A star has a foot at least.", got=f"types of shape {feet.shape}")
     top = feet.max(-2)
     agree = ((feet == 0) | (feet == top[..., None, :])).all(-2)
     return np.where(agree, top, CONFLICT).astype(np.int8)

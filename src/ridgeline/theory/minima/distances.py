@@ -30,9 +30,14 @@ def distances(start: Types, teachers: int) -> Array:
         missing, so that there is no minimum.
 
     Raises:
-        UsageError: If the graph is too large to be searched whole.
+        UsageError: If the start is no minimum, or the graph too large to be searched whole.
     """
     m = len(start)
+    if set(range(1, teachers + 1)) != {int(j) for j in start} - {0}:
+        raise UsageError(
+            "A minimum has a neuron of each of the types 1 to M, and no others but zeros.",
+            got=f"types {[int(j) for j in start]}, M = {teachers}",
+        )
     shape = (teachers + 1,) * m
     if (teachers + 1) ** m > LARGEST:
         raise UsageError(
@@ -103,8 +108,13 @@ def diameter(teachers: int, neurons: int) -> float:
         neurons: m.
 
     Raises:
-        UsageError: If the graph is too large to be searched whole.
+        UsageError: If there is no minimum, or the graph is too large to be searched whole.
     """
+    if not 1 <= teachers <= neurons:
+        raise UsageError(
+            "A minimum has a neuron for each of the teacher's, of which there is one at least.",
+            got=f"{neurons} neurons, {teachers} of the teacher",
+        )
     return max(
         float(np.nanmax(distances(one, teachers))) for one in representatives(teachers, neurons)
     )

@@ -107,15 +107,16 @@ def draw_types(
 
     Raises:
         UnknownName: If there is no such law.
-        UsageError: If there are too few neurons, no such probability, or hardly any draw in which
-            each type occurs.
+        UsageError: If there are too few neurons, nothing to draw, no such probability, or hardly
+            any draw in which each type occurs.
     """
     if isinstance(law, str) and law not in LAWS:
         raise UnknownName("law of minima", law, LAWS)
-    if not 1 <= teachers <= neurons:
+    if not 1 <= teachers <= neurons or size < 1:
         raise UsageError(
-            "A minimum has a neuron for each of the teacher's, of which there is one at least.",
-            got=f"{neurons} neurons, {teachers} of the teacher",
+            "A minimum has a neuron for each of the teacher's, of which there is one at least, and "
+            "one minimum at least is drawn.",
+            got=f"{neurons} neurons, {teachers} of the teacher, {size} minima",
         )
     if law == "volume":
         return _by_volume(teachers, neurons, size, rng)
