@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +20,26 @@ NAME = "of"
 """Tensor that bears the name of what a snapshot is of."""
 
 
+class _Undone(Exception):
+    """Raised to undo what was tried."""
+
+
 @dataclass(frozen=True)
 class Kept:
     """A file of snapshots: each replaces the last under a temporary name that is renamed."""
 
     path: Path
+
+    def __post_init__(self) -> None:
+        if self.path.suffix != ".safetensors":
+            raise UsageError(
+                "Snapshots are kept as safetensors.",
+                got=f"'{self.path}'",
+                remedy=f"Name it '{self.path.with_suffix('.safetensors')}'.",
+            )
+        if not self.path.exists():  # an unwritable folder is known before hours of work, not after
+            with suppress(_Undone), io.atomic_path(self.path):
+                raise _Undone
 
     def load(self, name: str) -> dict[str, Tensor] | None:
         """The last snapshot; None if there is none.

@@ -7,8 +7,8 @@ from ridgeline.paths import Path, Polygon
 
 __all__ = ["stretch"]
 
-POINTS = 201
-"""Positions between which a curve is taken as straight: of a half circle all but 1e-5."""
+POINTS = 101
+"""Positions between which a curve is taken as straight: of a half circle all but 4e-5."""
 
 
 def stretch(path: Path) -> float:
