@@ -47,6 +47,21 @@ def test_bends_of_a_chain_are_numbered_files_and_a_page_shows_the_plane(told, he
     assert {"line-and-curve", "arc", "plane", "training"} <= drawn
 
 
+def test_a_band_writes_its_pivots_and_takes_no_options_of_curves(here, ridgeline):
+    words = ("connect", "a.safetensors", "b.safetensors", "--model", MODEL, "--data", DATA)
+    more = ("--by", "band", "--share", "0.0005", "--points", "3", "--out", "pivot.safetensors")
+    code, _, err = ridgeline(*words, *more)
+    assert code == 0, err
+    assert "written: pivot-1.safetensors" in err
+    assert len(list(here.glob("pivot-*.safetensors"))) >= 3
+    code, _, err = ridgeline(*words, "--by", "band", "--clip", "1")
+    assert code == 2
+    assert "--clip is of --by bezier and polygon" in err
+    code, _, err = ridgeline(*words, "--share", "0.1")
+    assert code == 2
+    assert "--share is of --by band" in err
+
+
 def test_the_centre_that_is_written_is_that_of_the_arms(told):
     words = ("--held-out", "c.safetensors", "--out", "centre.safetensors")
     found = told("star", "a.safetensors", "b.safetensors", *words)

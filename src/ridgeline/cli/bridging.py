@@ -23,11 +23,19 @@ def _connect(made: argparse.ArgumentParser) -> None:
     group = made.add_argument_group("the curve")
     group.add_argument(
         "--by",
-        choices=("bezier", "polygon"),
+        choices=("bezier", "polygon", "band"),
         default="bezier",
-        help="a Bezier curve or a chain of segments (default: bezier)",
+        help="a Bezier curve, a chain of segments, or a nudged elastic band, which inserts bends "
+        "where they are needed (default: bezier)",
     )
     _bends(group)
+    group.add_argument(
+        "--share",
+        type=float,
+        metavar="S",
+        help="of band: of the 16000 steps that Draxler et al. (2018) take for a pair, with their "
+        "rates (default: 0.05)",
+    )
     _align(group)
     _descent(made, positions=1, optimiser="sgd")
     _measured(made)

@@ -10,6 +10,7 @@ from ridgeline.cli.bridges import (
     descended_on,
     descent_of,
     on_plane,
+    places_of,
     saved,
 )
 from ridgeline.cli.consoles import progress_bar, say, stderr_console, stdout_console
@@ -62,6 +63,7 @@ def run(chosen: argparse.Namespace) -> int:
             report.render_table(report.geodesic_table(found), stdout_console()),
         )[0],
         notes=notes,
+        files=places_of(chosen, len(bends)),
         contents=lambda: Contents(
             page=report.geodesic_page(
                 found, short, plane, (chosen.a, chosen.b), about, told["said"]

@@ -40,6 +40,8 @@ class Result:
     """Of the folder: of ``--report`` where there is a file, else of ``--out``."""
     save: Callable[[], None] | None = None
     """Writes the file that ``--out`` names, for verbs that make one."""
+    files: Sequence[str] = ()
+    """Those that it writes, where they are not ``--out`` itself but numbered after it."""
     code: int = 0
     """Exit code: that of an interruption whose results are given out all the same."""
 
@@ -64,7 +66,7 @@ def finish(chosen: argparse.Namespace, result: Result) -> int:
         result.show()
         say(result.notes)
     file = chosen.out if result.save is not None else None
-    for made in (file, folder and Path(folder) / "report.html"):
+    for made in (*(result.files or [file]), folder and Path(folder) / "report.html"):
         if made:
             print(f"written: {made}", file=sys.stderr)
     return result.code
