@@ -121,7 +121,7 @@ class Pivots:
         program = self._programs[key]
         if program is not None and self.stacked[count]:
             losses, *parts = program(*self._arguments(rows, batch))
-            return losses, torch.cat([g.flatten(1) for g in parts], 1)
+            return losses, torch.cat([g.reshape(len(g), -1) for g in parts], 1)
         return self._looped(rows, batch)
 
     def _looped(self, rows: Tensor, batch: Samples) -> tuple[Tensor, Tensor]:
@@ -185,7 +185,7 @@ class Pivots:
         program = self._traced(self._arguments(rows, batch), rows)
         if program is not None:
             losses, *parts = program(*self._arguments(rows, batch))
-            if not _alike(wanted, (losses, torch.cat([g.flatten(1) for g in parts], 1))):
+            if not _alike(wanted, (losses, torch.cat([g.reshape(len(g), -1) for g in parts], 1))):
                 program = None
         if len(rows) not in self.stacked:
             self.stacked[len(rows)] = program is not None and (
