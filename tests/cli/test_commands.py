@@ -333,10 +333,10 @@ def test_options_are_a_reviewed_list(ridgeline):
     symmetry = {"--example", "--symmetry", "--without"}
     matching = {"--minimise", "--restarts", "--steps", "--samples", "--report", "--repair"}
     matching |= {"--initial-temperature", "--final-temperature", "--soft", "--regularisation"}
-    assert set(flags["align"]) == shared | symmetry | matching | {"--by"}
+    assert set(flags["align"]) == shared | symmetry | matching | {"--by", "--target"}
     assert set(flags["merge"]) == shared - {"--points", "--strategy"} | symmetry | matching | {
         *("--by", "--base", "--weights", "--layers", "--t", "--scale", "--keep", "--drop"),
-        *("--align", "--align-by", "--align-many"),
+        *("--align", "--align-by", "--align-many", "--target"),
     }
     assert set(flags["symmetries"]) == {
         *("--model", "--data", "--data-root", "--download", "--example", "--without", "--device"),
@@ -352,3 +352,10 @@ def test_options_are_a_reviewed_list(ridgeline):
         *("--help", "--where", "--sort", "--sql", "--curves", "--shallow", "--keep", "--dry-run"),
         *("--yes", "--json", "--overwrite"),
     }
+    descent = {"--length", "--batch-size", "--positions", "--optimiser", "--learning-rate"}
+    descent |= {"--decay", "--clip", "--keep", "--align", "--report"} | symmetry
+    assert set(flags["connect"]) == shared | descent | {"--by", "--bends", "--share"}
+    assert set(flags["star"]) == shared | descent | {
+        *("--start", "--sampling", "--feet-per-step", "--held-out"),
+    }
+    assert set(flags["geodesic"]) == shared | descent | {"--penalties", "--bends", "--removing"}
