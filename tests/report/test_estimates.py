@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from ridgeline.frame import Asked
 from ridgeline.frame.demands import Every, Mean, Measured, Share
 from ridgeline.report.estimates import estimate_words, interval_svg, interval_words, threshold
 
@@ -37,7 +38,8 @@ def test_an_interval_alone():
 
 def verdict(test, estimate=0.8, low=0.6, high=0.9):
     measured = Measured("holds", estimate, low, high, 10)
-    return SimpleNamespace(claim=SimpleNamespace(test=test), measured=measured)
+    claim = SimpleNamespace(test=Asked(test, lambda rows: rows))
+    return SimpleNamespace(claim=claim, measured=measured)
 
 
 def test_thresholds_of_tests():
