@@ -9,12 +9,22 @@ from ridgeline.charts import Panel, Panels, Series, band
 from ridgeline.frame import Frame
 from ridgeline.frame.show import POSITION
 from ridgeline.measures import Array
-from ridgeline.paths import Path
+from ridgeline.paths import Line, Path
 from ridgeline.profiles import Profile, profile
 from ridgeline.study.bench import Bench
+from ridgeline.study.keys import versioned
 from ridgeline.study.subjects import Subject
 
-__all__ = ["POINTS", "circle", "levels", "losses_drawn", "measured", "networks", "removed"]
+__all__ = [
+    "POINTS",
+    "circle",
+    "levels",
+    "losses_drawn",
+    "measured",
+    "networks",
+    "removed",
+    "straight",
+]
 
 POINTS = 21
 """Positions at which a path is measured, ends included."""
@@ -53,6 +63,12 @@ def measured(path: Path, run: Subject) -> dict[str, Any]:
     goals = {"train": run.objective("train"), "test": run.objective("test")}
     found = profile(path, goals, points=POINTS)
     return {**levels(found), "loss": found.curve("loss", "train").mean}
+
+
+@versioned("line of a pair", "1")
+def straight(a: Subject, b: Subject) -> dict[str, Any]:
+    """What `measured` says of the line between two runs."""
+    return measured(Line(a.final, b.final), a)
 
 
 def removed(line: float, left: float) -> float:

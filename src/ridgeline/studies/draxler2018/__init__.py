@@ -9,8 +9,14 @@ from typing import Any
 from ridgeline.connecting import ElasticBand, connect, draxler
 from ridgeline.frame import Frame, mean
 from ridgeline.frame.show import Summary
-from ridgeline.paths import Line
-from ridgeline.studies.connected import circle, losses_drawn, measured, networks, removed
+from ridgeline.studies.connected import (
+    circle,
+    losses_drawn,
+    measured,
+    networks,
+    removed,
+    straight,
+)
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim
 from ridgeline.study.keys import versioned
@@ -26,11 +32,6 @@ WORSE = 0.03
 CIFAR-10 and 2.2 on CIFAR-100; ours."""
 LONG = 2.5
 """Length over the straight one; the paper's are 1.5 to 2.5."""
-
-
-@versioned("line of a pair", "1")
-def _line(a: Subject, b: Subject) -> dict[str, Any]:
-    return measured(Line(a.final, b.final), a)
 
 
 @versioned("elastic band of a pair", "1")
@@ -54,7 +55,7 @@ def bands(bench: Bench) -> Frame:
         for i, two in enumerate(circle(runs)):
             bench.tell(f"bands, {network}", i, len(runs))
             found = bench.kept(_band, two, share=share, batch=batch)
-            row = {"network": network, "pair": i, "line": bench.kept(_line, two)}
+            row = {"network": network, "pair": i, "line": bench.kept(straight, two)}
             rows.append(row | {"band": found})
     return (
         Frame.of(rows, cluster="pair")

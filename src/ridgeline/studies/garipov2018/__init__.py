@@ -10,10 +10,17 @@ from ridgeline.charts import Landscape
 from ridgeline.connecting import CurveFinding, Descent, connect
 from ridgeline.frame import Frame, mean
 from ridgeline.frame.show import Summary
-from ridgeline.paths import Line, Plane
+from ridgeline.paths import Plane
 from ridgeline.profiles import surface
 from ridgeline.studies.common import drawn_surface
-from ridgeline.studies.connected import circle, losses_drawn, measured, networks, removed
+from ridgeline.studies.connected import (
+    circle,
+    losses_drawn,
+    measured,
+    networks,
+    removed,
+    straight,
+)
 from ridgeline.study.bench import Bench
 from ridgeline.study.claims import Claim
 from ridgeline.study.keys import versioned
@@ -29,11 +36,6 @@ WORSE = 0.03
 """Test error on the curve above the worse end: the paper's are 0.8 to 2.6 points above; ours."""
 TRAIL = 21
 KINDS = {"bezier": "Bezier curve", "polygon": "polygonal chain"}
-
-
-@versioned("line of a pair", "1")
-def _line(a: Subject, b: Subject) -> dict[str, Any]:
-    return measured(Line(a.final, b.final), a)
 
 
 @versioned("curve of a pair", "1")
@@ -67,7 +69,7 @@ def curves(bench: Bench) -> Frame:
     for network, runs in networks(bench):
         for i, two in enumerate(circle(runs)):
             bench.tell(f"curves, {network}", i, len(runs))
-            row: dict[str, Any] = {"network": network, "pair": i, "line": bench.kept(_line, two)}
+            row: dict[str, Any] = {"network": network, "pair": i, "line": bench.kept(straight, two)}
             for kind in KINDS:
                 side = int(bench.setting("side")) if kind == "bezier" and i == 0 else 0
                 row[kind] = bench.kept(_curve, two, kind=kind, side=side, **asked)

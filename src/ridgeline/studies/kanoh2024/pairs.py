@@ -25,7 +25,6 @@ from ridgeline.study.bench import Bench
 from ridgeline.study.keys import versioned
 from ridgeline.study.measured import arrays_of, profile_of
 from ridgeline.study.subjects import Subject
-from ridgeline.symmetry import symmetries
 
 __all__ = ["BARRIERS", "LABELS", "averaged", "between", "level", "lines", "over_tables", "won"]
 
@@ -136,12 +135,11 @@ def _measured(
     a: Subject, b: Subject, *, ways: Sequence[str], points: int, samples: int
 ) -> dict[str, Any]:
     objectives = {"train": a.objective("train"), "test": a.objective("test")}
-    symmetry = symmetries(a.model(), a.train.inputs[:2])
     found: dict[str, Any] = {}
     for way in ways:
         make, end, begun = MAKE[way], b.final, time.perf_counter()
         if make is not None:
-            end = align(a.final, b.final, symmetry, by=make(a, samples)).state
+            end = align(a.final, b.final, a.symmetry, by=make(a, samples)).state
         found[f"{way}|seconds"] = time.perf_counter() - begun
         arrays = arrays_of(profile(Line(a.final, end), objectives, points=points))
         found |= {f"{way}|{name}": x for name, x in arrays.items()}
