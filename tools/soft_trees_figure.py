@@ -42,7 +42,7 @@ def main() -> None:
     split.set(
         xlabel="a column of the table, x", ylabel="share that goes left", title="A soft split"
     )
-    split.legend(frameon=False, loc="lower left", fontsize=8)
+    split.legend(frameon=False, loc="upper right", fontsize=8)
 
     axis = np.linspace(-1.5, 1.5, 121)
     grid = torch.tensor(np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2), dtype=torch.float32)
