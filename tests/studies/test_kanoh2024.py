@@ -17,7 +17,7 @@ ROWS = Frame.of(
     }
     for pair, group in enumerate(["0-1", "2-3", "4-5", "6-7", "8-9"])
     for table, shift in (("x", 0.0), ("y", 4.0))
-    for way in ("naive", "weights: all")
+    for way in ("naive", "weight matching: all")
 )
 
 
@@ -31,7 +31,7 @@ def test_a_pair_of_seeds_is_one_case_its_mean_over_tables():
 def test_a_level_is_over_pairs_and_a_gain_within_them():
     found = (level("test", "said", way="naive") > 1).decide(ROWS)
     assert (found.n, found.estimate) == (5, 14.0)
-    less = won("said", "test", {"way": "naive"}, {"way": "weights: all"}) > 0
+    less = won("said", "test", {"way": "naive"}, {"way": "weight matching: all"}) > 0
     found = less.decide(ROWS)
     assert (found.n, found.estimate, found.low, found.high) == (5, 10.0, 10.0, 10.0)
 

@@ -35,7 +35,7 @@ def _weights(over: Over, _: Subject, __: int, *, weighted: bool = True) -> Strat
     return TreeWeightMatching(over=over, weighted=weighted)
 
 
-def _answers(over: Over, run: Subject, samples: int) -> Strategy:
+def _activations(over: Over, run: Subject, samples: int) -> Strategy:
     return TreeActivationMatching(
         model=run.model(), data=run.train.inputs, over=over, samples=samples
     )
@@ -43,24 +43,29 @@ def _answers(over: Over, run: Subject, samples: int) -> Strategy:
 
 MAKE: Mapping[str, Make | None] = {
     "naive": None,
-    "weights: trees": partial(_weights, "permutation"),
-    "weights: trees, orders": partial(_weights, "permutation+order"),
-    "weights: trees, flips": partial(_weights, "permutation+flip"),
-    "weights: all": partial(_weights, "all"),
-    "weights: all, nodes alike": partial(_weights, "all", weighted=False),
-    "answers: trees": partial(_answers, "permutation"),
-    "answers: all": partial(_answers, "all"),
-    "weights: units": lambda _, __: WeightMatching(),
+    "weight matching: trees": partial(_weights, "permutation"),
+    "weight matching: trees, orders": partial(_weights, "permutation+order"),
+    "weight matching: trees, flips": partial(_weights, "permutation+flip"),
+    "weight matching: all": partial(_weights, "all"),
+    "weight matching: all, nodes alike": partial(_weights, "all", weighted=False),
+    "activation matching: trees": partial(_activations, "permutation"),
+    "activation matching: all": partial(_activations, "all"),
+    "weight matching: units": lambda _, __: WeightMatching(),
 }
 """How the second of a pair is carried to the first; of all that the ensemble has."""
-TREES = ("naive", "weights: trees", "answers: trees")
-FLIPPED = ("weights: all", "weights: all, nodes alike", "answers: all")
+TREES = ("naive", "weight matching: trees", "activation matching: trees")
+FLIPPED = ("weight matching: all", "weight matching: all, nodes alike", "activation matching: all")
 WAYS: Mapping[str, Sequence[str]] = {
     "perfect": (*TREES, *FLIPPED),
-    "oblivious": (*TREES, "weights: trees, orders", "weights: trees, flips", *FLIPPED),
+    "oblivious": (
+        *TREES,
+        "weight matching: trees, orders",
+        "weight matching: trees, flips",
+        *FLIPPED,
+    ),
     "list": (*TREES, *FLIPPED),
     "modified-list": TREES,
-    "perceptron": ("naive", "weights: units"),
+    "perceptron": ("naive", "weight matching: units"),
 }
 """Those that differ, by architecture: all that modified lists have is the order of their trees."""
 BARRIERS = {

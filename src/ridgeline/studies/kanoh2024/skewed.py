@@ -10,7 +10,7 @@ from ridgeline.study.papers import Item
 
 __all__ = ["ITEMS"]
 
-WAYS = ("naive", "weights: trees", "weights: all")
+WAYS = ("naive", "weight matching: trees", "weight matching: all")
 GAIN = "test accuracy halfway less that of the better end (points)"
 
 
@@ -30,7 +30,7 @@ def _gains(kind: str) -> Question:
         f"{GAIN}, {LABELS[kind]}, all matched",
         rows=over_tables(),
         architecture=kind,
-        way="weights: all",
+        way="weight matching: all",
     )
 
 
@@ -83,8 +83,8 @@ ITEMS = (
                     difference(
                         "gain",
                         f"{GAIN}, {LABELS[kind]}, all matched less trees alone",
-                        {"way": "weights: all"},
-                        {"way": "weights: trees"},
+                        {"way": "weight matching: all"},
+                        {"way": "weight matching: trees"},
                         cluster="group",
                         paired=True,
                         rows=over_tables(),

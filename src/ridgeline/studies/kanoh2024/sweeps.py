@@ -9,8 +9,8 @@ from ridgeline.study.papers import Item
 
 __all__ = ["ITEMS"]
 
-TREES = ("naive", "weights: trees", "weights: all")
-UNITS = ("naive", "weights: units")
+TREES = ("naive", "weight matching: trees", "weight matching: all")
+UNITS = ("naive", "weight matching: units")
 KINDS = {"p": "perfect", "o": "oblivious"}
 
 
@@ -64,7 +64,7 @@ def _rises(column: str, kind: str) -> Question:
         cluster="group",
         rows=over_tables(column),
         architecture=kind,
-        way="weights: all",
+        way="weight matching: all",
     )
 
 
@@ -102,8 +102,8 @@ ITEMS = (
                     won(
                         f"perceptrons, units matched, less {LABELS[kind]}, all matched",
                         "test",
-                        {"architecture": "perceptron", "way": "weights: units"},
-                        {"architecture": kind, "way": "weights: all"},
+                        {"architecture": "perceptron", "way": "weight matching: units"},
+                        {"architecture": kind, "way": "weight matching: all"},
                     )
                     > 0,
                 )
