@@ -214,8 +214,8 @@ ITEMS = (
             *(
                 _derived(
                     f"K14{k}",
-                    f"The trees that activation matching pairs are right in {LABELS[kind]}: with the "
-                    "same pairs patterns alone take the training barrier away",
+                    f"The trees that activation matching pairs are right in {LABELS[kind]}: with "
+                    "the same pairs patterns alone take the training barrier away",
                     won(
                         f"{LABELS[kind]}, {ANSWERS} less {ANSWERS_ALL}",
                         *("train", _of(kind, ANSWERS), _of(kind, ANSWERS_ALL)),
