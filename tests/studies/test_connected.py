@@ -67,7 +67,7 @@ def test_levels_are_those_of_the_curves():
 def path_of(name, options):
     """A line of barrier 2, and curves with a hundredth of it, or a tenth as a chain."""
     height = {"bezier": 0.02, "polygon": 0.2}.get(options.get("kind", "bezier"))
-    height = 2.0 if name == "_line" else height
+    height = 2.0 if name == "straight" else height
     return {"barrier": height, "worse": 0.01, "stretch": 1.2, "top": height + 0.1}
 
 

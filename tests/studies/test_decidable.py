@@ -9,7 +9,7 @@ from ridgeline.studies import catalogue
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 TABLES = [file for file in sorted(RESULTS.glob("*.md")) if file.name != "index.md"]
-ROW = re.compile(r"^\| \*\*(?P<claim>\w+)\*\* .*\|[^|]*\|(?P<verdict>[^|]*)\|$")
+ROW = re.compile(r"^\| \*\*(?P<claim>[\w-]+)\*\* .*\|[^|]*\|(?P<verdict>[^|]*)\|$")
 FEW = re.compile(r"at least \d+ wanted")
 
 KNOWN = {

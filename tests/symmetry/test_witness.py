@@ -196,7 +196,7 @@ def test_states_of_large_networks_are_compared_a_part_at_a_time():
         assert witness.changed(before, after, permuted=True) == 0
     assert seen.most < before["0.weight"].numel() / 2
     wrong = {**after, "2.weight": after["2.weight"].clone()}
-    wrong["2.weight"][5, 7] += 1e-4
+    wrong["2.weight"][5] += 1e-4  # of whatever units are not silent
     assert (witness.changed(before, wrong, permuted=True) or 0) > 1e-7
 
 
