@@ -9,6 +9,7 @@ from ridgeline.study.reproduction import missing, needed
 NAME = "tao2024"
 
 
+@pytest.mark.slow
 def test_every_item_is_measured_and_every_claim_has_a_verdict(found):
     assert not found.failures
     assert {a.item.id: a.left_out for a in found.answers} == {"T1": "", "T2": ""}
@@ -17,6 +18,7 @@ def test_every_item_is_measured_and_every_claim_has_a_verdict(found):
     assert {v.measured.n for v in found.verdicts} == {5}  # seeds, also where kinds are compared
 
 
+@pytest.mark.slow
 def test_what_is_proved_holds(found):
     outcome = {v.claim.id: v.outcome for v in found.verdicts}
     assert (outcome["T2a"], outcome["T2b"]) == ("holds", "holds")
