@@ -82,7 +82,7 @@ class Verb:
 
 
 class Remedy(str):
-    """What to do about an error; as a string it is in Python's words."""
+    """Advice on an error; as a string it is in Python's words."""
 
     text: str
     parts: tuple[Argument | Verb, ...]

@@ -4,22 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from points import draw
 from ridgeline import state
 from ridgeline.errors import NonFinite, StateMismatch, UsageError, WrongKind
-
-
-def draw(seed, dtype=torch.float32, scale=1.0):
-    rng = torch.Generator().manual_seed(seed)
-    make = lambda *shape: (torch.randn(shape, generator=rng) * scale).to(dtype)  # noqa: E731 (a name for a short function that is read in place)
-    return {
-        "fc1.weight": make(4, 3),
-        "fc1.bias": make(4),
-        "norm.weight": make(4),
-        "norm.running_mean": make(4),
-        "norm.num_batches_tracked": torch.tensor(seed),
-        "mask": torch.tensor([True, seed % 2 == 0]),
-        "scale": make(),
-    }
 
 
 def test_states_that_differ_are_refused_with_a_diff():

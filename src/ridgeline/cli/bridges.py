@@ -22,7 +22,7 @@ from ridgeline.state import State
 from ridgeline.training import SGD, Adam, AdamW
 
 __all__ = [
-    "AS_GIVEN",
+    "about_of",
     "aligned",
     "check_places",
     "descended_on",
@@ -57,6 +57,12 @@ def descent_of(chosen: argparse.Namespace) -> Descent:
         decay=chosen.decay,
         clip=chosen.clip,
     )
+
+
+def about_of(chosen: argparse.Namespace, setting: Setting) -> dict[str, Any]:
+    """Origin of the numbers, with a note where the checkpoints were not aligned before."""
+    about = setting.about(chosen)
+    return about | {"notes": [*about["notes"], *([] if chosen.align else [AS_GIVEN])]}
 
 
 def descended_on(chosen: argparse.Namespace, setting: Setting) -> Objective:

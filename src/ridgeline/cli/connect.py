@@ -4,7 +4,7 @@ import argparse
 
 from ridgeline import report
 from ridgeline.cli.bridges import (
-    AS_GIVEN,
+    about_of,
     aligned,
     check_places,
     descended_on,
@@ -41,8 +41,7 @@ def run(chosen: argparse.Namespace) -> int:
         profiles = profiled(chosen, setting, {"line": Line(a, b), "curve": found.path}, tell)
         bends = found.path.points[1:-1]  # type: ignore[attr-defined]  # a curve by its points
         plane = on_plane(chosen, setting, (a, b, bends[len(bends) // 2]), tell)
-    notes = [*setting.notes(), *([] if chosen.align else [AS_GIVEN])]
-    about = setting.about(chosen) | {"notes": notes}
+    about = about_of(chosen, setting)
     told = report.summarise_connection(found, profiles) | {"provenance": about}
     result = Result(
         told=lambda: told,
@@ -50,7 +49,7 @@ def run(chosen: argparse.Namespace) -> int:
             say(told["said"]),
             report.render_table(report.barrier_table(profiles), stdout_console()),
         )[0],
-        notes=notes,
+        notes=about["notes"],
         files=places_of(chosen, len(bends)),
         contents=lambda: Contents(
             page=report.connection_page(found, profiles, plane, (chosen.a, chosen.b), about),

@@ -4,7 +4,7 @@ import argparse
 
 from ridgeline import report
 from ridgeline.cli.bridges import (
-    AS_GIVEN,
+    about_of,
     aligned,
     check_places,
     descended_on,
@@ -52,8 +52,7 @@ def run(chosen: argparse.Namespace) -> int:
         short = found.shortest(chosen.removing) or lowest
         bends = short.path.points[1:-1]
         plane = on_plane(chosen, setting, (a, b, bends[len(bends) // 2]), tell)
-    notes = [*setting.notes(), *([] if chosen.align else [AS_GIVEN])]
-    about = setting.about(chosen) | {"notes": notes}
+    about = about_of(chosen, setting)
     told = report.summarise_geodesic(found, chosen.removing, aligned=chosen.align)
     told |= {"provenance": about}
     result = Result(
@@ -62,7 +61,7 @@ def run(chosen: argparse.Namespace) -> int:
             say(told["said"]),
             report.render_table(report.geodesic_table(found), stdout_console()),
         )[0],
-        notes=notes,
+        notes=about["notes"],
         files=places_of(chosen, len(bends)),
         contents=lambda: Contents(
             page=report.geodesic_page(

@@ -1,4 +1,4 @@
-"""What a verb found, in every form that it is given out in: a folder, a file, JSON, words."""
+"""Results of a verb, in every form that they are given out in: a folder, a file, JSON, words."""
 
 import argparse
 import sys
@@ -17,7 +17,7 @@ __all__ = ["Contents", "Result", "fill", "finish"]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Contents:
-    """What a folder of results holds."""
+    """Contents of a folder of results."""
 
     page: report.Page
     tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
@@ -28,7 +28,7 @@ class Contents:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Result:
-    """What a verb found; each form is made when it is asked for."""
+    """Result of a verb; each form is made when it is asked for."""
 
     told: Callable[[], Mapping[str, Any]]
     """Plain values, for ``--json``."""

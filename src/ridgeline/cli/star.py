@@ -4,7 +4,7 @@ import argparse
 
 from ridgeline import report
 from ridgeline.cli.bridges import (
-    AS_GIVEN,
+    about_of,
     aligned,
     check_places,
     descended_on,
@@ -54,8 +54,7 @@ def run(chosen: argparse.Namespace) -> int:
         lines |= {f"held out {i + 1}": Line(x, found.centre) for i, x in enumerate(states[count:])}
         profiles = profiled(chosen, setting, lines, tell)
         plane = on_plane(chosen, setting, (first, second, found.centre), tell)
-    notes = [*setting.notes(), *([] if chosen.align else [AS_GIVEN])]
-    about = setting.about(chosen) | {"notes": notes}
+    about = about_of(chosen, setting)
     told = report.summarise_star(found, profiles) | {"provenance": about}
     result = Result(
         told=lambda: told,
@@ -63,7 +62,7 @@ def run(chosen: argparse.Namespace) -> int:
             say(told["said"]),
             report.render_table(report.barrier_table(profiles), stdout_console()),
         )[0],
-        notes=notes,
+        notes=about["notes"],
         contents=lambda: Contents(
             page=report.star_page(found, profiles, plane, chosen.feet, about),
             tables={"profiles": [r for n, x in profiles.items() for r in report.rows(x, path=n)]},

@@ -100,7 +100,7 @@ def _merge(made: argparse.ArgumentParser) -> None:
 
 
 def add_symmetry(made: argparse.ArgumentParser, *, given: bool = True) -> None:
-    """Where a symmetry comes from."""
+    """Options that say where a symmetry comes from."""
     group = made.add_argument_group("the symmetry")
     group.add_argument(
         "--example",

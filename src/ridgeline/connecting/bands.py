@@ -1,4 +1,4 @@
-"""What an elastic band does with its pivots: tangents, forces, and even spacing.
+"""Mathematics of an elastic band's pivots: tangents, forces, and even spacing.
 
 A band is one matrix, a state in each row, the two ends first and last. All functions are pure
 and plain: the pivots' losses and gradients come from elsewhere.
@@ -73,7 +73,7 @@ def tangents(rows: Tensor, losses: Tensor) -> Tensor:
 
 
 def perpendicular(gradients: Tensor, along: Tensor) -> Tensor:
-    """What is left of each gradient across its tangent, shape (N - 2, D)."""
+    """The part of each gradient across its tangent, shape (N - 2, D)."""
     return gradients - (gradients * along).sum(1, keepdim=True) * along
 
 

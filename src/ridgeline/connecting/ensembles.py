@@ -135,7 +135,7 @@ def _states(
 def _links(
     objective: Objective,
 ) -> tuple[Callable[[Any], Tensor], Callable[[Tensor], Tensor], str]:
-    """What is averaged of outputs, and outputs that have it."""
+    """The function of outputs that is averaged, and its inverse."""
     if unwrapped(bare(objective.metrics["loss"].function)) is binary_cross_entropy:
         return _of_one, torch.logit, "probabilities"
     if of_classes(objective.metrics["loss"].function):

@@ -34,7 +34,7 @@ KEPT_SECONDS = 60.0
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Nudged:
-    """What came of a band."""
+    """Outcome of a band."""
 
     path: Polygon
     """Of the cycle with the lowest maximum."""

@@ -149,7 +149,7 @@ class Pivots:
 
     @cached_property
     def _fixed(self) -> dict[str, Tensor]:
-        """What does not train."""
+        """Tensors that do not train."""
         held = set(self.layout.names)
         return {n: x for n, x in self.layout.points[0].items() if n not in held}
 

@@ -1,4 +1,4 @@
-"""How the points of a path are trained."""
+"""Training of the points of a path."""
 
 from dataclasses import dataclass, field
 

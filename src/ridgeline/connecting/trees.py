@@ -14,7 +14,7 @@ __all__ = ["Edge", "Found", "next_pair", "spanning"]
 
 
 class Found(Protocol):
-    """What a strategy gives for two minima."""
+    """Path that a strategy gives for two minima."""
 
     @property
     def path(self) -> Path:

@@ -33,7 +33,7 @@ ROWS = 2048
 
 
 class _SoftTreeEstimator(BaseEstimator):
-    """What both estimators share: parameters, training, and the way to the network."""
+    """Base of both estimators: parameters, training, and the way to the network."""
 
     network_: SoftTrees
     n_features_in_: int

@@ -1,4 +1,4 @@
-"""What an estimator says of a table: which values are missing, which columns are constant."""
+"""Checks of a table for an estimator: which values are missing, which columns are constant."""
 
 import warnings
 from collections.abc import Sequence

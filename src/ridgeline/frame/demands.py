@@ -1,4 +1,4 @@
-"""What a claim demands of measured numbers, and whether they meet it.
+"""Demands of claims on measured numbers, and their verdicts.
 
 A number is one case. Cases that are not independent, such as runs of one seed at several rates,
 come in named groups, and then the interval is one over groups.
@@ -33,7 +33,7 @@ NEEDED = 5
 
 @dataclass(frozen=True)
 class Measured:
-    """What a test found."""
+    """Outcome of a test."""
 
     outcome: Outcome
     estimate: float
@@ -49,7 +49,7 @@ class Test(Protocol):
 
     @property
     def words(self) -> str:
-        """What is demanded: quantity, direction and threshold."""
+        """The demand in words: quantity, direction and threshold."""
         ...
 
     def decide(self, cases: Any) -> Measured:
@@ -125,7 +125,7 @@ class Mean:
 
     @property
     def words(self) -> str:
-        """What is demanded."""
+        """The demand in words."""
         return f"mean {self.of} {self.side} {self.at:g}"
 
     def decide(self, cases: Sequence[float]) -> Measured:
@@ -160,7 +160,7 @@ class Share:
 
     @property
     def words(self) -> str:
-        """What is demanded."""
+        """The demand in words."""
         return f"share of {self.of} {self.side} {self.at:g}"
 
     def decide(self, cases: Sequence[bool] | Mapping[str, Sequence[Any]]) -> Measured:
@@ -198,7 +198,7 @@ class Every:
 
     @property
     def words(self) -> str:
-        """What is demanded."""
+        """The demand in words."""
         return f"{self.of}, in every case"
 
     def decide(self, cases: Sequence[bool]) -> Measured:
@@ -238,7 +238,7 @@ class Correlation:
 
     @property
     def words(self) -> str:
-        """What is demanded."""
+        """The demand in words."""
         return f"rank correlation of {self.of} {self.side} {self.at:g}"
 
     def decide(self, cases: Mapping[str, Sequence[float]]) -> Measured:
@@ -289,7 +289,7 @@ class Difference:
 
     @property
     def words(self) -> str:
-        """What is demanded."""
+        """The demand in words."""
         return f"difference of {self.of} {self.side} {self.at:g}"
 
     def decide(self, cases: Mapping[str, Sequence[float]]) -> Measured:
@@ -327,7 +327,7 @@ class Within:
 
     @property
     def words(self) -> str:
-        """What is demanded."""
+        """The demand in words."""
         quantity, found, _ = self.test.words.rpartition(" below ")
         return f"{quantity if found else self.test.words} within {self.margin:g} of zero"
 

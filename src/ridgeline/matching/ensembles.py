@@ -39,7 +39,7 @@ class Trees:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What is searched: ``"permutation"``, ``"flips"``, ``"orders"``."""
+        """Kinds of elements that are searched: ``"permutation"``, ``"flips"``, ``"orders"``."""
         return self.moves.parts
 
     @property

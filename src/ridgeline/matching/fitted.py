@@ -24,7 +24,7 @@ class Fitted(Protocol):
 
     @property
     def n_features_in_(self) -> int:
-        """How many columns it takes."""
+        """Number of columns that it takes."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""What a transform did to the units of each group."""
+"""Account of what a transform did to the units of each group."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a path is: t -> state, with exact ends and a combination for the engine."""
+"""The path: t -> state, with exact ends and a combination for the engine."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence

@@ -146,10 +146,7 @@ def connection_page(
         _training(found.looks, found.losses),
     ]
     if plane is not None:
-        names = [Path(e).stem for e in ends]
-        labels = dict(zip([*_apart(names), "bend"], _corners(plane[1]), strict=True))
-        figure = path_plane_figure(*plane, paths, labels)
-        sections.insert(1, Section("On the plane", figures=[figure]))
+        sections.insert(1, _on_plane(*plane, paths, ends, "bend"))
     title = f"{Path(ends[0]).name} to {Path(ends[1]).name}, around the barrier"
     return Page(title, alignment_headline(profiles), sections, about)
 
@@ -197,11 +194,8 @@ def star_page(
         _training(found.looks, found.losses),
     ]
     if plane is not None:
-        names = _apart([Path(x).stem for x in feet[:2]])
-        labels = dict(zip([*names, "centre"], _corners(plane[1]), strict=True))
         paths = {"line": Line(found.feet[0], found.feet[1]), "arms": found.fold(0, 1)}
-        figure = path_plane_figure(*plane, paths, labels)
-        sections.insert(1, Section("On the plane", figures=[figure]))
+        sections.insert(1, _on_plane(*plane, paths, feet[:2], "centre"))
     title = f"A centre of {len(found.feet)} checkpoints"
     return Page(title, alignment_headline(profiles), sections, about)
 
@@ -293,11 +287,8 @@ def geodesic_page(
         ),
     ]
     if plane is not None:
-        names = _apart([Path(e).stem for e in ends])
-        labels = dict(zip([*names, "bend"], _corners(plane[1]), strict=True))
         paths = {"line": Line(short.path(0.0), short.path(1.0)), "chain": short.path}
-        figure = path_plane_figure(*plane, paths, labels)
-        sections.append(Section("On the plane", figures=[figure]))
+        sections.append(_on_plane(*plane, paths, ends, "bend"))
     title = f"{Path(ends[0]).name} to {Path(ends[1]).name}, by short chains"
     return Page(title, said[0], sections, about)
 
@@ -329,12 +320,19 @@ def _profiles(profiles: Profiles, name: str) -> Figure:
     return profile_figure(profiles, metrics=metrics, name=name)
 
 
-def _corners(surface: "Surface") -> list[tuple[float, float]]:
-    return [(float(x), float(y)) for x, y in surface.corners]
-
-
-def _apart(names: Sequence[str]) -> list[str]:
-    return list(names) if len(set(names)) == len(names) else [*"ab"]
+def _on_plane(
+    plane: "Plane",
+    surface: "Surface",
+    paths: "Mapping[str, StatePath]",
+    ends: Sequence[str],
+    third: str,
+) -> Section:
+    """The section with the plane through two checkpoints, of these files, and a third state."""
+    names = [Path(end).stem for end in ends]
+    labels = [*(names if len(set(names)) == len(names) else "ab"), third]
+    corners = [(float(x), float(y)) for x, y in surface.corners]
+    points = dict(zip(labels, corners, strict=True))
+    return Section("On the plane", figures=[path_plane_figure(plane, surface, paths, points)])
 
 
 def _finite(x: float) -> float | None:

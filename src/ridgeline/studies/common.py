@@ -1,4 +1,4 @@
-"""What studies share: numbers of a profile, a table of plateaus, a plane made again."""
+"""Parts that studies share: numbers of a profile, a table of plateaus, a plane made again."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What studies of paths around a barrier share: networks of a population, and levels on a path."""
+"""Common parts of studies of paths: networks of a population, and levels on a path."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -67,7 +67,7 @@ def measured(path: Path, run: Subject) -> dict[str, Any]:
 
 @versioned("line of a pair", "1")
 def straight(a: Subject, b: Subject) -> dict[str, Any]:
-    """What `measured` says of the line between two runs."""
+    """The line between two runs, as `measured` has it."""
     return measured(Line(a.final, b.final), a)
 
 

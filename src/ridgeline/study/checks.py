@@ -1,4 +1,4 @@
-"""What can be said of a config before its data are loaded."""
+"""Checks of a config before its data are loaded."""
 
 import re
 

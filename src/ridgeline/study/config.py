@@ -1,4 +1,4 @@
-"""What defines a run: its network, data, recipe and seed, and the parent of a child.
+"""Definition of a run: its network, data, recipe and seed, and the parent of a child.
 
 Two configs that say the same in other words are equal and have one hash. Device, number of
 workers, folders and names are no part of it.

@@ -1,4 +1,4 @@
-"""What a spec's tables stand for: every point of the grid, every seed, every child."""
+"""Runs that a spec's tables stand for: every point of the grid, every seed, every child."""
 
 import copy
 import itertools

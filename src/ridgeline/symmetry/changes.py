@@ -1,4 +1,4 @@
-"""How much outputs changed: each by its own scale, what is not finite or whole exactly."""
+"""Changes of outputs: each by its own scale, what is not finite or whole exactly."""
 
 from collections.abc import Sequence
 from math import inf

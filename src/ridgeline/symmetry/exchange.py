@@ -37,7 +37,7 @@ class Exchange:
 
     @property
     def size(self) -> int:
-        """How many modules there are."""
+        """Number of modules."""
         return self.members.count
 
     @property
@@ -47,7 +47,7 @@ class Exchange:
 
     @property
     def places(self) -> tuple[Place, ...]:
-        """Where the rows stand that are exchanged along."""
+        """Places of the rows that are exchanged along."""
         return tuple(
             Place(tensor, axis, np.arange(self.size * width).reshape(1, self.size, width))
             for tensor, axis, width in self.rows

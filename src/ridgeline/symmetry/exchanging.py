@@ -32,7 +32,7 @@ LARGE = 4096
 
 
 class Exchanging:
-    """What becomes of each value of a network if modules of one kind are exchanged.
+    """Fate of each value of a network if modules of one kind are exchanged.
 
     Args:
         trace: Of the network.
@@ -94,7 +94,7 @@ class Exchanging:
         return self._ids.setdefault(of, len(self._ids))
 
     def key(self, of: Any) -> Any:
-        """What an argument is, as something that can be compared."""
+        """An argument as something that can be compared."""
         if isinstance(of, fx.Node):
             state = self.single(self.states.get(of))
             return ("of", state.made) if isinstance(state, Of) else ("same", self.same[of])
@@ -309,7 +309,7 @@ def numbered(trace: Trace, constants: Mapping[fx.Node, Any]) -> dict[fx.Node, in
 
 
 def _typed(of: Any) -> Any:
-    """What is compared, with the types of its numbers: 1, 1.0 and True are not the same."""
+    """The compared thing with the types of its numbers: 1, 1.0 and True are not the same."""
     return tuple(map(_typed, of)) if isinstance(of, tuple) else (type(of).__name__, of)
 
 

@@ -1,4 +1,4 @@
-"""What labels are, beside units: coordinates, blanks, and which of several places of one unit."""
+"""Labels beside units: coordinates, blanks, and which of several places of one unit."""
 
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar

@@ -196,7 +196,7 @@ def _member(
 def _where(
     place: Place, at: Mapping[str, tuple[int, int]], widths: Mapping[tuple[str, int], int]
 ) -> tuple[str, int, tuple[int, ...], bytes]:
-    """What a place of one module has in common with those of the others."""
+    """Part of a place of one module in common with those of the others."""
     if place.tensor in at:
         name, index = f"slot {at[place.tensor][0]}", place.index
     else:
@@ -207,7 +207,7 @@ def _where(
 def _kind(
     group: Group, at: Mapping[str, tuple[int, int]], widths: Mapping[tuple[str, int], int]
 ) -> object:
-    """What a group of one module has in common with those of the others: where it stands."""
+    """Part of a group of one module in common with those of the others: where it stands."""
     return tuple(sorted(_where(p, at, widths) for p in group.places))
 
 

@@ -17,7 +17,7 @@ __all__ = ["Acting", "Action", "Permutation", "Transform"]
 
 
 class Acting(Protocol):
-    """What an action is an element of: a group, an exchange, a generator."""
+    """Owner of an action, which is an element of it: a group, an exchange, a generator."""
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""What a third party needs to prove its own paths, models and measures.
+"""Tools for a third party to prove its own paths, models and measures.
 
 Landscapes whose answers are known in closed form, a slow reference to compare with, and laws
 to check. Nothing in the library imports this.

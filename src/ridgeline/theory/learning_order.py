@@ -1,4 +1,4 @@
-"""When each class is learned, and whether the last one ends with the largest bias.
+"""The order in which classes are learned, and whether the last one ends with the largest bias.
 
 Wang et al. (2023), theorem 2 and its experiments: a class is learned when all of its samples
 are classified correctly with good confidence; once learned, its bias starts to fall, so that

@@ -1,4 +1,4 @@
-"""How the learning rate moves: a factor of the optimiser's own rate at every step.
+"""Schedules of the learning rate: a factor of the optimiser's own rate at every step.
 
 Step `s` of `total` is the one taken after `s` others, so the first has s = 0.
 """

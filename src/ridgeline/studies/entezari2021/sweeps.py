@@ -28,7 +28,7 @@ def depths(bench: Bench) -> Frame:
 
 
 def sides(found: Frame, threshold: float) -> Frame:
-    """Which rows are up to a threshold, and which from it on; those at it are on both sides."""
+    """Rows that are up to a threshold, and which from it on; those at it are on both sides."""
     return found.derive(narrow=lambda at: at <= threshold, wide=lambda at: at >= threshold)
 
 

@@ -16,8 +16,7 @@ def architectures(bench: Bench) -> Frame:
     return lines(bench, "architectures").noted(
         "Means are over tables first, then over pairs of seeds: tables are chosen, seeds drawn. "
         "Where an architecture has nothing but the order of its trees, matching all is matching "
-        "trees. The seconds are those of one alignment, the first of each architecture with what "
-        "is imported for it.",
+        "trees. The seconds are those of one alignment, beside whatever else the machine did.",
     )
 
 

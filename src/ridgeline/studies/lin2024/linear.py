@@ -24,7 +24,7 @@ LEAST = 4 / 15
 
 
 def stars(bench: Bench) -> Frame:
-    """How far products stray along the arms of constructed centres."""
+    """Distances by which products stray along the arms of constructed centres."""
     rows = []
     for L, r, d in bench.setting("networks"):
         for more in bench.setting("above"):

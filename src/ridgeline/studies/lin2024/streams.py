@@ -1,4 +1,4 @@
-"""What the items of this study share: streams of random numbers."""
+"""Parts that the items of this study share: streams of random numbers."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Whether the shape of a path foretells the test error: the question of every sweep.
+"""Test error foretold by the shape of a path: the question of every sweep.
 
 The paper says that it does not. As a test: each shape's rank correlation with the test error, over
 all runs, is below 0.5 and above -0.5, two claims that can each fail. The threshold is ours. Whole

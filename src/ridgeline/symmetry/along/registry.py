@@ -29,7 +29,7 @@ LIKE = {"zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_fu
 
 
 class Followed(Protocol):
-    """What rules may ask of an exchange that is being followed."""
+    """Questions that rules may ask of an exchange that is being followed."""
 
     count: int
     inorder: tuple[int, ...]
@@ -41,7 +41,7 @@ class Followed(Protocol):
         ...
 
     def key(self, of: Any) -> Any:
-        """What an argument is, as something that can be compared."""
+        """An argument as something that can be compared."""
         ...
 
     def want(self, of: Any, axis: int, order: tuple[int, ...]) -> None:

@@ -65,7 +65,7 @@ class Ensemble:
 
     @property
     def flippable(self) -> np.ndarray:
-        """Which nodes may be turned round, shape (nodes,)."""
+        """Nodes that may be turned round, shape (nodes,)."""
         found = np.full(self.nodes, self.kind in ("perfect", "oblivious"))
         found[-1] |= self.kind == "list"
         return found

@@ -1,4 +1,4 @@
-"""How well each tree of one ensemble fits onto each of another, over the patterns of a tree.
+"""Fits of each tree of one ensemble onto each of another, over the patterns of a tree.
 
 ``S[i, j] = max over u of <a_i, u b_j>``, for all pairs at once:
 
@@ -162,7 +162,7 @@ def _followed(turns: list[Tensor]) -> np.ndarray:
 
 
 def _last(a: Half, b: Half, product: Product) -> tuple[Tensor, np.ndarray]:
-    """Of lists: values of pairs, and, tree by tree, whether the last node turns."""
+    """Lists: values of pairs, and, tree by tree, whether the last node turns."""
     n = a.splits.shape[1]
 
     def alike(x: Tensor, y: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What puts trees, subtrees or splits of an ensemble elsewhere, and several such as one."""
+"""Moves of trees, subtrees and splits of an ensemble, and several of them as one."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,13 +49,13 @@ class OfTrees(Generator):
 
 
 class Moves(OfTrees):
-    """What puts trees, subtrees or splits elsewhere."""
+    """Base of what puts trees, subtrees or splits elsewhere."""
 
     part: ClassVar[str] = ""
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Which act: ``"permutation"``, ``"flips"``, ``"orders"``."""
+        """Kinds that act: ``"permutation"``, ``"flips"``, ``"orders"``."""
         return (self.part,)
 
     def identity(self) -> TreeElement:

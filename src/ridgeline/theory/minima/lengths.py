@@ -1,4 +1,4 @@
-"""How long the way between two minima is, over the straight distance."""
+"""Lengths of the way between two minima, over the straight distance."""
 
 from dataclasses import dataclass
 
@@ -169,7 +169,7 @@ def least_ratio_limit(teachers: int, zeros: float) -> float:
 
 
 def _shares(teachers: int, zeros: float) -> tuple[float, float]:
-    """Of the neurons that are not zero at one end: same type at the other, and another type."""
+    """Shares of neurons that are not zero at one end: of the same type at the other, of another."""
     if teachers < 1 or not 0 <= zeros < 1:
         raise UsageError(
             "A teacher has a neuron at least, and the share of zeros lies in [0, 1).",
